@@ -1,0 +1,1 @@
+"""LPIPS, the perceptual image metric of Zhang et al. (CVPR 2018), in Keras."""

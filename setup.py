@@ -1,0 +1,51 @@
+"""Package metadata of Keras LPIPS; tools are configured in pyproject.toml."""
+
+from setuptools import find_packages, setup
+
+METRIC = [
+    "tensorflow>=2.21,<2.22",
+    "keras>=3.15.1,<3.16",
+    "numpy>=2.1,<2.5",
+    "pillow>=11",
+    "tqdm>=4.66",
+    "matplotlib>=3.9",
+    "scikit-image>=0.25",
+]
+DATASETS = [
+    "tensorflow-datasets>=4.9.10,<4.10",
+    "tensorflow-metadata>=1.21,<1.22",
+    "array-record>=0.8.6,<0.9",
+    # TFDS 4.9.10 imports these two without declaring them.
+    "importlib_resources>=6.4",
+    "mlcroissant>=1.1,<2",
+    "apache-beam>=2.77,<2.78",
+    "protobuf>=6.33.5,<7",
+    "pyarrow>=14.0.1,<26",
+]
+SERVING = ["tensorflow-serving-api>=2.21,<2.22"]
+TEST = [
+    "pytest>=8",
+    "ruff>=0.17,<0.18",
+    "jax==0.10.2",
+    # `tfds.testing` imports dill without declaring it.
+    "dill>=0.4",
+]
+
+setup(
+    name="keras-lpips",
+    version="0.1.0",
+    description="LPIPS, the perceptual image metric, in Keras",
+    packages=find_packages(include=["keras_lpips*", "tfds_bapps*"]),
+    package_data={"keras_lpips": ["heads/*"], "tfds_bapps": ["*"]},
+    python_requires=">=3.11,<3.14",
+    install_requires=METRIC,
+    extras_require={
+        "datasets": DATASETS,
+        "serving": SERVING,
+        "test": TEST,
+        "parity": ["torch==2.13.0", "lpips==0.1.4"],
+    },
+    entry_points={
+        "console_scripts": ["keras-lpips=keras_lpips.command_line:main"]
+    },
+)
