@@ -97,11 +97,14 @@ class _Stack:
     """Adds layers one after another and keeps each output by its name."""
 
     def __init__(self, initializers, dtype, seed):
-        self.image = keras.Input((None, None, 3), name="image", dtype=dtype)
+        policy = keras.dtype_policies.get(dtype or keras.config.dtype_policy())
+        self.image = keras.Input(
+            (None, None, 3), name="image", dtype=policy.compute_dtype
+        )
         self.outputs = {}
         self._last = self.image
         self._initializers = initializers
-        self._dtype = dtype
+        self._dtype = policy
         self._seeds = itertools.count(seed) if seed is not None else None
 
     def convolution(self, name, filters, size, stride=1, padding=0):

@@ -1,0 +1,57 @@
+"""The heads: one non-negative weight per channel of a tap."""
+
+import keras
+from keras import ops
+
+
+@keras.saving.register_keras_serializable("keras_lpips")
+class Head(keras.layers.Layer):
+    """Weighs the squared feature differences of one tap.
+
+    Formula: `sum_c w_c x_c`, `w >= 0`, without a bias: the reference's 1x1
+    convolution to one channel. The constraint on `w` is the kernel's own and
+    touches nothing else.
+
+    Args:
+        channels: channels of the tap.
+        dropout: rate of the element-wise dropout while training. Defaults to
+            0.
+        seed: seed of the initial weights, U(-1/sqrt(channels),
+            1/sqrt(channels)), and of the dropout. Defaults to `None`.
+        **kwargs: `name` and `dtype` of the layer.
+
+    Call arguments:
+        squared: float32, `(batch, h, w, channels)`, [0, 4].
+        training: whether the dropout acts. Defaults to `False`.
+
+    Returns:
+        float32, `(batch, h, w)`.
+    """
+
+    def __init__(self, channels, dropout=0.0, seed=None, **kwargs):
+        super().__init__(**kwargs)
+        self.channels = int(channels)
+        self.seed = seed
+        bound = self.channels**-0.5
+        self.kernel = self.add_weight(
+            shape=(self.channels,),
+            initializer=keras.initializers.RandomUniform(-bound, bound, seed),
+            constraint=keras.constraints.NonNeg(),
+            name="kernel",
+        )
+        self.dropout = keras.layers.Dropout(dropout, seed=seed)
+        self.built = True
+
+    def call(self, squared, training=False):
+        """Returns the weighted sum over channels; see the class."""
+        squared = self.dropout(squared, training=training)
+        return ops.matmul(squared, self.kernel[:, None])[..., 0]
+
+    def get_config(self):
+        """Returns the constructor's arguments."""
+        return {
+            **super().get_config(),
+            "channels": self.channels,
+            "dropout": self.dropout.rate,
+            "seed": self.seed,
+        }

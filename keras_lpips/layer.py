@@ -1,0 +1,475 @@
+"""The LPIPS distance as a Keras layer."""
+
+import keras
+from keras import ops
+
+from keras_lpips.backbones import build_trunk, find_backbone, split_at_taps
+from keras_lpips.head import Head
+from keras_lpips.weights.heads import read_heads
+from keras_lpips.weights.trunks import cached_trunk, fetch_trunk
+
+# Per RGB channel, for images in [-1, 1]: twice ImageNet's mean minus one and
+# twice its standard deviation (reference, `ScalingLayer`).
+SHIFT = (-0.030, -0.088, -0.188)
+SCALE = (0.458, 0.448, 0.450)
+VERSIONS = ("0.1", "0.0")
+
+# Added to each feature vector's norm (reference, `normalize_tensor`).
+NORM_EPSILON = 1e-10
+# The reference's gradient is NaN where a feature vector is all zero. Norms
+# below 1e-6 are raised to it; all others, and so the values, stay as they are.
+SMALLEST_SQUARED_NORM = 1e-12
+
+
+@keras.saving.register_keras_serializable("keras_lpips")
+class LPIPS(keras.layers.Layer):
+    """Learned Perceptual Image Patch Similarity of two batches of images.
+
+    Formula (Zhang et al. 2018, eq. 1), with `f_l` the activations of the trunk
+    at tap `l` and `w_l >= 0` its head:
+
+    ```
+    y_l = f_l / (|f_l| + 1e-10)                      # over channels, per pixel
+    d   = sum_l mean_hw sum_c w_lc (y_l - y0_l)^2    # w = 1 if not calibrated
+    ```
+
+    The layer always runs in inference mode, has finite gradients everywhere
+    and forms norms and distances in float32 whatever its compute dtype. Its
+    weights are set when it is made: a named trunk is fetched on first use, the
+    heads come with the package.
+
+    Args:
+        net: "alex", "vgg" or "squeeze"; or a `keras.Model` of your own from
+            float32 images `(batch, height, width, 3)`, with `taps`. Your
+            trunk receives what ours do: images shifted and scaled by
+            ImageNet's statistics for version "0.1", in [-1, 1] for "0.0".
+            Defaults to "alex".
+        version: "0.1" or "0.0", the heads of the paper's first version, which
+            leave out that shift and scale. Defaults to "0.1".
+        calibrated: whether features are weighted by the heads that people's
+            judgements taught. `False` is the paper's "w = 1". A trunk of your
+            own has no such heads, and needs `False` or random ones. Defaults
+            to `True`.
+        spatial: whether the call returns a distance per pixel instead of one
+            per image. Defaults to `False`.
+        value_range: `(lowest, highest)` value that the images can hold, for
+            example `(0, 255)`. Not checked against the values. Defaults to
+            `(-1.0, 1.0)`.
+        taps: names of the layers to compare, a subset of the net's. Defaults
+            to `None`, all of the net's.
+        trunk_weights: "imagenet" or "random" (torchvision's initialisation).
+            Ignored for a trunk of your own. Defaults to "imagenet".
+        head_weights: "judgements" or "random". Defaults to "judgements".
+        trainable_trunk: whether the trunk is trained. Defaults to `False`.
+        trainable_heads: whether the heads are trained. Defaults to `False`.
+        dropout: rate of the dropout before each head while `training=True` is
+            passed. The paper trains with 0.5. Defaults to 0.
+        seed: seed of random weights and of the dropout. Defaults to `None`.
+        **kwargs: `name` and `dtype` of the layer.
+
+    Call arguments:
+        reference: images, float or integer, `(batch, height, width, 3)`, RGB,
+            in `value_range`.
+        distorted: images to compare with them, of the same shape. The
+            distance is symmetric.
+        training: whether the dropout acts. Defaults to `False`, and to `False`
+            inside a model that trains, too.
+
+    Returns:
+        Distances, float32, `(batch,)`, not reduced over the batch; or
+        `(batch, height, width)` if `spatial`. 0 for identical images.
+
+    Raises:
+        ValueError: on an unknown argument, on images of another rank, number
+            of channels or size than the net can take, or of two shapes.
+
+    Example:
+
+    >>> lpips = LPIPS(net="alex", value_range=(0, 255))
+    >>> lpips(reference, distorted)
+    """
+
+    def __init__(
+        self,
+        net="alex",
+        version="0.1",
+        calibrated=True,
+        spatial=False,
+        value_range=(-1.0, 1.0),
+        *,
+        taps=None,
+        trunk_weights="imagenet",
+        head_weights="judgements",
+        trainable_trunk=False,
+        trainable_heads=False,
+        dropout=0.0,
+        seed=None,
+        **kwargs,
+    ):
+        offline = kwargs.pop("_offline", False)
+        # Images must reach the scaling step in float32 under any policy.
+        super().__init__(autocast=False, **kwargs)
+        self.net = net
+        self.version = _one_of("version", version, VERSIONS)
+        self.calibrated = bool(calibrated)
+        self.spatial = bool(spatial)
+        self.value_range = _checked_range(value_range)
+        self.trunk_weights = _one_of(
+            "trunk_weights", trunk_weights, ("imagenet", "random")
+        )
+        self.head_weights = _one_of(
+            "head_weights", head_weights, ("judgements", "random")
+        )
+        self.trainable_trunk = bool(trainable_trunk)
+        self.trainable_heads = bool(trainable_heads)
+        self.dropout = float(dropout)
+        self.seed = seed
+        self.taps = self._checked_taps(taps)
+        self.smallest_size = (
+            1 if self._is_own_trunk else find_backbone(net).smallest_size
+        )
+        self.trunk = self._make_trunk()
+        # Held in a plain function: Keras would track the pieces, whose layers
+        # are the trunk's, a second time.
+        stages = split_at_taps(self.trunk)
+        self._stages = lambda: stages
+        self.heads = self._make_heads() if self.calibrated else []
+        self._set_weights(offline)
+        self._freeze()
+        self.built = True
+
+    # What is computed.
+
+    def call(self, reference, distorted, training=False):
+        """Returns the distances; see the class."""
+        if self.spatial:
+            return self._spatial(reference, distorted, training)
+        return sum(self._per_tap(reference, distorted, training))
+
+    def per_layer(self, reference, distorted):
+        """Returns each tap's share of the distance.
+
+        Args:
+            reference: as in the call.
+            distorted: as in the call.
+
+        Returns:
+            float32, `(batch, taps)`; the sum over taps is the distance.
+        """
+        return ops.stack(self._per_tap(reference, distorted, False), axis=-1)
+
+    def embed(self, images):
+        """Runs images through the trunk once, for many comparisons.
+
+        Args:
+            images: as in the call.
+
+        Returns:
+            A list with one float32 array `(batch, h, w, channels)` per tap:
+            features of unit length at every pixel.
+        """
+        images = self._checked_images(images)
+        embedding = []
+        for (features,) in self._walk(images):
+            embedding.extend(_unit_normalize(tap) for tap in features)
+        return embedding
+
+    def compare(self, reference, distorted):
+        """Returns the distances between two results of `embed`.
+
+        Args:
+            reference: list of float32 `(batch, h, w, channels)`.
+            distorted: list of the same shapes.
+
+        Returns:
+            float32, `(batch,)`: what the call gives for the images.
+        """
+        return sum(
+            ops.mean(self._weigh(tap, a, b, False), axis=(1, 2))
+            for tap, (a, b) in enumerate(zip(reference, distorted, strict=True))
+        )
+
+    def flatten(self, embedding):
+        """Turns a result of `embed` into one vector per image.
+
+        The squared Euclidean distance between two such vectors, of images of
+        one size, is the LPIPS distance: each feature is multiplied by
+        `sqrt(w / (h w))`.
+
+        Args:
+            embedding: list of float32 `(batch, h, w, channels)`.
+
+        Returns:
+            float32, `(batch, features)`.
+        """
+        vectors = []
+        for tap, unit in enumerate(embedding):
+            if self.calibrated:
+                unit = unit * ops.sqrt(self.heads[tap].kernel)
+            pixels = ops.cast(ops.prod(ops.shape(unit)[1:3]), "float32")
+            vectors.append(
+                ops.reshape(unit, (ops.shape(unit)[0], -1)) / ops.sqrt(pixels)
+            )
+        return ops.concatenate(vectors, axis=-1)
+
+    def _per_tap(self, reference, distorted, training):
+        return [
+            ops.mean(difference, axis=(1, 2))
+            for difference in self._differences(reference, distorted, training)
+        ]
+
+    def _spatial(self, reference, distorted, training):
+        size = ops.shape(reference)[1:3]
+        total = 0.0
+        for difference in self._differences(reference, distorted, training):
+            # Half-pixel centres and no antialiasing, as torch's Upsample.
+            total += ops.image.resize(
+                difference[..., None],
+                size,
+                interpolation="bilinear",
+                antialias=False,
+                data_format="channels_last",
+            )[..., 0]
+        return total
+
+    def _differences(self, reference, distorted, training):
+        """Yields each tap's weighted squared difference, `(batch, h, w)`.
+
+        A tap's features are dropped before the next tap's are made.
+        """
+        reference = self._checked_images(reference)
+        distorted = self._checked_images(distorted)
+        _check_same_shape(reference, distorted)
+        tap = 0
+        for features, features0 in self._walk(reference, distorted):
+            for a, b in zip(features, features0, strict=True):
+                a, b = _unit_normalize(a), _unit_normalize(b)
+                yield self._weigh(tap, a, b, training)
+                tap += 1
+
+    def _walk(self, *batches):
+        """Yields, stage by stage, the list of taps of every batch."""
+        batches = [self._scale(images) for images in batches]
+        for stage in self._stages():
+            batches = [stage(images, training=False) for images in batches]
+            taps = [x if isinstance(x, list) else [x] for x in batches]
+            yield taps
+
+    def _scale(self, images):
+        lowest, highest = self.value_range
+        images = ops.cast(images, "float32")
+        if (lowest, highest) != (-1.0, 1.0):
+            images = (images - lowest) * (2 / (highest - lowest)) - 1
+        if self.version == "0.1":
+            shift = ops.convert_to_tensor(SHIFT, "float32")
+            scale = ops.convert_to_tensor(SCALE, "float32")
+            images = (images - shift) / scale
+        return ops.cast(images, self.compute_dtype)
+
+    def _weigh(self, tap, reference, distorted, training):
+        squared = ops.square(reference - distorted)
+        if not self.calibrated:
+            return ops.sum(squared, axis=-1)
+        return self.heads[tap](squared, training=training)
+
+    # How it is made.
+
+    @property
+    def _is_own_trunk(self):
+        return isinstance(self.net, keras.Model)
+
+    def _checked_taps(self, taps):
+        if self._is_own_trunk:
+            if not taps:
+                raise ValueError(
+                    "`taps` must name the layers of your trunk to compare. "
+                    f"Received: taps={taps!r}"
+                )
+            known = [layer.name for layer in self.net.layers]
+        else:
+            known = list(find_backbone(self.net).taps)
+            taps = known if taps is None else taps
+        taps = list(taps)
+        unknown = [tap for tap in taps if tap not in known]
+        if unknown or not taps or len(set(taps)) != len(taps):
+            raise ValueError(
+                f"`taps` must be different names out of {known}. "
+                f"Received: taps={taps!r}"
+            )
+        return sorted(taps, key=known.index)
+
+    def _make_trunk(self):
+        if self._is_own_trunk:
+            outputs = [self.net.get_layer(tap).output for tap in self.taps]
+            return keras.Model(self.net.inputs[0], outputs, name="trunk")
+        trunk = build_trunk(self.net, self.dtype_policy, self.seed)
+        names = find_backbone(self.net).taps
+        outputs = [trunk.outputs[names.index(tap)] for tap in self.taps]
+        return keras.Model(trunk.inputs[0], outputs, name=trunk.name)
+
+    def _make_heads(self):
+        if self._is_own_trunk and self.head_weights != "random":
+            raise ValueError(
+                "No heads were calibrated for a trunk of your own: pass "
+                "`calibrated=False`, or `head_weights='random'` to train "
+                "them. Received: head_weights='judgements'"
+            )
+        return [
+            Head(
+                output.shape[-1],
+                dropout=self.dropout,
+                seed=None if self.seed is None else self.seed + i,
+                name=f"head_{tap}",
+                dtype="float32",
+            )
+            for i, (tap, output) in enumerate(
+                zip(self.taps, self.trunk.outputs, strict=True)
+            )
+        ]
+
+    def _set_weights(self, offline):
+        if self.calibrated and self.head_weights == "judgements":
+            arrays = read_heads(self.net, self.version)
+            for tap, head in zip(self.taps, self.heads, strict=True):
+                head.kernel.assign(arrays[f"{tap}/kernel"])
+        if self._is_own_trunk or self.trunk_weights == "random":
+            return
+        if offline:
+            arrays = cached_trunk(self.net)
+        else:
+            arrays = fetch_trunk(self.net)
+        for layer in self.trunk.layers:
+            for variable in layer.weights:
+                key = f"{layer.name}/{variable.name}"
+                # Re-created from its settings with no trunk at hand: what was
+                # saved follows, and until then no number may pass for one.
+                value = (
+                    ops.full(variable.shape, float("nan"))
+                    if arrays is None
+                    else arrays[key]
+                )
+                variable.assign(value)
+
+    @property
+    def trainable(self):
+        """Whether the parts that may be trained are."""
+        return keras.layers.Layer.trainable.fget(self)
+
+    @trainable.setter
+    def trainable(self, value):
+        keras.layers.Layer.trainable.fset(self, value)
+        if getattr(self, "built", False):
+            self._freeze()
+
+    def _freeze(self):
+        """Keeps what was not asked for out of the optimizer's sight.
+
+        Setting `trainable` on a model that holds this layer reaches down to
+        every variable, so it is done again after that.
+        """
+        self.trunk.trainable = self.trainable and self.trainable_trunk
+        for head in self.heads:
+            head.trainable = self.trainable and self.trainable_heads
+
+    def _checked_images(self, images):
+        images = ops.convert_to_tensor(images)
+        shape = tuple(images.shape)
+        if len(shape) != 4 or shape[-1] not in (3, None):
+            raise ValueError(
+                "Images must be RGB of shape (batch, height, width, 3). "
+                f"Received: shape={shape}"
+            )
+        for side in shape[1:3]:
+            if side is not None and side < self.smallest_size:
+                raise ValueError(
+                    f"Images must be at least {self.smallest_size} pixels high "
+                    f"and wide for net={self.net!r}. Received: shape={shape}"
+                )
+        dtype = keras.backend.standardize_dtype(images.dtype)
+        if "int" in dtype and self.value_range != (0.0, 255.0):
+            raise ValueError(
+                "Images of integer dtype need `value_range=(0, 255)`. "
+                f"Received: dtype={dtype}, value_range={self.value_range}"
+            )
+        return images
+
+    def compute_output_spec(self, reference, distorted, training=False):
+        """Returns the shape and dtype of the distances."""
+        reference = self._checked_images(reference)
+        shape = reference.shape[:3] if self.spatial else reference.shape[:1]
+        _check_same_shape(reference, self._checked_images(distorted))
+        return keras.KerasTensor(shape, dtype="float32")
+
+    # How it is saved.
+
+    def get_config(self):
+        """Returns the constructor's arguments."""
+        net = self.net
+        if self._is_own_trunk:
+            net = keras.saving.serialize_keras_object(net)
+        return {
+            **super().get_config(),
+            "net": net,
+            "version": self.version,
+            "calibrated": self.calibrated,
+            "spatial": self.spatial,
+            "value_range": self.value_range,
+            "taps": self.taps,
+            "trunk_weights": self.trunk_weights,
+            "head_weights": self.head_weights,
+            "trainable_trunk": self.trainable_trunk,
+            "trainable_heads": self.trainable_heads,
+            "dropout": self.dropout,
+            "seed": self.seed,
+        }
+
+    @classmethod
+    def from_config(cls, config):
+        """Re-creates the layer without fetching anything.
+
+        The trunk's weights come from the local cache; where it has none they
+        are NaN until a saved model's are loaded into them.
+        """
+        config = dict(config)
+        if isinstance(config["net"], dict):
+            config["net"] = keras.saving.deserialize_keras_object(config["net"])
+        return cls(**config, _offline=True)
+
+
+def _unit_normalize(features):
+    """Divides each pixel's feature vector by its length, in float32."""
+    features = ops.cast(features, "float32")
+    squared_norm = ops.sum(ops.square(features), axis=-1, keepdims=True)
+    norm = ops.sqrt(ops.maximum(squared_norm, SMALLEST_SQUARED_NORM))
+    return features / (norm + NORM_EPSILON)
+
+
+def _one_of(name, value, allowed):
+    if value not in allowed:
+        raise ValueError(
+            f"`{name}` must be one of {list(allowed)}. "
+            f"Received: {name}={value!r}"
+        )
+    return value
+
+
+def _checked_range(value_range):
+    try:
+        lowest, highest = (float(bound) for bound in value_range)
+    except (TypeError, ValueError):
+        lowest = highest = 0.0
+    if not -float("inf") < lowest < highest < float("inf"):
+        raise ValueError(
+            "`value_range` must be two finite numbers, the lowest and the "
+            f"highest that a pixel can be. Received: value_range={value_range}"
+        )
+    return lowest, highest
+
+
+def _check_same_shape(reference, distorted):
+    sizes = zip(reference.shape, distorted.shape, strict=True)
+    if any(a != b for a, b in sizes if a is not None and b is not None):
+        raise ValueError(
+            "`reference` and `distorted` must have one shape. Received: "
+            f"{tuple(reference.shape)} and {tuple(distorted.shape)}"
+        )

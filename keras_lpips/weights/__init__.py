@@ -1,0 +1,1 @@
+"""Where the numbers come from: heads, trunks, their sources and checks."""
