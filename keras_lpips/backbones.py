@@ -280,7 +280,21 @@ BACKBONES = {
                 ),
                 (
                     f"features.{index}"
-                    for index in (0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28)
+                    for index in (
+                        0,
+                        2,
+                        5,
+                        7,
+                        10,
+                        12,
+                        14,
+                        17,
+                        19,
+                        21,
+                        24,
+                        26,
+                        28,
+                    )
                 ),
                 strict=True,
             )

@@ -5,6 +5,11 @@ from keras import ops
 
 from keras_lpips.backbones import build_trunk, find_backbone, split_at_taps
 from keras_lpips.head import Head
+from keras_lpips.image_checks import (
+    check_images,
+    check_same_shape,
+    check_value_range,
+)
 from keras_lpips.weights.heads import read_heads
 from keras_lpips.weights.trunks import cached_trunk, fetch_trunk
 
@@ -113,7 +118,7 @@ class LPIPS(keras.layers.Layer):
         self.version = _one_of("version", version, VERSIONS)
         self.calibrated = bool(calibrated)
         self.spatial = bool(spatial)
-        self.value_range = _checked_range(value_range)
+        self.value_range = check_value_range(value_range)
         self.trunk_weights = _one_of(
             "trunk_weights", trunk_weights, ("imagenet", "random")
         )
@@ -143,7 +148,7 @@ class LPIPS(keras.layers.Layer):
     def call(self, reference, distorted, training=False):
         """Returns the distances; see the class."""
         if self.spatial:
-            return self._spatial(reference, distorted, training)
+            return self.spatial_map(reference, distorted, training)
         return sum(self._per_tap(reference, distorted, training))
 
     def per_layer(self, reference, distorted):
@@ -218,7 +223,17 @@ class LPIPS(keras.layers.Layer):
             for difference in self._differences(reference, distorted, training)
         ]
 
-    def _spatial(self, reference, distorted, training):
+    def spatial_map(self, reference, distorted, training=False):
+        """Returns the distance of every pixel, as with `spatial=True`.
+
+        Args:
+            reference: as in the call.
+            distorted: as in the call.
+            training: as in the call.
+
+        Returns:
+            float32, `(batch, height, width)`.
+        """
         size = ops.shape(reference)[1:3]
         total = 0.0
         for difference in self._differences(reference, distorted, training):
@@ -239,7 +254,7 @@ class LPIPS(keras.layers.Layer):
         """
         reference = self._checked_images(reference)
         distorted = self._checked_images(distorted)
-        _check_same_shape(reference, distorted)
+        check_same_shape(reference.shape, distorted.shape)
         tap = 0
         for features, features0 in self._walk(reference, distorted):
             for a, b in zip(features, features0, strict=True):
@@ -332,12 +347,14 @@ class LPIPS(keras.layers.Layer):
             arrays = read_heads(self.net, self.version)
             for tap, head in zip(self.taps, self.heads, strict=True):
                 head.kernel.assign(arrays[f"{tap}/kernel"])
-        if self._is_own_trunk or self.trunk_weights == "random":
+        self.weights_missing = False
+        if self._is_own_trunk:
+            self.weights_missing = offline
             return
-        if offline:
-            arrays = cached_trunk(self.net)
-        else:
-            arrays = fetch_trunk(self.net)
+        if self.trunk_weights == "random":
+            return
+        arrays = cached_trunk(self.net) if offline else fetch_trunk(self.net)
+        self.weights_missing = arrays is None
         for layer in self.trunk.layers:
             for variable in layer.weights:
                 key = f"{layer.name}/{variable.name}"
@@ -373,31 +390,16 @@ class LPIPS(keras.layers.Layer):
 
     def _checked_images(self, images):
         images = ops.convert_to_tensor(images)
-        shape = tuple(images.shape)
-        if len(shape) != 4 or shape[-1] not in (3, None):
-            raise ValueError(
-                "Images must be RGB of shape (batch, height, width, 3). "
-                f"Received: shape={shape}"
-            )
-        for side in shape[1:3]:
-            if side is not None and side < self.smallest_size:
-                raise ValueError(
-                    f"Images must be at least {self.smallest_size} pixels high "
-                    f"and wide for net={self.net!r}. Received: shape={shape}"
-                )
         dtype = keras.backend.standardize_dtype(images.dtype)
-        if "int" in dtype and self.value_range != (0.0, 255.0):
-            raise ValueError(
-                "Images of integer dtype need `value_range=(0, 255)`. "
-                f"Received: dtype={dtype}, value_range={self.value_range}"
-            )
+        check_images(images.shape, dtype, self.value_range, self.smallest_size)
         return images
 
     def compute_output_spec(self, reference, distorted, training=False):
         """Returns the shape and dtype of the distances."""
         reference = self._checked_images(reference)
         shape = reference.shape[:3] if self.spatial else reference.shape[:1]
-        _check_same_shape(reference, self._checked_images(distorted))
+        distorted = self._checked_images(distorted)
+        check_same_shape(reference.shape, distorted.shape)
         return keras.KerasTensor(shape, dtype="float32")
 
     # How it is saved.
@@ -451,25 +453,3 @@ def _one_of(name, value, allowed):
             f"Received: {name}={value!r}"
         )
     return value
-
-
-def _checked_range(value_range):
-    try:
-        lowest, highest = (float(bound) for bound in value_range)
-    except (TypeError, ValueError):
-        lowest = highest = 0.0
-    if not -float("inf") < lowest < highest < float("inf"):
-        raise ValueError(
-            "`value_range` must be two finite numbers, the lowest and the "
-            f"highest that a pixel can be. Received: value_range={value_range}"
-        )
-    return lowest, highest
-
-
-def _check_same_shape(reference, distorted):
-    sizes = zip(reference.shape, distorted.shape, strict=True)
-    if any(a != b for a, b in sizes if a is not None and b is not None):
-        raise ValueError(
-            "`reference` and `distorted` must have one shape. Received: "
-            f"{tuple(reference.shape)} and {tuple(distorted.shape)}"
-        )

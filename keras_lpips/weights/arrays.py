@@ -1,12 +1,12 @@
 """Named arrays: reading, writing and a digest that no file format changes."""
 
 import hashlib
-import os
-import tempfile
 import zipfile
 from pathlib import Path
 
 import numpy as np
+
+from keras_lpips.output import replacing
 
 
 class WeightsError(ValueError):
@@ -38,17 +38,8 @@ def write_npz(path, arrays: dict[str, np.ndarray]) -> None:
     """Writes named arrays beside `path`, then renames: all or nothing."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, partial = tempfile.mkstemp(
-        dir=path.parent, prefix=f".{path.name}.", suffix=".partial"
-    )
-    try:
-        with os.fdopen(handle, "wb") as file:
-            np.savez(file, **arrays)
-        os.chmod(partial, 0o644)
-        os.replace(partial, path)
-    except BaseException:
-        os.unlink(partial)
-        raise
+    with replacing(path) as partial:
+        np.savez(partial, **arrays)
 
 
 def content_digest(arrays: dict[str, np.ndarray]) -> str:

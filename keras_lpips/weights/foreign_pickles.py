@@ -127,7 +127,9 @@ def _rebuild_tensor(storage, offset, shape, strides, *unused):
     view = np.lib.stride_tricks.as_strided(
         storage[offset:], shape, [item * step for step in strides]
     )
-    last = offset + sum((n - 1) * s for n, s in zip(shape, strides, strict=True))
+    last = offset + sum(
+        (n - 1) * s for n, s in zip(shape, strides, strict=True)
+    )
     if min((*strides, offset, 0)) < 0 or (view.size and last >= storage.size):
         raise WeightsError("a tensor reaches outside its storage")
     return view.copy()

@@ -1,0 +1,47 @@
+"""The `keras-lpips` command."""
+
+import argparse
+import os
+import sys
+
+COMMANDS = ("pair", "folders", "matrix", "optimize", "weights")
+
+
+def main(argv=None) -> int:
+    """Runs a command and returns its exit status.
+
+    Args:
+        argv: arguments without the program's name. Defaults to the process's.
+
+    Returns:
+        0, or 1 after one sentence on standard error. Unknown arguments exit
+        with 2.
+    """
+    # Set before TensorFlow is loaded, whose start otherwise fills the screen.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    from keras_lpips import commands
+    from keras_lpips.image_checks import ImageError
+    from keras_lpips.weights.arrays import WeightsError
+
+    parser = argparse.ArgumentParser(
+        prog="keras-lpips",
+        description="How far apart two images look: LPIPS (CVPR 2018).",
+    )
+    subparsers = parser.add_subparsers(
+        dest="command", required=True, metavar="|".join(COMMANDS)
+    )
+    for name in COMMANDS:
+        commands.load(name).add_parser(subparsers)
+    arguments = parser.parse_args(argv)
+    try:
+        return commands.load(arguments.command).run(arguments) or 0
+    except (ImageError, WeightsError) as error:
+        print(f"keras-lpips: {error}", file=sys.stderr)
+        return 1
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        print(f"keras-lpips: {where}{error.strerror}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("keras-lpips: interrupted", file=sys.stderr)
+        return 130

@@ -1,0 +1,64 @@
+"""`keras-lpips pair`: the distance between two images."""
+
+import json
+from pathlib import Path
+
+from keras_lpips.commands.options import (
+    add_net_options,
+    add_resize_option,
+    check_output,
+)
+
+
+def add_parser(subparsers) -> None:
+    """Adds the subcommand."""
+    parser = subparsers.add_parser("pair", help="distance of two images")
+    parser.add_argument("reference", metavar="A")
+    parser.add_argument("distorted", metavar="B")
+    add_net_options(parser)
+    add_resize_option(parser)
+    parser.add_argument("--map", type=Path, help="write a heat map here")
+    parser.add_argument(
+        "--per-layer", action="store_true", help="print each tap's share, too"
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def run(arguments) -> None:
+    """Prints the distance."""
+    from keras_lpips.images import load_pair
+    from keras_lpips.provenance import describe
+    from keras_lpips.scorer import scorer
+
+    if arguments.map:
+        check_output(arguments.map)
+    settings = (arguments.net, arguments.version, arguments.calibrated)
+    images = load_pair(
+        arguments.reference, arguments.distorted, arguments.resize
+    )
+    score = scorer(*settings)
+    batches = [image[None] for image in images]
+    shares = score.per_layer(*batches)[0].tolist()
+    per_layer = dict(zip(score.taps, shares, strict=True))
+    result = {
+        "reference": arguments.reference,
+        "distorted": arguments.distorted,
+        "distance": sum(per_layer.values()),
+        "per_layer": per_layer,
+        **describe(*settings),
+    }
+    if arguments.map:
+        from keras_lpips.heat_map import write_heat_map
+
+        title = f"LPIPS {arguments.net}: {result['distance']:.4f}"
+        write_heat_map(
+            arguments.map, *images, score.spatial_map(*batches)[0], title
+        )
+        result["map"] = str(arguments.map)
+    if arguments.json:
+        print(json.dumps(result, indent=2))
+        return
+    print(f"{result['distance']:.6f}")
+    if arguments.per_layer:
+        for tap, share in per_layer.items():
+            print(f"  {tap:8s} {share:.6f}")
