@@ -36,7 +36,7 @@ setup(
     version="0.1.0",
     description="LPIPS, the perceptual image metric, in Keras",
     packages=find_packages(include=["keras_lpips*", "tfds_bapps*"]),
-    package_data={"keras_lpips": ["heads/*"], "tfds_bapps": ["*"]},
+    package_data={"keras_lpips": ["heads/*", "heads/*/*"], "tfds_bapps": ["*"]},
     python_requires=">=3.11,<3.14",
     install_requires=METRIC,
     extras_require={
@@ -45,7 +45,5 @@ setup(
         "test": TEST,
         "parity": ["torch==2.13.0", "lpips==0.1.4"],
     },
-    entry_points={
-        "console_scripts": ["keras-lpips=keras_lpips.command_line:main"]
-    },
+    scripts=["bin/keras-lpips"],
 )

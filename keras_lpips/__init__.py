@@ -1,7 +1,7 @@
 """LPIPS, the perceptual image metric of Zhang et al. (CVPR 2018), in Keras."""
 
-from keras_lpips.image_distance import distance
 from keras_lpips.image_checks import ImageError
+from keras_lpips.image_distance import distance
 from keras_lpips.layer import LPIPS
 from keras_lpips.loss import LPIPSLoss
 from keras_lpips.metric import LPIPSMetric
