@@ -1,0 +1,70 @@
+"""Photographs, and the command line inside the test's own process."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+import skimage.data
+from PIL import Image, ImageFilter
+
+
+@pytest.fixture
+def photo():
+    """A part of a real photograph, uint8 RGB, (64, 96, 3)."""
+    return skimage.data.astronaut()[60:124, 180:276].copy()
+
+
+@pytest.fixture
+def photo_folders(tmp_path):
+    """Two folders: five photographs of two sizes, and the same, blurred."""
+    names = ("astronaut", "coffee", "chelsea", "rocket", "retina")
+    for folder in ("sharp", "blurred"):
+        (tmp_path / folder).mkdir()
+    for i, name in enumerate(names):
+        pixels = getattr(skimage.data, name)()
+        size = 64 if i < 3 else 48
+        image = Image.fromarray(np.ascontiguousarray(pixels[100:, 100:]))
+        image = image.crop((0, 0, size, size))
+        image.save(tmp_path / "sharp" / f"{name}.png")
+        image = image.filter(ImageFilter.GaussianBlur(1 + i / 2))
+        image.save(tmp_path / "blurred" / f"{name}.png")
+    return tmp_path / "sharp", tmp_path / "blurred"
+
+
+@dataclass
+class Done:
+    """A finished command."""
+
+    status: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def command(capfd, trunk):
+    """A function of arguments that runs the command and returns `Done`."""
+    from keras_lpips.command_line import main
+
+    def run(*arguments):
+        capfd.readouterr()
+        try:
+            status = main([str(argument) for argument in arguments])
+        except SystemExit as exit:
+            status = exit.code
+        return Done(status, *capfd.readouterr())
+
+    return run
+
+
+@pytest.fixture
+def refused(command):
+    """Runs a command that must fail with one sentence, which it returns."""
+
+    def run(*arguments, status=1):
+        done = command(*arguments)
+        assert (done.status, done.out) == (status, "")
+        assert done.err.startswith("keras-lpips: ")
+        assert done.err.endswith("\n") and done.err.count("\n") == 1
+        return done.err
+
+    return run
