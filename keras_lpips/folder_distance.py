@@ -1,6 +1,7 @@
 """The distances between two folders of images, name by name, in batches."""
 
 import hashlib
+import json
 import sys
 from collections import defaultdict, deque
 from concurrent.futures import ThreadPoolExecutor
@@ -44,7 +45,7 @@ def match_names(references, distorted) -> dict[str, tuple[Path, Path]]:
     return {name: (first[name], second[name]) for name in names}
 
 
-def compare_folders(pairs, score, resize, journal):
+def compare_folders(pairs, score, resize, journal, settings):
     """Compares pairs in batches of one size, with a progress bar.
 
     Batches, not pairs, are taken from an earlier run: each is then the same
@@ -55,6 +56,8 @@ def compare_folders(pairs, score, resize, journal):
         score: a `Scorer`.
         resize: see `load_image`.
         journal: the `Journal` that finished batches are noted in.
+        settings: what distances depend on beside the images, as JSON can hold
+            it. What was noted under others is not used.
 
     Returns:
         Distances by name, and sentences by the names of the pairs that could
@@ -63,7 +66,7 @@ def compare_folders(pairs, score, resize, journal):
     distances, faults, finished = {}, {}, journal.values()
     batches, rest = _batches(pairs, resize, faults), []
     for batch in batches:
-        key = _fingerprint(batch)
+        key = _fingerprint(batch, settings)
         if key in finished:
             distances |= finished[key]
         else:
@@ -111,9 +114,9 @@ def _batches(pairs, resize, faults):
     return batches
 
 
-def _fingerprint(pairs):
-    """Changes with the places, sizes and times of the files."""
-    digest = hashlib.sha256()
+def _fingerprint(pairs, settings):
+    """Changes with the settings and the files' places, sizes and times."""
+    digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
     for path in (path for paths in pairs.values() for path in paths):
         try:
             stat = path.stat()

@@ -5,45 +5,41 @@ import json
 import os
 from pathlib import Path
 
-from keras_lpips.image_checks import ImageError
 from keras_lpips.output import replacing
 
 
 class Journal:
     """A file beside the output that lives until the output is whole.
 
-    Its first line holds the run's settings; every other line holds a key and
-    the value that belongs to it. A line that was cut in the middle is
-    dropped.
+    Every line holds a key and the value that belongs to it. A line that was
+    cut in the middle is dropped.
 
     Args:
         output: the file that the run makes.
-        settings: what all values depend on, as JSON can hold it.
-
-    Raises:
-        ImageError: if there is a journal of other settings.
     """
 
-    def __init__(self, output, settings: dict):
+    def __init__(self, output):
         output = Path(output)
         self.path = output.with_name(f".{output.name}.journal")
-        self._head = json.dumps({"settings": settings}, sort_keys=True)
         self._entries = self._read_entries()
 
     def values(self) -> dict:
-        """Returns by key what an earlier run finished."""
+        """Returns by key what earlier runs finished."""
         return dict(self._entries)
 
     @contextlib.contextmanager
     def writing(self):
         """Gives a function of `(key, value)`, safe against a kill.
 
+        A key is a string that changes with all that the value depends on; the
+        value is what JSON can hold.
+
         Raises:
-            OSError: naming the output, if its folder takes no file.
+            OSError: naming the journal, if its folder takes no file.
         """
         # Written anew first, which drops a line that was cut.
         with replacing(self.path) as partial:
-            lines = [self._head, *map(json.dumps, self._entries)]
+            lines = map(json.dumps, self._entries)
             partial.write_text("".join(f"{line}\n" for line in lines))
         with open(self.path, "ab", buffering=0) as file:
 
@@ -69,11 +65,11 @@ class Journal:
             text = self.path.read_text(errors="replace")
         except FileNotFoundError:
             return []
-        # What follows the last line's end was cut.
-        head, *lines = text.split("\n")[:-1] or [self._head]
-        if head != self._head:
-            raise ImageError(
-                f"{self.path} belongs to a run with other settings; repeat "
-                "that one, or remove the file to start anew"
-            )
-        return [json.loads(line) for line in lines]
+        entries = []
+        for line in text.split("\n"):
+            try:
+                key, value = json.loads(line)
+            except (ValueError, TypeError):
+                break
+            entries.append((key, value))
+        return entries

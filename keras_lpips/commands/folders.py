@@ -48,8 +48,10 @@ def run(arguments) -> int:
     pairs = match_names(arguments.references, arguments.distorted)
     net = (arguments.net, arguments.version, arguments.calibrated)
     settings = {**describe(*net), "resize": resize and list(resize)}
-    journal = Journal(output, settings)
-    distances, faults = compare_folders(pairs, scorer(*net), resize, journal)
+    journal = Journal(output)
+    distances, faults = compare_folders(
+        pairs, scorer(*net), resize, journal, settings
+    )
     for name, fault in sorted(faults.items()):
         print(f"keras-lpips: {name}: {fault}", file=sys.stderr)
     if len(faults) > arguments.tolerate or not distances:

@@ -1,5 +1,6 @@
-"""Photographs, and the command line inside the test's own process."""
+"""Photographs, the command line in the test's own process, a small disk."""
 
+import subprocess
 from dataclasses import dataclass
 
 import numpy as np
@@ -43,7 +44,12 @@ class Done:
 @pytest.fixture
 def command(capfd, trunk):
     """A function of arguments that runs the command and returns `Done`."""
+    import keras
+
     from keras_lpips.command_line import main
+
+    # What TensorFlow logs on its first use is not the command's.
+    keras.ops.zeros(1)
 
     def run(*arguments):
         capfd.readouterr()
@@ -68,3 +74,19 @@ def refused(command):
         return done.err
 
     return run
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A folder that takes 64 KiB."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(folder)]
+    try:
+        done = subprocess.run(mount, capture_output=True, text=True)
+    except FileNotFoundError:
+        pytest.skip("There is no `mount` to make a small disk with.")
+    if done.returncode:
+        pytest.skip(f"A small disk cannot be mounted: {done.stderr.strip()}")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
