@@ -10,6 +10,7 @@ from keras_lpips.image_checks import (
     check_same_shape,
     check_value_range,
 )
+from keras_lpips.upsampling import upsample
 from keras_lpips.weights.heads import read_heads
 from keras_lpips.weights.trunks import cached_trunk, fetch_trunk
 
@@ -67,8 +68,8 @@ class LPIPS(keras.layers.Layer):
         head_weights: "judgements" or "random". Defaults to "judgements".
         trainable_trunk: whether the trunk is trained. Defaults to `False`.
         trainable_heads: whether the heads are trained. Defaults to `False`.
-        dropout: rate of the dropout before each head while `training=True` is
-            passed. The paper trains with 0.5. Defaults to 0.
+        dropout: rate of the dropout before each head where `apply_dropout`
+            is passed. The paper trains with 0.5. Defaults to 0.
         seed: seed of random weights and of the dropout. Defaults to `None`.
         **kwargs: `name` and `dtype` of the layer.
 
@@ -77,8 +78,9 @@ class LPIPS(keras.layers.Layer):
             in `value_range`.
         distorted: images to compare with them, of the same shape. The
             distance is symmetric.
-        training: whether the dropout acts. Defaults to `False`, and to `False`
-            inside a model that trains, too.
+        apply_dropout: whether the dropout acts. Not called `training`, so
+            that a surrounding model that trains does not set it. Defaults to
+            `False`.
 
     Returns:
         Distances, float32, `(batch,)`, not reduced over the batch; or
@@ -145,11 +147,11 @@ class LPIPS(keras.layers.Layer):
 
     # What is computed.
 
-    def call(self, reference, distorted, training=False):
+    def call(self, reference, distorted, apply_dropout=False):
         """Returns the distances; see the class."""
         if self.spatial:
-            return self.spatial_map(reference, distorted, training)
-        return sum(self._per_tap(reference, distorted, training))
+            return self.spatial_map(reference, distorted, apply_dropout)
+        return sum(self._per_tap(reference, distorted, apply_dropout))
 
     def per_layer(self, reference, distorted):
         """Returns each tap's share of the distance.
@@ -217,37 +219,34 @@ class LPIPS(keras.layers.Layer):
             )
         return ops.concatenate(vectors, axis=-1)
 
-    def _per_tap(self, reference, distorted, training):
+    def _per_tap(self, reference, distorted, apply_dropout):
         return [
             ops.mean(difference, axis=(1, 2))
-            for difference in self._differences(reference, distorted, training)
+            for difference in self._differences(
+                reference, distorted, apply_dropout
+            )
         ]
 
-    def spatial_map(self, reference, distorted, training=False):
+    def spatial_map(self, reference, distorted, apply_dropout=False):
         """Returns the distance of every pixel, as with `spatial=True`.
 
         Args:
             reference: as in the call.
             distorted: as in the call.
-            training: as in the call.
+            apply_dropout: as in the call.
 
         Returns:
             float32, `(batch, height, width)`.
         """
-        size = ops.shape(reference)[1:3]
-        total = 0.0
-        for difference in self._differences(reference, distorted, training):
-            # Half-pixel centres and no antialiasing, as torch's Upsample.
-            total += ops.image.resize(
-                difference[..., None],
-                size,
-                interpolation="bilinear",
-                antialias=False,
-                data_format="channels_last",
-            )[..., 0]
-        return total
+        height, width = ops.shape(reference)[1:3]
+        return sum(
+            upsample(difference, height, width)
+            for difference in self._differences(
+                reference, distorted, apply_dropout
+            )
+        )
 
-    def _differences(self, reference, distorted, training):
+    def _differences(self, reference, distorted, apply_dropout):
         """Yields each tap's weighted squared difference, `(batch, h, w)`.
 
         A tap's features are dropped before the next tap's are made.
@@ -259,7 +258,7 @@ class LPIPS(keras.layers.Layer):
         for features, features0 in self._walk(reference, distorted):
             for a, b in zip(features, features0, strict=True):
                 a, b = _unit_normalize(a), _unit_normalize(b)
-                yield self._weigh(tap, a, b, training)
+                yield self._weigh(tap, a, b, apply_dropout)
                 tap += 1
 
     def _walk(self, *batches):
@@ -281,11 +280,11 @@ class LPIPS(keras.layers.Layer):
             images = (images - shift) / scale
         return ops.cast(images, self.compute_dtype)
 
-    def _weigh(self, tap, reference, distorted, training):
+    def _weigh(self, tap, reference, distorted, apply_dropout):
         squared = ops.square(reference - distorted)
         if not self.calibrated:
             return ops.sum(squared, axis=-1)
-        return self.heads[tap](squared, training=training)
+        return self.heads[tap](squared, training=apply_dropout)
 
     # How it is made.
 
@@ -394,7 +393,7 @@ class LPIPS(keras.layers.Layer):
         check_images(images.shape, dtype, self.value_range, self.smallest_size)
         return images
 
-    def compute_output_spec(self, reference, distorted, training=False):
+    def compute_output_spec(self, reference, distorted, apply_dropout=False):
         """Returns the shape and dtype of the distances."""
         reference = self._checked_images(reference)
         shape = reference.shape[:3] if self.spatial else reference.shape[:1]
