@@ -3,28 +3,26 @@
 import keras
 from keras import ops
 
-from keras_lpips.backbones import build_trunk, find_backbone, split_at_taps
 from keras_lpips.head import Head
 from keras_lpips.image_checks import (
     check_images,
     check_same_shape,
     check_value_range,
 )
+from keras_lpips.normalization import scale_images, unit_normalize
+from keras_lpips.trunk import (
+    check_taps,
+    is_own_trunk,
+    make_trunk,
+    set_trunk_weights,
+    smallest_size,
+    split_at_taps,
+)
 from keras_lpips.upsampling import upsample
 from keras_lpips.weights.heads import read_heads
 from keras_lpips.weights.trunks import cached_trunk, fetch_trunk
 
-# Per RGB channel, for images in [-1, 1]: twice ImageNet's mean minus one and
-# twice its standard deviation (reference, `ScalingLayer`).
-SHIFT = (-0.030, -0.088, -0.188)
-SCALE = (0.458, 0.448, 0.450)
 VERSIONS = ("0.1", "0.0")
-
-# Added to each feature vector's norm (reference, `normalize_tensor`).
-NORM_EPSILON = 1e-10
-# The reference's gradient is NaN where a feature vector is all zero. Norms
-# below 1e-6 are raised to it; all others, and so the values, stay as they are.
-SMALLEST_SQUARED_NORM = 1e-12
 
 
 @keras.saving.register_keras_serializable("keras_lpips")
@@ -131,11 +129,9 @@ class LPIPS(keras.layers.Layer):
         self.trainable_heads = bool(trainable_heads)
         self.dropout = float(dropout)
         self.seed = seed
-        self.taps = self._checked_taps(taps)
-        self.smallest_size = (
-            1 if self._is_own_trunk else find_backbone(net).smallest_size
-        )
-        self.trunk = self._make_trunk()
+        self.taps = check_taps(net, taps)
+        self.smallest_size = smallest_size(net)
+        self.trunk = make_trunk(net, self.taps, self.dtype_policy, seed)
         # Held in a plain function: Keras would track the pieces, whose layers
         # are the trunk's, a second time.
         stages = split_at_taps(self.trunk)
@@ -178,7 +174,7 @@ class LPIPS(keras.layers.Layer):
         images = self._checked_images(images)
         embedding = []
         for (features,) in self._walk(images):
-            embedding.extend(_unit_normalize(tap) for tap in features)
+            embedding.extend(unit_normalize(tap) for tap in features)
         return embedding
 
     def compare(self, reference, distorted):
@@ -257,28 +253,23 @@ class LPIPS(keras.layers.Layer):
         tap = 0
         for features, features0 in self._walk(reference, distorted):
             for a, b in zip(features, features0, strict=True):
-                a, b = _unit_normalize(a), _unit_normalize(b)
+                a, b = unit_normalize(a), unit_normalize(b)
                 yield self._weigh(tap, a, b, apply_dropout)
                 tap += 1
 
     def _walk(self, *batches):
         """Yields, stage by stage, the list of taps of every batch."""
-        batches = [self._scale(images) for images in batches]
+        batches = [
+            ops.cast(
+                scale_images(images, self.value_range, self.version),
+                self.compute_dtype,
+            )
+            for images in batches
+        ]
         for stage in self._stages():
             batches = [stage(images, training=False) for images in batches]
             taps = [x if isinstance(x, list) else [x] for x in batches]
             yield taps
-
-    def _scale(self, images):
-        lowest, highest = self.value_range
-        images = ops.cast(images, "float32")
-        if (lowest, highest) != (-1.0, 1.0):
-            images = (images - lowest) * (2 / (highest - lowest)) - 1
-        if self.version == "0.1":
-            shift = ops.convert_to_tensor(SHIFT, "float32")
-            scale = ops.convert_to_tensor(SCALE, "float32")
-            images = (images - shift) / scale
-        return ops.cast(images, self.compute_dtype)
 
     def _weigh(self, tap, reference, distorted, apply_dropout):
         squared = ops.square(reference - distorted)
@@ -288,41 +279,8 @@ class LPIPS(keras.layers.Layer):
 
     # How it is made.
 
-    @property
-    def _is_own_trunk(self):
-        return isinstance(self.net, keras.Model)
-
-    def _checked_taps(self, taps):
-        if self._is_own_trunk:
-            if not taps:
-                raise ValueError(
-                    "`taps` must name the layers of your trunk to compare. "
-                    f"Received: taps={taps!r}"
-                )
-            known = [layer.name for layer in self.net.layers]
-        else:
-            known = list(find_backbone(self.net).taps)
-            taps = known if taps is None else taps
-        taps = list(taps)
-        unknown = [tap for tap in taps if tap not in known]
-        if unknown or not taps or len(set(taps)) != len(taps):
-            raise ValueError(
-                f"`taps` must be different names out of {known}. "
-                f"Received: taps={taps!r}"
-            )
-        return sorted(taps, key=known.index)
-
-    def _make_trunk(self):
-        if self._is_own_trunk:
-            outputs = [self.net.get_layer(tap).output for tap in self.taps]
-            return keras.Model(self.net.inputs[0], outputs, name="trunk")
-        trunk = build_trunk(self.net, self.dtype_policy, self.seed)
-        names = find_backbone(self.net).taps
-        outputs = [trunk.outputs[names.index(tap)] for tap in self.taps]
-        return keras.Model(trunk.inputs[0], outputs, name=trunk.name)
-
     def _make_heads(self):
-        if self._is_own_trunk and self.head_weights != "random":
+        if is_own_trunk(self.net) and self.head_weights != "random":
             raise ValueError(
                 "No heads were calibrated for a trunk of your own: pass "
                 "`calibrated=False`, or `head_weights='random'` to train "
@@ -347,24 +305,14 @@ class LPIPS(keras.layers.Layer):
             for tap, head in zip(self.taps, self.heads, strict=True):
                 head.kernel.assign(arrays[f"{tap}/kernel"])
         self.weights_missing = False
-        if self._is_own_trunk:
+        if is_own_trunk(self.net):
             self.weights_missing = offline
             return
         if self.trunk_weights == "random":
             return
         arrays = cached_trunk(self.net) if offline else fetch_trunk(self.net)
         self.weights_missing = arrays is None
-        for layer in self.trunk.layers:
-            for variable in layer.weights:
-                key = f"{layer.name}/{variable.name}"
-                # Re-created from its settings with no trunk at hand: what was
-                # saved follows, and until then no number may pass for one.
-                value = (
-                    ops.full(variable.shape, float("nan"))
-                    if arrays is None
-                    else arrays[key]
-                )
-                variable.assign(value)
+        set_trunk_weights(self.trunk, arrays)
 
     @property
     def trainable(self):
@@ -406,7 +354,7 @@ class LPIPS(keras.layers.Layer):
     def get_config(self):
         """Returns the constructor's arguments."""
         net = self.net
-        if self._is_own_trunk:
+        if is_own_trunk(self.net):
             net = keras.saving.serialize_keras_object(net)
         return {
             **super().get_config(),
@@ -435,14 +383,6 @@ class LPIPS(keras.layers.Layer):
         if isinstance(config["net"], dict):
             config["net"] = keras.saving.deserialize_keras_object(config["net"])
         return cls(**config, _offline=True)
-
-
-def _unit_normalize(features):
-    """Divides each pixel's feature vector by its length, in float32."""
-    features = ops.cast(features, "float32")
-    squared_norm = ops.sum(ops.square(features), axis=-1, keepdims=True)
-    norm = ops.sqrt(ops.maximum(squared_norm, SMALLEST_SQUARED_NORM))
-    return features / (norm + NORM_EPSILON)
 
 
 def _one_of(name, value, allowed):

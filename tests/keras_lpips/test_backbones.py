@@ -8,8 +8,8 @@ from keras_lpips.backbones import (
     BACKBONES,
     build_trunk,
     find_backbone,
-    split_at_taps,
 )
+from keras_lpips.trunk import split_at_taps
 
 TAP_SIZES_AT_64 = {
     "alex": (15, 7, 3, 3, 3),
