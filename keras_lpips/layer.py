@@ -44,10 +44,10 @@ class LPIPS(keras.layers.Layer):
 
     Args:
         net: "alex", "vgg" or "squeeze"; or a `keras.Model` of your own from
-            float32 images `(batch, height, width, 3)`, with `taps`. Your
-            trunk receives what ours do: images shifted and scaled by
-            ImageNet's statistics for version "0.1", in [-1, 1] for "0.0".
-            Defaults to "alex".
+            float32 images `(batch, height, width, 3)`, with `taps`. The
+            layer keeps a copy, which receives what ours do: images shifted
+            and scaled by ImageNet's statistics for version "0.1", in
+            [-1, 1] for "0.0". Defaults to "alex".
         version: "0.1" or "0.0", the heads of the paper's first version, which
             leave out that shift and scale. Defaults to "0.1".
         calibrated: whether features are weighted by the heads that people's
@@ -114,7 +114,6 @@ class LPIPS(keras.layers.Layer):
         offline = kwargs.pop("_offline", False)
         # Images must reach the scaling step in float32 under any policy.
         super().__init__(autocast=False, **kwargs)
-        self.net = net
         self.version = _one_of("version", version, VERSIONS)
         self.calibrated = bool(calibrated)
         self.spatial = bool(spatial)
@@ -132,6 +131,7 @@ class LPIPS(keras.layers.Layer):
         self.taps = check_taps(net, taps)
         self.smallest_size = smallest_size(net)
         self.trunk = make_trunk(net, self.taps, self.dtype_policy, seed)
+        self._net_name = None if is_own_trunk(net) else net
         # Held in a plain function: Keras would track the pieces, whose layers
         # are the trunk's, a second time.
         stages = split_at_taps(self.trunk)
@@ -279,6 +279,11 @@ class LPIPS(keras.layers.Layer):
 
     # How it is made.
 
+    @property
+    def net(self):
+        """The net's name, or the layer's copy of a trunk of your own."""
+        return self._net_name or self.trunk
+
     def _make_heads(self):
         if is_own_trunk(self.net) and self.head_weights != "random":
             raise ValueError(
@@ -304,14 +309,14 @@ class LPIPS(keras.layers.Layer):
             arrays = read_heads(self.net, self.version)
             for tap, head in zip(self.taps, self.heads, strict=True):
                 head.kernel.assign(arrays[f"{tap}/kernel"])
-        self.weights_missing = False
+        self.created_without_weights = False
         if is_own_trunk(self.net):
-            self.weights_missing = offline
+            self.created_without_weights = offline
             return
         if self.trunk_weights == "random":
             return
         arrays = cached_trunk(self.net) if offline else fetch_trunk(self.net)
-        self.weights_missing = arrays is None
+        self.created_without_weights = arrays is None
         set_trunk_weights(self.trunk, arrays)
 
     @property
@@ -353,9 +358,9 @@ class LPIPS(keras.layers.Layer):
 
     def get_config(self):
         """Returns the constructor's arguments."""
-        net = self.net
-        if is_own_trunk(self.net):
-            net = keras.saving.serialize_keras_object(net)
+        net = self._net_name
+        if net is None:
+            net = keras.saving.serialize_keras_object(self.trunk)
         return {
             **super().get_config(),
             "net": net,

@@ -47,15 +47,21 @@ def make_trunk(net, taps, dtype, seed) -> keras.Model:
 
     Args:
         net: name of a trunk, whose weights will be random, or a
-            `keras.Model`, whose layers are used as they are.
+            `keras.Model`, which is copied with its weights, so that
+            freezing or training one does not touch the other.
         taps: names of the layers whose outputs are wanted, in order.
         dtype: dtype policy of a named trunk's layers.
         seed: seed of its weights, or `None`.
     """
     if is_own_trunk(net):
-        model, name = net, "trunk"
-    else:
-        model, name = build_trunk(net, dtype, seed), f"{net}_trunk"
+        model = _part(net, taps, "trunk")
+        copy = keras.models.clone_model(model)
+        copy.set_weights(model.get_weights())
+        return copy
+    return _part(build_trunk(net, dtype, seed), taps, f"{net}_trunk")
+
+
+def _part(model, taps, name):
     outputs = [model.get_layer(tap).output for tap in taps]
     return keras.Model(model.inputs[0], outputs, name=name)
 

@@ -246,6 +246,18 @@ def test_a_trunk_of_ones_own_is_compared_at_the_named_layers():
     np.testing.assert_allclose(layer(a, b), total, rtol=1e-5)
 
 
+def test_a_trunk_of_ones_own_is_left_as_it_was():
+    trunk = own_trunk()
+    a, b = images(seed=1), images(seed=2)
+    layer = LPIPS(trunk, taps=["first"], calibrated=False)
+    before = np.asarray(layer(a, b))
+    assert len(trunk.trainable_variables) == 6
+    assert not layer.trainable_variables
+    assert len(layer.variables) == 2
+    trunk.set_weights([0 * weight for weight in trunk.get_weights()])
+    np.testing.assert_array_equal(layer(a, b), before)
+
+
 def test_a_trunk_of_ones_own_has_no_calibrated_heads():
     with pytest.raises(ValueError, match="calibrated=False"):
         LPIPS(own_trunk(), taps=["first"])
