@@ -107,6 +107,8 @@ def _read_torch_legacy(stream):
         if key not in dtypes or count != counts[key]:
             raise WeightsError("not a whole torch file: storages do not fit")
         data = stream.read(count * dtypes[key].itemsize)
+        if len(data) != count * dtypes[key].itemsize:
+            raise WeightsError("not a whole torch file: it ends too early")
         storages[key] = np.frombuffer(data, dtypes[key])
     stream.seek(start)
     return _ArraysOnly(
@@ -194,6 +196,8 @@ class _ArraysOnly(pickle.Unpickler):
 
 
 def _flatten(tree, prefix, arrays):
+    if not isinstance(tree, dict):
+        raise WeightsError("the file holds no arrays by name")
     for name, value in tree.items():
         path = f"{prefix}{name}"
         if isinstance(value, dict):
