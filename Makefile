@@ -3,26 +3,48 @@ PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
 INSTALLED := $(VENV)/.installed
+# The reference under torch, beside this package.
+PARITY_VENV := .venv-parity
+PARITY_RUN := $(PARITY_VENV)/bin/python
+PARITY_INSTALLED := $(PARITY_VENV)/.installed
 
-.PHONY: demo test lint clean
+.PHONY: demo test parity benchmark lint clean
 
 demo: $(INSTALLED)
 	$(RUN) -m examples.demo --output demo
 
 test: $(INSTALLED) lint
-	$(RUN) -m pytest
+	$(RUN) -m pytest --ignore=tests/parity
+
+# Against the reference itself, live.
+parity: $(PARITY_INSTALLED)
+	TF_CPP_MIN_LOG_LEVEL=3 $(PARITY_RUN) -m pytest tests/parity
+
+benchmark: $(PARITY_INSTALLED)
+	TF_CPP_MIN_LOG_LEVEL=3 $(PARITY_RUN) -m benchmarks.speed --output benchmarks/results
 
 lint: $(INSTALLED)
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 
-# Written last, so that an install that was cut is taken up again.
-$(INSTALLED): setup.py
+define CHECK_PYTHON
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' || \
 	  { echo "Python 3.11, 3.12 or 3.13 is needed; $(PYTHON) is $$($(PYTHON) --version 2>&1). Name another: make PYTHON=python3.11" >&2; exit 1; }
+endef
+
+# Written last, so that an install that was cut is taken up again.
+$(INSTALLED): setup.py
+	$(CHECK_PYTHON)
 	$(PYTHON) -m venv $(VENV)
 	$(RUN) -m pip install --quiet --disable-pip-version-check --editable '.[datasets,test]'
 	touch $@
 
+$(PARITY_INSTALLED): setup.py
+	$(CHECK_PYTHON)
+	$(PYTHON) -m venv $(PARITY_VENV)
+	$(PARITY_RUN) -m pip install --quiet --disable-pip-version-check --editable '.[parity]'
+	$(PARITY_RUN) -m pip install --quiet --disable-pip-version-check --no-deps lpips==0.1.4
+	touch $@
+
 clean:
-	rm -rf $(VENV) demo build *.egg-info
+	rm -rf $(VENV) $(PARITY_VENV) demo build *.egg-info

@@ -43,7 +43,9 @@ setup(
         "datasets": DATASETS,
         "serving": SERVING,
         "test": TEST,
-        "parity": ["torch==2.13.0", "lpips==0.1.4"],
+        # And lpips==0.1.4 without its dependencies: it asks for torchvision,
+        # for which the comparison supplies a stand-in.
+        "parity": ["pytest>=8", "torch==2.13.0", "scipy>=1.15", "tqdm>=4.66"],
     },
     scripts=["bin/keras-lpips"],
 )

@@ -64,7 +64,8 @@ class Array(Inert):
         array = np.frombuffer(data, dtype.numpy)
         if min(shape, default=0) < 0:
             raise WeightsError("an array has a negative size")
-        self.array = array.reshape(shape, order="F" if is_fortran else "C")
+        order = "F" if is_fortran else "C"
+        self.array = array.reshape(shape, order=order).copy()
 
 
 class DType(Inert):
@@ -148,8 +149,8 @@ def flatten(tree) -> dict[str, np.ndarray]:
             return
         array = getattr(value, "array", None)
         name = "/".join(path)
-        if not isinstance(array, np.ndarray) or name in arrays:
-            raise WeightsError(f"{name or 'a pickle'} is not one array")
+        if not isinstance(array, np.ndarray) or not path or name in arrays:
+            raise WeightsError(f"{name or 'a pickle'} is not one named array")
         arrays[name] = array
 
     add(tree, ())

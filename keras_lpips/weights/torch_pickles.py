@@ -11,6 +11,8 @@ from keras_lpips.weights.arrays import WeightsError
 from keras_lpips.weights.foreign_pickles import ArraysOnly, Inert, flatten
 
 LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
+# More would be one value repeated to fill the memory.
+MAX_TENSOR_VALUES = 1 << 28
 
 
 def read_torch_pickle(data: bytes) -> dict[str, np.ndarray]:
@@ -107,7 +109,7 @@ class Tensor(Inert):
         size = math.prod(shape)
         if (
             min((*shape, *strides, offset, 0)) < 0
-            or size > storage.size
+            or size > MAX_TENSOR_VALUES
             or (size and last >= storage.size)
         ):
             raise WeightsError("a tensor reaches outside its storage")
@@ -132,10 +134,19 @@ class Parameter(Inert):
         """Does without what old versions kept: gradients and hooks."""
 
 
-class FloatStorage(Inert):
-    """Stands for `torch.FloatStorage`."""
+class Storage(Inert):
+    """Stands for the storages of torch, which are told by their dtype."""
 
-    dtype = np.dtype("<f4")
+
+STORAGES = {
+    name: type(name, (Storage,), {"dtype": np.dtype(code)})
+    for name, code in (
+        ("FloatStorage", "<f4"),
+        ("DoubleStorage", "<f8"),
+        ("HalfStorage", "<f2"),
+        ("LongStorage", "<i8"),
+    )
+}
 
 
 TORCH_NAMES = {
@@ -144,12 +155,12 @@ TORCH_NAMES = {
     ("torch._utils", "_rebuild_tensor_v2"): Tensor,
     ("torch._utils", "_rebuild_parameter"): Parameter,
     ("torch.nn.parameter", "Parameter"): Parameter,
-    ("torch", "FloatStorage"): FloatStorage,
+    **{("torch", name): storage for name, storage in STORAGES.items()},
 }
 
 
 def _storage(identity):
     kind, storage, key, _, count = identity[:5]
-    if kind != "storage" or storage is not FloatStorage:
-        raise WeightsError("a torch file holds something that is no float32")
+    if kind != "storage" or storage not in STORAGES.values():
+        raise WeightsError("a torch file holds something that is no storage")
     return storage.dtype, str(key), int(count)

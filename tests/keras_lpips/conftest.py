@@ -1,4 +1,4 @@
-"""Photographs, the command line in the test's own process, a small disk."""
+"""Photographs, the command in the test's own process, devices and disks."""
 
 import subprocess
 from dataclasses import dataclass
@@ -6,7 +6,15 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 import skimage.data
+import tensorflow as tf
 from PIL import Image, ImageFilter
+
+# The tests of distribution need two devices. TensorFlow takes this setting
+# before it first computes anything.
+tf.config.set_logical_device_configuration(
+    tf.config.list_physical_devices("CPU")[0],
+    [tf.config.LogicalDeviceConfiguration()] * 2,
+)
 
 
 @pytest.fixture

@@ -1,0 +1,1 @@
+"""This package against the reference implementation, `lpips` under torch."""

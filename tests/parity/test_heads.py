@@ -1,0 +1,36 @@
+"""The heads that ship with the package, against the reference's wheel."""
+
+from importlib import resources
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="make parity installs torch")
+
+from keras_lpips.weights.conversion import heads_from_torch  # noqa: E402
+from keras_lpips.weights.heads import read_heads  # noqa: E402
+from keras_lpips.weights.torch_pickles import (  # noqa: E402
+    read_torch_pickle,
+)
+
+
+@pytest.mark.parametrize("version", ["0.1", "0.0"])
+def test_our_heads_are_exactly_those_of_the_reference(net, version):
+    folder = resources.files("lpips") / "weights" / f"v{version}"
+    file = (folder / f"{net}.pth").read_bytes()
+    theirs = heads_from_torch(net, read_torch_pickle(file))
+    ours = read_heads(net, version)
+    assert sorted(ours) == sorted(theirs)
+    for tap in ours:
+        np.testing.assert_array_equal(ours[tap], theirs[tap], strict=True)
+
+
+@pytest.mark.parametrize("version", ["0.1", "0.0"])
+def test_the_heads_file_reads_as_torch_reads_it(net, version):
+    path = resources.files("lpips") / "weights" / f"v{version}" / f"{net}.pth"
+    theirs = torch.load(path, map_location="cpu", weights_only=True)
+    ours = read_torch_pickle(path.read_bytes())
+    assert list(ours) == list(theirs)
+    for name, array in ours.items():
+        expected = theirs[name].numpy()
+        np.testing.assert_array_equal(array, expected, strict=True)
