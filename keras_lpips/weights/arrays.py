@@ -25,7 +25,11 @@ def read_npz(path) -> dict[str, np.ndarray]:
         WeightsError: if the file is not a whole `.npz` of plain arrays.
     """
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        # NumPy leaves a damaged file that it opened itself open.
+        with (
+            open(path, "rb") as file,
+            np.load(file, allow_pickle=False) as archive,
+        ):
             arrays = {name: archive[name] for name in archive.files}
     except FileNotFoundError:
         raise

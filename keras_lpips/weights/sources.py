@@ -83,10 +83,11 @@ def download_address(address: str, sha256_prefix: str, folder) -> Path:
             while chunk := reply.read(CHUNK_BYTES):
                 file.write(chunk)
                 progress.update(len(chunk))
-            if progress.total and progress.n != progress.total:
+            expected = int(reply.headers.get("Content-Length", file.tell()))
+            if file.tell() != expected:
                 raise WeightsError(
-                    f"{address}: the transfer was cut off after {progress.n:,} "
-                    f"of {progress.total:,} bytes"
+                    f"{address}: the transfer was cut off after "
+                    f"{file.tell():,} of {expected:,} bytes"
                 )
     except (OSError, http.client.HTTPException) as error:
         raise WeightsError(f"{address}: {error}") from None
