@@ -1,6 +1,5 @@
 """`keras-lpips pair`: the distance between two images."""
 
-import json
 from pathlib import Path
 
 from keras_lpips.commands.options import (
@@ -8,6 +7,7 @@ from keras_lpips.commands.options import (
     add_resize_option,
     check_output,
 )
+from keras_lpips.image_checks import naming
 
 
 def add_parser(subparsers) -> None:
@@ -27,18 +27,23 @@ def add_parser(subparsers) -> None:
 def run(arguments) -> None:
     """Prints the distance."""
     from keras_lpips.images import load_pair
+    from keras_lpips.output import to_json
     from keras_lpips.provenance import describe
     from keras_lpips.scorer import scorer
 
     if arguments.map:
-        check_output(arguments.map)
+        from keras_lpips.heat_map import SUFFIXES
+
+        inputs = (arguments.reference, arguments.distorted)
+        check_output(arguments.map, SUFFIXES, "--map", inputs)
     settings = (arguments.net, arguments.version, arguments.calibrated)
     images = load_pair(
         arguments.reference, arguments.distorted, arguments.resize
     )
     score = scorer(*settings)
     batches = [image[None] for image in images]
-    shares = score.per_layer(*batches)[0].tolist()
+    with naming(arguments.reference):
+        shares = score.per_layer(*batches)[0].tolist()
     per_layer = dict(zip(score.taps, shares, strict=True))
     result = {
         "reference": arguments.reference,
@@ -56,7 +61,7 @@ def run(arguments) -> None:
         )
         result["map"] = str(arguments.map)
     if arguments.json:
-        print(json.dumps(result, indent=2))
+        print(to_json(result))
         return
     print(f"{result['distance']:.6f}")
     if arguments.per_layer:
