@@ -1,4 +1,8 @@
-"""Photographs, the command in the test's own process, devices and disks."""
+"""Photographs, the command line in the test's own process, a small disk.
+
+And two logical CPU devices, which the tests of distribution need: TensorFlow
+takes that setting before it first computes anything.
+"""
 
 import subprocess
 from dataclasses import dataclass
@@ -9,11 +13,9 @@ import skimage.data
 import tensorflow as tf
 from PIL import Image, ImageFilter
 
-# The tests of distribution need two devices. TensorFlow takes this setting
-# before it first computes anything.
+CPUS = tf.config.list_physical_devices("CPU")
 tf.config.set_logical_device_configuration(
-    tf.config.list_physical_devices("CPU")[0],
-    [tf.config.LogicalDeviceConfiguration()] * 2,
+    CPUS[0], [tf.config.LogicalDeviceConfiguration()] * 2
 )
 
 
