@@ -132,7 +132,7 @@ def test_a_reader_that_has_gone_is_no_trouble(photo_folders, trunk):
     assert (done.returncode, done.stderr) == (1, "")
 
 
-def test_ctrl_c_ends_the_program_without_a_traceback(photo_folders, tmp_path):
+def test_ctrl_c_while_tensorflow_loads_is_quiet(photo_folders, tmp_path):
     paths = [folder / "coffee.png" for folder in photo_folders]
     output = tmp_path / "results" / "out.png"
     output.parent.mkdir()
@@ -143,10 +143,9 @@ def test_ctrl_c_ends_the_program_without_a_traceback(photo_folders, tmp_path):
         stderr=subprocess.PIPE,
         text=True,
     )
-    time.sleep(6)
+    time.sleep(1)
     process.send_signal(signal.SIGINT)
     _, error = process.communicate(timeout=30)
     assert process.returncode == 130
-    # Nothing is said if TensorFlow was still being loaded.
     assert error in ("keras-lpips: interrupted\n", "")
     assert list(output.parent.iterdir()) == []
