@@ -36,7 +36,7 @@ setup(
     version="0.1.0",
     description="LPIPS, the perceptual image metric, in Keras",
     packages=find_packages(include=["keras_lpips*", "tfds_bapps*"]),
-    package_data={"keras_lpips": ["heads/*"], "tfds_bapps": ["*"]},
+    package_data={"keras_lpips": ["heads/*", "heads/*/*"], "tfds_bapps": ["*"]},
     python_requires=">=3.11,<3.14",
     install_requires=METRIC,
     extras_require={
@@ -47,7 +47,5 @@ setup(
         # for which the comparison supplies a stand-in.
         "parity": ["pytest>=8", "torch==2.13.0", "scipy>=1.15", "tqdm>=4.66"],
     },
-    entry_points={
-        "console_scripts": ["keras-lpips=keras_lpips.command_line:main"]
-    },
+    scripts=["bin/keras-lpips"],
 )

@@ -1,7 +1,8 @@
 """LPIPS, the perceptual image metric of Zhang et al. (CVPR 2018), in Keras."""
 
-from keras_lpips.image_distance import distance
+from keras_lpips.agreement import TwoAFC
 from keras_lpips.image_checks import ImageError
+from keras_lpips.image_distance import distance
 from keras_lpips.layer import LPIPS
 from keras_lpips.loss import LPIPSLoss
 from keras_lpips.metric import LPIPSMetric
@@ -12,6 +13,7 @@ __all__ = [
     "ImageError",
     "LPIPSLoss",
     "LPIPSMetric",
+    "TwoAFC",
     "WeightsError",
     "distance",
 ]

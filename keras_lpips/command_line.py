@@ -1,8 +1,11 @@
 """The `keras-lpips` command."""
 
 import argparse
-import os
 import sys
+
+from keras_lpips import commands
+from keras_lpips.image_checks import ImageError
+from keras_lpips.weights.arrays import WeightsError
 
 COMMANDS = ("pair", "folders", "matrix", "optimize", "weights")
 
@@ -17,12 +20,6 @@ def main(argv=None) -> int:
         0, or 1 after one sentence on standard error. Unknown arguments exit
         with 2.
     """
-    # Set before TensorFlow is loaded, whose start otherwise fills the screen.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    from keras_lpips import commands
-    from keras_lpips.image_checks import ImageError
-    from keras_lpips.weights.arrays import WeightsError
-
     parser = argparse.ArgumentParser(
         prog="keras-lpips",
         description="How far apart two images look: LPIPS (CVPR 2018).",

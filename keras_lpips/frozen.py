@@ -21,7 +21,7 @@ class FrozenLPIPS:
 
     def __call__(self, y_true, y_pred):
         """Returns the distances, float32, `(batch,)`."""
-        if self.lpips.weights_missing:
+        if self.lpips.created_without_weights:
             raise WeightsError(
                 f"The trunk of {self.lpips.net!r} was not saved with the "
                 "model and is not in the local cache. Fetch it (keras-lpips "

@@ -1,5 +1,6 @@
 """Reading images: any common file to uint8 RGB, or one sentence why not."""
 
+import contextlib
 import warnings
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from keras_lpips.output import replacing
 
 # What `list_images` takes for an image.
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
+ORIENTATION_TAG = 0x0112
 SIXTEEN_BIT_GRAY = ("I;16", "I;16B", "I;16L", "I;16N")
 
 
@@ -38,29 +40,20 @@ def load_image(source, resize=None) -> np.ndarray:
     """
     if isinstance(source, Image.Image):
         return _to_rgb(source, "the image", resize)
-    path = Path(source)
-    try:
-        with warnings.catch_warnings():
-            # Pillow warns of a bomb at half the size at which it refuses one.
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            with Image.open(path) as image:
-                return _to_rgb(image, path, resize)
-    except Image.DecompressionBombError:
-        raise ImageError(
-            f"{path} has more than {2 * Image.MAX_IMAGE_PIXELS:,} pixels and "
-            "is refused, since it may be a decompression bomb"
-        ) from None
-    except UnidentifiedImageError:
-        raise ImageError(f"{path} is not an image that can be read") from None
-    except FileNotFoundError:
-        raise ImageError(f"{path} does not exist") from None
-    except ImageError:
-        raise
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise ImageError(f"{path} cannot be read: {reason}") from None
-    except (SyntaxError, ValueError, EOFError) as error:
-        raise ImageError(f"{path} is damaged: {error}") from None
+    with _opened(source) as image:
+        return _to_rgb(image, source, resize)
+
+
+def read_size(path) -> tuple[int, int]:
+    """Returns `(height, width)` from a file's head, as `load_image` gives it.
+
+    Raises:
+        ImageError: if it cannot be read.
+    """
+    with _opened(path) as image:
+        # EXIF orientations from 5 on swap the sides.
+        swapped = image.getexif().get(ORIENTATION_TAG, 1) >= 5
+        return image.size if swapped else image.size[::-1]
 
 
 def load_pair(reference, distorted, resize=None):
@@ -108,6 +101,33 @@ def write_image(path, pixels: np.ndarray) -> None:
     """Writes uint8 RGB `(height, width, 3)`, beside `path`, then renames."""
     with replacing(path) as partial:
         Image.fromarray(pixels).save(partial, format=_format_of(path))
+
+
+@contextlib.contextmanager
+def _opened(path):
+    """Opens an image, and turns what may go wrong into one sentence."""
+    try:
+        with warnings.catch_warnings():
+            # Pillow warns of a bomb at half the size at which it refuses one.
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            with Image.open(path) as image:
+                yield image
+    except ImageError:
+        raise
+    except Image.DecompressionBombError:
+        raise ImageError(
+            f"{path} has more than {2 * Image.MAX_IMAGE_PIXELS:,} pixels and "
+            "is refused, since it may be a decompression bomb"
+        ) from None
+    except UnidentifiedImageError:
+        raise ImageError(f"{path} is not an image that can be read") from None
+    except FileNotFoundError:
+        raise ImageError(f"{path} does not exist") from None
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise ImageError(f"{path} cannot be read: {reason}") from None
+    except (SyntaxError, ValueError, EOFError) as error:
+        raise ImageError(f"{path} is damaged: {error}") from None
 
 
 def _format_of(path):

