@@ -48,9 +48,11 @@ class ExampleReader:
         self._stack = ExitStack()
 
     def __enter__(self):
+        """Returns itself."""
         return self
 
     def __exit__(self, *error):
+        """Closes the archive."""
         self._stack.close()
 
     def read(self, row: int) -> Example | list[Problem]:

@@ -54,6 +54,7 @@ class Folder:
     subset: str | None = None
 
     def __str__(self):
+        """As a path, without what is not known."""
         words = (self.task, self.part, self.subset)
         return "/".join(word for word in words if word)
 

@@ -18,6 +18,7 @@ from apache_beam.options.pipeline_options import (
 )
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
+from tfds_bapps import lost_workers
 from tfds_bapps.problems import PreparationError
 from tfds_bapps.shards import Report, Shard, read_report, write_shard
 
@@ -117,8 +118,9 @@ def refuse_threads(options: PipelineOptions) -> None:
 def _run(shards, runner, options):
     """Runs one pipeline; returns the failure that another run may mend."""
     try:
-        with beam.Pipeline(runner=runner, options=options) as pipeline:
-            _ = pipeline | "Shards" >> beam.Create(shards) | WriteShards()
+        with lost_workers.noticed():
+            with beam.Pipeline(runner=runner, options=options) as pipeline:
+                _ = pipeline | "Shards" >> beam.Create(shards) | WriteShards()
     except PreparationError:
         raise
     except Exception as error:

@@ -24,6 +24,10 @@ from tfds_bapps.problems import PreparationError, Problem, refuse_more_than
 from tfds_bapps.triplet_index import Triplets
 
 
+class NothingFound(PreparationError):
+    """The source has no triplets of the task, or none that are wanted."""
+
+
 @dataclass(frozen=True)
 class Wishes:
     """What the user wants prepared; see `Builder`."""
@@ -34,6 +38,7 @@ class Wishes:
     votes: int | None
 
     def __post_init__(self):
+        """Refuses negative numbers."""
         for name in ("tolerate", "votes"):
             value = getattr(self, name)
             if value is not None and value < 0:
@@ -153,7 +158,7 @@ def _index(source, task, wishes, folder):
                 f"{'; '.join(wrong)}."
             )
     if not index.splits:
-        raise PreparationError(
+        raise NothingFound(
             f"{source.name} holds no {task} triplets"
             + (
                 f" of {', '.join(wishes.subset)}; its splits are "

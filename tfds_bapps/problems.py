@@ -22,6 +22,7 @@ class Problem:
     reason: str
 
     def __str__(self):
+        """One sentence that names the file."""
         return f"{self.source}: {self.file} {self.reason}"
 
 

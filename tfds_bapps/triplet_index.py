@@ -56,6 +56,7 @@ class Triplets:
         return f"{self.part}/{self.subset}/{file}" if self.in_archive else file
 
     def __len__(self):
+        """How many triplets there are."""
         return len(self.names)
 
     def __getitem__(self, rows: slice) -> "Triplets":
