@@ -57,9 +57,7 @@ def source(tmp_path):
 def test_several_processes_write_the_same_bytes_as_one(tmp_path, source):
     one = run(tmp_path, source, to="one")
     assert len([name for name in one if "tfrecord" in name]) == 3
-    two = run(
-        tmp_path, source, *PROCESSES, "--direct_num_workers=2", to="two"
-    )
+    two = run(tmp_path, source, *PROCESSES, "--direct_num_workers=2", to="two")
     assert two == one
 
 
@@ -91,9 +89,7 @@ FLINK = os.environ.get("FLINK_JOB_SERVER_JAR")
 @pytest.mark.skipif(
     not FLINK, reason="FLINK_JOB_SERVER_JAR names no job server's jar"
 )
-def test_an_embedded_flink_writes_the_same_bytes(
-    tmp_path, source, worker_pool
-):
+def test_an_embedded_flink_writes_the_same_bytes(tmp_path, source, worker_pool):
     here = run(tmp_path, source, to="here")
     there = run(
         tmp_path,
@@ -190,9 +186,7 @@ def test_a_source_that_is_not_there_is_named(tmp_path, capsys):
     assert message == f"prepare_bapps: {tmp_path / 'none'} does not exist."
 
 
-def test_all_configurations_that_a_source_holds_are_prepared(
-    tmp_path, capsys
-):
+def test_all_configurations_that_a_source_holds_are_prepared(tmp_path, capsys):
     made = files({"val/cnn": 2}) | files({"val/cnn": 3}, "jnd")
     tree = write_tree(tmp_path / "both", made)
     flags = ["--data-dir", str(tmp_path / "data"), "--source", str(tree)]
