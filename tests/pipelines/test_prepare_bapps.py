@@ -131,7 +131,7 @@ def test_a_killed_worker_changes_no_byte(tmp_path, caplog):
             answer if "judge" in name else patch
         )
         for k in range(6)
-        for i in range(300)
+        for i in range(100)
         for name in made
     }
     source = write_tar(tmp_path / "mine.tar", made)
