@@ -9,6 +9,7 @@ checks and writes the same triplets. RESULTS
 
 import argparse
 import io
+import resource
 import subprocess
 import sys
 import tarfile
@@ -35,9 +36,10 @@ BEAM = {
 }
 
 
-def measure(command: list[str]) -> tuple[float, float]:
-    """Seconds of a command and peak MiB of all of its processes together."""
+def measure(command: list[str]) -> tuple[float, float, float]:
+    """Seconds, CPU seconds and peak MiB of a command and its processes."""
     start = time.perf_counter()
+    cpu_before = _cpu_seconds()
     program = psutil.Popen(
         command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
@@ -47,7 +49,13 @@ def measure(command: list[str]) -> tuple[float, float]:
         time.sleep(0.2)
     if program.returncode:
         raise SystemExit(f"failed: {' '.join(command)}")
-    return time.perf_counter() - start, peak / 2**20
+    seconds = time.perf_counter() - start
+    return seconds, _cpu_seconds() - cpu_before, peak / 2**20
+
+
+def _cpu_seconds():
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
 
 
 def _resident(program):
@@ -116,8 +124,12 @@ def compare(folder: Path, fraction: float) -> None:
         command += ["--source", str(archives)]
         if way != "plain loop":
             command += ["--config", "twoafc", "--", *BEAM.get(way, [])]
-        seconds, peak = measure(command)
-        print(f"{way:14} {seconds:6.1f} s, peak {peak:5.0f} MiB", flush=True)
+        seconds, cpu, peak = measure(command)
+        print(
+            f"{way:14} {seconds:6.1f} s, {cpu:6.1f} s of CPU, "
+            f"peak {peak:5.0f} MiB",
+            flush=True,
+        )
 
 
 if __name__ == "__main__":
