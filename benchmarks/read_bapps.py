@@ -3,7 +3,12 @@
     python -m benchmarks.read_bapps DATA CONFIG SPLIT
 
 Both decode every patch of a prepared split, three times over; the better of
-the last two is printed. RESULTS
+the last two is printed. 1,888 triplets of 64 x 64 pixels, two busy cores:
+
+    bare decode        3975 images/s
+    read               4173 images/s
+    read, batches      4230 images/s
+    read, cached      30972 images/s
 """
 
 import argparse
