@@ -12,6 +12,7 @@ from tqdm import tqdm
 
 from keras_lpips.image_checks import ImageError
 from keras_lpips.images import list_images, load_pair, read_size
+from keras_lpips.interruption import interruptible
 
 # Pixels of either side in a batch: 64 images of 64 x 64, or one of 512 x 512.
 BATCH_PIXELS = 64 * 64 * 64
@@ -83,7 +84,7 @@ def compare_folders(pairs, score, resize, journal, settings):
         ) as bar,
     ):
         tasks = deque()
-        for i, (key, batch) in enumerate(rest):
+        for i, (key, batch) in enumerate(interruptible(rest)):
             for _, coming in rest[i + len(tasks) : i + 2]:
                 tasks.append(reader.submit(_load, coming, resize))
             images, failed = tasks.popleft().result()

@@ -13,6 +13,7 @@ from keras_lpips.commands.options import (
     check_output,
 )
 from keras_lpips.image_checks import ImageError, naming
+from keras_lpips.interruption import interruptible
 
 BATCH_PIXELS = 64 * 64 * 64
 # Vectors beyond this many bytes are kept in a temporary file, not in memory.
@@ -120,7 +121,7 @@ def _embed(score, paths, size, resize, file, folder):
     count = max(1, BATCH_PIXELS // (size[0] * size[1]))
     vectors = None
     with tqdm(total=len(paths), unit="image", disable=None) as bar:
-        for i in range(0, len(paths), count):
+        for i in interruptible(range(0, len(paths), count)):
             batch = [_load(path, size, resize) for path in paths[i : i + count]]
             with naming(paths[i]):
                 embedded = score.embed(np.stack(batch))
