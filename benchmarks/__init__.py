@@ -1,1 +1,1 @@
-"""This package against the reference implementation, `lpips` under torch."""
+"""Measurements: programs that are run by hand and write what they found."""
