@@ -83,7 +83,11 @@ class _Stack:
 
     def convolution(self, name, filters, size, stride=1, padding=0):
         """A convolution, padded alike on every side, and its ReLU."""
-        self.pad(((padding, padding), (padding, padding)))
+        # At a stride of 1 "same" is that padding, without a padded copy. At
+        # others it is not: it may pad more at the bottom and right.
+        same = stride == 1 and 2 * padding == size - 1
+        if not same:
+            self.pad(((padding, padding), (padding, padding)))
         fan_in = size * size * self._last.shape[-1]
         kernel, bias = self._initializers(fan_in, self._next_seed)
         self._add(
@@ -91,6 +95,7 @@ class _Stack:
                 filters,
                 size,
                 strides=stride,
+                padding="same" if same else "valid",
                 activation="relu",
                 kernel_initializer=kernel,
                 bias_initializer=bias,
