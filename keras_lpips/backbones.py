@@ -67,32 +67,6 @@ def find_backbone(net: str) -> Backbone:
     return BACKBONES[net]
 
 
-def split_at_taps(model: keras.Model) -> list[keras.Model]:
-    """Cuts a trunk into one model per tap, each fed by the tap before.
-
-    Running the pieces in turn lets a caller drop each tap's features before
-    the next are made. The layers are shared with `model`. A trunk whose taps
-    are not a chain (a later tap also depends on something before an earlier
-    one) cannot be cut and comes back whole.
-
-    Args:
-        model: functional model whose outputs are the taps, in order.
-
-    Returns:
-        A list of models: one per tap, or `model` alone.
-    """
-    stages = []
-    source = model.inputs[0]
-    for tap in model.outputs:
-        try:
-            stage = keras.Model(source, tap)
-        except ValueError:
-            return [model]
-        stages.append(stage)
-        source = tap
-    return stages
-
-
 class _Stack:
     """Adds layers one after another and keeps each output by its name."""
 

@@ -3,27 +3,26 @@
 import keras
 from keras import ops
 
-from keras_lpips.backbones import build_trunk, find_backbone, split_at_taps
 from keras_lpips.head import Head
 from keras_lpips.image_checks import (
     check_images,
     check_same_shape,
     check_value_range,
 )
+from keras_lpips.normalization import scale_images, unit_normalize
+from keras_lpips.trunk import (
+    check_taps,
+    is_own_trunk,
+    make_trunk,
+    set_trunk_weights,
+    smallest_size,
+    split_at_taps,
+)
+from keras_lpips.upsampling import upsample
 from keras_lpips.weights.heads import read_heads
 from keras_lpips.weights.trunks import cached_trunk, fetch_trunk
 
-# Per RGB channel, for images in [-1, 1]: twice ImageNet's mean minus one and
-# twice its standard deviation (reference, `ScalingLayer`).
-SHIFT = (-0.030, -0.088, -0.188)
-SCALE = (0.458, 0.448, 0.450)
 VERSIONS = ("0.1", "0.0")
-
-# Added to each feature vector's norm (reference, `normalize_tensor`).
-NORM_EPSILON = 1e-10
-# The reference's gradient is NaN where a feature vector is all zero. Norms
-# below 1e-6 are raised to it; all others, and so the values, stay as they are.
-SMALLEST_SQUARED_NORM = 1e-12
 
 
 @keras.saving.register_keras_serializable("keras_lpips")
@@ -67,8 +66,8 @@ class LPIPS(keras.layers.Layer):
         head_weights: "judgements" or "random". Defaults to "judgements".
         trainable_trunk: whether the trunk is trained. Defaults to `False`.
         trainable_heads: whether the heads are trained. Defaults to `False`.
-        dropout: rate of the dropout before each head while `training=True` is
-            passed. The paper trains with 0.5. Defaults to 0.
+        dropout: rate of the dropout before each head where `apply_dropout`
+            is passed. The paper trains with 0.5. Defaults to 0.
         seed: seed of random weights and of the dropout. Defaults to `None`.
         **kwargs: `name` and `dtype` of the layer.
 
@@ -77,8 +76,9 @@ class LPIPS(keras.layers.Layer):
             in `value_range`.
         distorted: images to compare with them, of the same shape. The
             distance is symmetric.
-        training: whether the dropout acts. Defaults to `False`, and to `False`
-            inside a model that trains, too.
+        apply_dropout: whether the dropout acts. Not called `training`, so
+            that a surrounding model that trains does not set it. Defaults to
+            `False`.
 
     Returns:
         Distances, float32, `(batch,)`, not reduced over the batch; or
@@ -129,11 +129,9 @@ class LPIPS(keras.layers.Layer):
         self.trainable_heads = bool(trainable_heads)
         self.dropout = float(dropout)
         self.seed = seed
-        self.taps = self._checked_taps(taps)
-        self.smallest_size = (
-            1 if self._is_own_trunk else find_backbone(net).smallest_size
-        )
-        self.trunk = self._make_trunk()
+        self.taps = check_taps(net, taps)
+        self.smallest_size = smallest_size(net)
+        self.trunk = make_trunk(net, self.taps, self.dtype_policy, seed)
         # Held in a plain function: Keras would track the pieces, whose layers
         # are the trunk's, a second time.
         stages = split_at_taps(self.trunk)
@@ -145,11 +143,11 @@ class LPIPS(keras.layers.Layer):
 
     # What is computed.
 
-    def call(self, reference, distorted, training=False):
+    def call(self, reference, distorted, apply_dropout=False):
         """Returns the distances; see the class."""
         if self.spatial:
-            return self.spatial_map(reference, distorted, training)
-        return sum(self._per_tap(reference, distorted, training))
+            return self.spatial_map(reference, distorted, apply_dropout)
+        return sum(self._per_tap(reference, distorted, apply_dropout))
 
     def per_layer(self, reference, distorted):
         """Returns each tap's share of the distance.
@@ -176,7 +174,7 @@ class LPIPS(keras.layers.Layer):
         images = self._checked_images(images)
         embedding = []
         for (features,) in self._walk(images):
-            embedding.extend(_unit_normalize(tap) for tap in features)
+            embedding.extend(unit_normalize(tap) for tap in features)
         return embedding
 
     def compare(self, reference, distorted):
@@ -217,37 +215,34 @@ class LPIPS(keras.layers.Layer):
             )
         return ops.concatenate(vectors, axis=-1)
 
-    def _per_tap(self, reference, distorted, training):
+    def _per_tap(self, reference, distorted, apply_dropout):
         return [
             ops.mean(difference, axis=(1, 2))
-            for difference in self._differences(reference, distorted, training)
+            for difference in self._differences(
+                reference, distorted, apply_dropout
+            )
         ]
 
-    def spatial_map(self, reference, distorted, training=False):
+    def spatial_map(self, reference, distorted, apply_dropout=False):
         """Returns the distance of every pixel, as with `spatial=True`.
 
         Args:
             reference: as in the call.
             distorted: as in the call.
-            training: as in the call.
+            apply_dropout: as in the call.
 
         Returns:
             float32, `(batch, height, width)`.
         """
-        size = ops.shape(reference)[1:3]
-        total = 0.0
-        for difference in self._differences(reference, distorted, training):
-            # Half-pixel centres and no antialiasing, as torch's Upsample.
-            total += ops.image.resize(
-                difference[..., None],
-                size,
-                interpolation="bilinear",
-                antialias=False,
-                data_format="channels_last",
-            )[..., 0]
-        return total
+        height, width = ops.shape(reference)[1:3]
+        return sum(
+            upsample(difference, height, width)
+            for difference in self._differences(
+                reference, distorted, apply_dropout
+            )
+        )
 
-    def _differences(self, reference, distorted, training):
+    def _differences(self, reference, distorted, apply_dropout):
         """Yields each tap's weighted squared difference, `(batch, h, w)`.
 
         A tap's features are dropped before the next tap's are made.
@@ -258,72 +253,34 @@ class LPIPS(keras.layers.Layer):
         tap = 0
         for features, features0 in self._walk(reference, distorted):
             for a, b in zip(features, features0, strict=True):
-                a, b = _unit_normalize(a), _unit_normalize(b)
-                yield self._weigh(tap, a, b, training)
+                a, b = unit_normalize(a), unit_normalize(b)
+                yield self._weigh(tap, a, b, apply_dropout)
                 tap += 1
 
     def _walk(self, *batches):
         """Yields, stage by stage, the list of taps of every batch."""
-        batches = [self._scale(images) for images in batches]
+        batches = [
+            ops.cast(
+                scale_images(images, self.value_range, self.version),
+                self.compute_dtype,
+            )
+            for images in batches
+        ]
         for stage in self._stages():
             batches = [stage(images, training=False) for images in batches]
             taps = [x if isinstance(x, list) else [x] for x in batches]
             yield taps
 
-    def _scale(self, images):
-        lowest, highest = self.value_range
-        images = ops.cast(images, "float32")
-        if (lowest, highest) != (-1.0, 1.0):
-            images = (images - lowest) * (2 / (highest - lowest)) - 1
-        if self.version == "0.1":
-            shift = ops.convert_to_tensor(SHIFT, "float32")
-            scale = ops.convert_to_tensor(SCALE, "float32")
-            images = (images - shift) / scale
-        return ops.cast(images, self.compute_dtype)
-
-    def _weigh(self, tap, reference, distorted, training):
+    def _weigh(self, tap, reference, distorted, apply_dropout):
         squared = ops.square(reference - distorted)
         if not self.calibrated:
             return ops.sum(squared, axis=-1)
-        return self.heads[tap](squared, training=training)
+        return self.heads[tap](squared, training=apply_dropout)
 
     # How it is made.
 
-    @property
-    def _is_own_trunk(self):
-        return isinstance(self.net, keras.Model)
-
-    def _checked_taps(self, taps):
-        if self._is_own_trunk:
-            if not taps:
-                raise ValueError(
-                    "`taps` must name the layers of your trunk to compare. "
-                    f"Received: taps={taps!r}"
-                )
-            known = [layer.name for layer in self.net.layers]
-        else:
-            known = list(find_backbone(self.net).taps)
-            taps = known if taps is None else taps
-        taps = list(taps)
-        unknown = [tap for tap in taps if tap not in known]
-        if unknown or not taps or len(set(taps)) != len(taps):
-            raise ValueError(
-                f"`taps` must be different names out of {known}. "
-                f"Received: taps={taps!r}"
-            )
-        return sorted(taps, key=known.index)
-
-    def _make_trunk(self):
-        if self._is_own_trunk:
-            outputs = [self.net.get_layer(tap).output for tap in self.taps]
-            return keras.Model(self.net.inputs[0], outputs, name="trunk")
-        trunk = build_trunk(self.net, self.dtype_policy, self.seed)
-        names = find_backbone(self.net).taps
-        outputs = [trunk.outputs[names.index(tap)] for tap in self.taps]
-        return keras.Model(trunk.inputs[0], outputs, name=trunk.name)
-
     def _make_heads(self):
-        if self._is_own_trunk and self.head_weights != "random":
+        if is_own_trunk(self.net) and self.head_weights != "random":
             raise ValueError(
                 "No heads were calibrated for a trunk of your own: pass "
                 "`calibrated=False`, or `head_weights='random'` to train "
@@ -348,24 +305,14 @@ class LPIPS(keras.layers.Layer):
             for tap, head in zip(self.taps, self.heads, strict=True):
                 head.kernel.assign(arrays[f"{tap}/kernel"])
         self.weights_missing = False
-        if self._is_own_trunk:
+        if is_own_trunk(self.net):
             self.weights_missing = offline
             return
         if self.trunk_weights == "random":
             return
         arrays = cached_trunk(self.net) if offline else fetch_trunk(self.net)
         self.weights_missing = arrays is None
-        for layer in self.trunk.layers:
-            for variable in layer.weights:
-                key = f"{layer.name}/{variable.name}"
-                # Re-created from its settings with no trunk at hand: what was
-                # saved follows, and until then no number may pass for one.
-                value = (
-                    ops.full(variable.shape, float("nan"))
-                    if arrays is None
-                    else arrays[key]
-                )
-                variable.assign(value)
+        set_trunk_weights(self.trunk, arrays)
 
     @property
     def trainable(self):
@@ -394,7 +341,7 @@ class LPIPS(keras.layers.Layer):
         check_images(images.shape, dtype, self.value_range, self.smallest_size)
         return images
 
-    def compute_output_spec(self, reference, distorted, training=False):
+    def compute_output_spec(self, reference, distorted, apply_dropout=False):
         """Returns the shape and dtype of the distances."""
         reference = self._checked_images(reference)
         shape = reference.shape[:3] if self.spatial else reference.shape[:1]
@@ -407,7 +354,7 @@ class LPIPS(keras.layers.Layer):
     def get_config(self):
         """Returns the constructor's arguments."""
         net = self.net
-        if self._is_own_trunk:
+        if is_own_trunk(self.net):
             net = keras.saving.serialize_keras_object(net)
         return {
             **super().get_config(),
@@ -436,14 +383,6 @@ class LPIPS(keras.layers.Layer):
         if isinstance(config["net"], dict):
             config["net"] = keras.saving.deserialize_keras_object(config["net"])
         return cls(**config, _offline=True)
-
-
-def _unit_normalize(features):
-    """Divides each pixel's feature vector by its length, in float32."""
-    features = ops.cast(features, "float32")
-    squared_norm = ops.sum(ops.square(features), axis=-1, keepdims=True)
-    norm = ops.sqrt(ops.maximum(squared_norm, SMALLEST_SQUARED_NORM))
-    return features / (norm + NORM_EPSILON)
 
 
 def _one_of(name, value, allowed):

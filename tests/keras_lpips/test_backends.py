@@ -1,0 +1,74 @@
+"""The same code on another backend: a short parity check on JAX."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from keras_lpips import LPIPS, distance
+
+ROOT = Path(__file__).parents[2]
+
+COMPARE = """
+import json, os, sys
+os.environ["KERAS_BACKEND"] = "jax"
+import jax, keras, numpy as np
+from keras_lpips import LPIPS, distance
+assert keras.backend.backend() == "jax"
+a, b = np.load(sys.argv[1])
+found = {}
+for net in sys.argv[2:]:
+    lpips = LPIPS(net)
+    gradient = jax.jit(jax.grad(lambda x: lpips(a, x).sum()))
+    found[net] = {
+        "distance": lpips(a, b).tolist(),
+        "compiled": distance(a, b, net).tolist(),
+        "map": float(lpips.spatial_map(a, b).max()),
+        "gradient": float(abs(gradient(b)).sum()),
+        "finite": bool(np.isfinite(gradient(a)).all()),
+    }
+print(json.dumps(found))
+"""
+
+
+@pytest.fixture(scope="module")
+def batches():
+    generator = np.random.default_rng(0)
+    shape = (2, 2, 50, 61, 3)
+    return generator.uniform(-1, 1, shape).astype(np.float32)
+
+
+def test_jax_gives_the_same_numbers(batches, tmp_path, trunk):
+    pytest.importorskip("jax")
+    import tensorflow as tf
+
+    nets = [trunk("alex"), trunk("squeeze")]
+    np.save(tmp_path / "batches.npy", batches)
+    done = subprocess.run(
+        [sys.executable, "-c", COMPARE, str(tmp_path / "batches.npy"), *nets],
+        env={**os.environ, "PYTHONPATH": str(ROOT), "JAX_PLATFORMS": "cpu"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    on_jax = json.loads(done.stdout.splitlines()[-1])
+    a, b = batches
+    for net in nets:
+        found = on_jax[net]
+        expected = np.asarray(LPIPS(net)(a, b))
+        np.testing.assert_allclose(found["distance"], expected, rtol=1e-5)
+        np.testing.assert_allclose(found["compiled"], expected, rtol=1e-5)
+        np.testing.assert_allclose(distance(a, b, net), expected, rtol=1e-5)
+        heat = np.max(LPIPS(net, spatial=True)(a, b))
+        assert found["map"] == pytest.approx(heat, rel=1e-4)
+        x = tf.constant(b)
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            total = tf.reduce_sum(LPIPS(net)(a, x))
+        gradient = np.abs(tape.gradient(total, x)).sum()
+        assert found["gradient"] == pytest.approx(gradient, rel=1e-3)
+        assert found["finite"]
