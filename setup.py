@@ -22,6 +22,10 @@ DATASETS = [
     "protobuf>=6.33.5,<7",
     "pyarrow>=14.0.1,<26",
 ]
+DISTORTIONS = [
+    "opencv-python-headless>=5,<6",
+    "scipy>=1.14",
+]
 SERVING = ["tensorflow-serving-api>=2.21,<2.22"]
 TEST = [
     "pytest>=8",
@@ -41,6 +45,7 @@ setup(
     install_requires=METRIC,
     extras_require={
         "datasets": DATASETS,
+        "distortions": DATASETS + DISTORTIONS,
         "serving": SERVING,
         "test": TEST,
         "parity": ["torch==2.13.0", "lpips==0.1.4"],
