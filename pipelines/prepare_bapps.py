@@ -130,8 +130,10 @@ def prepare(settings: Settings, config: str, options) -> None:
         return
     if folder.parent.exists():
         for left in sorted(folder.parent.glob(f"{folder.name}.incomplete*")):
-            print(f"{name}: {left} is left from another preparation; delete it "
-                  "if none is running.")
+            print(
+                f"{name}: {left} is left from another preparation; delete it "
+                "if none is running."
+            )
     download_config = tfds.download.DownloadConfig(beam_options=options)
     builder.download_and_prepare(download_config=download_config)
     for split, info in builder.info.splits.items():

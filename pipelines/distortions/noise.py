@@ -23,6 +23,8 @@ PINK, BLUE = 1.0, -1.0
 VIOLET, BROWN = -2.0, 2.0
 # Strides of the transposed convolutions that cause the artifact.
 CHECKERBOARD_STRIDES = (2, 4)
+# Of the whole artifact; beyond this half the grid hides the image.
+MAX_CHECKERBOARD_SHARE = 0.5
 
 
 def uniform_white_noise(image, strength, generator):
@@ -64,8 +66,8 @@ def checkerboard(image, strength, generator):
     Where a kernel is no multiple of its stride, outputs get 1 or 2 of its
     steps in turn along each axis (Odena et al. 2016, "Deconvolution and
     checkerboard artifacts"): the gain is 4/9, 8/9 or 16/9, its mean 1. The
-    strength blends from an even gain to that one; stride and phase are
-    random.
+    strength blends from an even gain half the way to that one; stride and
+    phase are random.
     """
     stride = generator.choice(CHECKERBOARD_STRIDES)
     steps = np.repeat([2.0, 1.0], stride // 2) / 1.5
@@ -73,7 +75,7 @@ def checkerboard(image, strength, generator):
     rows, columns = generator.integers(stride, size=2)
     down = np.resize(np.roll(steps, rows), height)
     across = np.resize(np.roll(steps, columns), width)
-    gain = 1 + strength * (np.outer(down, across) - 1)
+    gain = 1 + MAX_CHECKERBOARD_SHARE * strength * (np.outer(down, across) - 1)
     return to_uint8(image * gain[..., None])
 
 
