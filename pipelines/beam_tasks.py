@@ -35,6 +35,10 @@ class Task(Protocol):
 
     report_path: str
 
+    @staticmethod
+    def prepare() -> None:
+        """Loads what is slow to load, once in each process."""
+
     def perform(self) -> dict:
         """Does the work and returns its report, which JSON can hold.
 
@@ -44,18 +48,32 @@ class Task(Protocol):
 
 
 class Perform(beam.PTransform):
-    """Performs a `PCollection` of tasks; the result is empty."""
+    """Performs a `PCollection` of tasks; the result is empty.
+
+    Args:
+        prepare: called once in each worker, before its first task.
+    """
+
+    def __init__(self, prepare):
+        super().__init__()
+        self._prepare = prepare
 
     def expand(self, tasks):
         """Spreads the tasks over the workers."""
         return (
             tasks
             | "Spread" >> beam.Reshuffle()
-            | "Perform" >> beam.ParDo(_PerformTask())
+            | "Perform" >> beam.ParDo(_PerformTask(self._prepare))
         )
 
 
 class _PerformTask(beam.DoFn):
+    def __init__(self, prepare):
+        self._prepare = prepare
+
+    def setup(self):
+        self._prepare()
+
     def process(self, task):
         # A repeated bundle finds what the first one has finished.
         if read_report(task) is not None:
@@ -112,6 +130,7 @@ def perform_all(
             break
         if len(tasks) == 1:
             # Starting workers would take longer.
+            tasks[0].prepare()
             perform(tasks[0])
             break
         if attempt:
@@ -137,7 +156,11 @@ def _run(tasks, runner, options):
     try:
         with lost_workers.noticed():
             with beam.Pipeline(runner=runner, options=options) as pipeline:
-                _ = pipeline | "Tasks" >> beam.Create(tasks) | Perform()
+                _ = (
+                    pipeline
+                    | "Tasks" >> beam.Create(tasks)
+                    | Perform(tasks[0].prepare)
+                )
     except Exception as error:
         # Runners pass on a worker's exception as text, or as another type.
         return error

@@ -97,6 +97,10 @@ class SurveyTask:
     files: tuple[tuple[str, str], ...]
     min_side: int
 
+    @staticmethod
+    def prepare() -> None:
+        """Nothing is slow to load."""
+
     def perform(self) -> dict:
         """Returns digests, and reasons of refusal, by name."""
         digests, refused = {}, {}

@@ -50,6 +50,14 @@ class Shard:
         """The file that says that the shard is done."""
         return self.path + ".report.json"
 
+    @staticmethod
+    def prepare() -> None:
+        """Loads TensorFlow, which the writers need."""
+        import tensorflow  # noqa: F401
+
+        # Workers are processes; OpenCV's own threads would only contend.
+        cv2.setNumThreads(0)
+
     def perform(self) -> dict:
         """Writes the shard; again, it writes the same bytes.
 
@@ -57,8 +65,6 @@ class Shard:
             `triplets`, `record_bytes`, and `types`: how many patches were
             distorted by each.
         """
-        # Workers are processes; OpenCV's own threads would only contend.
-        cv2.setNumThreads(0)
         report = {"triplets": 0, "record_bytes": 0}
         types = Counter()
         writer = tfds.core.ExampleWriter(tfds.core.FileFormat(self.file_format))
