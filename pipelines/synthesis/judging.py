@@ -65,7 +65,7 @@ def answers(
             recipe.strengths[1] < recipe.strengths[0] for recipe in recipes
         ]
         return np.array(weaker, np.float32)
-    metric = _distances(judge)
+    metric = distances(judge)
     share = []
     for start in range(0, len(triplets), BATCH_SIZE):
         batch = triplets[start : start + BATCH_SIZE]
@@ -76,7 +76,7 @@ def answers(
     return np.concatenate(share).astype(np.float32)
 
 
-def _distances(metric):
+def distances(metric):
     """A function of two uint8 batches that returns float64 `(batch,)`."""
     if metric in NETS:
         from keras_lpips import distance
