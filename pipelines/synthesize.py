@@ -44,7 +44,7 @@ class Settings:
     judge: str = "none"
     """none, severity, or a metric: l2, ssim, alex, vgg, squeeze. Not human."""
     bank: str = ""
-    """Folder of trained networks, for the family cnn."""
+    """Folder of trained networks, for cnn and algorithms."""
     algorithm: list[str] = simple_parsing.list_field()
     """Functions of one's own, package.module:function."""
     same_type_share: float = 0.2

@@ -2,9 +2,10 @@
 
     python -m pipelines.train_networks --photos DIR --bank BANK --networks 8
 
-Eight of 200 steps take minutes on two cores; the paper's bank has 96. Each
-network is saved when it is trained, and a repeated command goes on after the
-last one.
+Eight of 200 steps take minutes on two cores; the paper's bank has 96. A
+network for colorization and one for super-resolution are trained with them.
+Each network is saved when it is trained, and a repeated command goes on after
+the last one.
 """
 
 import sys
@@ -18,10 +19,11 @@ from etils import epath
 from simple_parsing.wrappers.field_wrapper import DashVariant
 
 from pipelines.networks.bank import save_network
-from pipelines.networks.settings import sample_settings
+from pipelines.networks.settings import RESTORERS, sample_settings
 from pipelines.networks.training import PATCH_SIZE, train
 from pipelines.photographs.reading import BadPhotograph, read_photograph
 from pipelines.photographs.survey import find_photographs
+from pipelines.synthesis.randomness import generator_of
 from tfds_bapps.problems import PreparationError
 
 # Photographs that are held in memory at once.
@@ -37,7 +39,9 @@ class Settings:
     bank: str
     """Folder of the bank; networks that are there already are kept."""
     networks: int = 8
-    """How many networks the bank shall have."""
+    """How many sampled networks the bank shall have."""
+    restorers: list[str] = simple_parsing.list_field(*RESTORERS)
+    """Among color_network and espcn: networks of the real algorithms."""
     steps: int = 200
     """Batches that each network learns from."""
     seed: int = 0
@@ -56,6 +60,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         if min(settings.networks, settings.steps) < 1:
             raise PreparationError("--networks and --steps must be positive.")
+        if not set(settings.restorers) <= set(RESTORERS):
+            raise PreparationError(
+                f"--restorers must be among {', '.join(RESTORERS)}. "
+                f"Received: {', '.join(settings.restorers)}"
+            )
         train_bank(settings)
     except PreparationError as error:
         print(f"train_networks: {error}", file=sys.stderr)
@@ -77,18 +86,21 @@ def train_bank(settings: Settings) -> None:
 
     bank = epath.Path(settings.bank)
     bank.mkdir(parents=True, exist_ok=True)
-    for number in range(settings.networks):
-        if (bank / f"{number:03}.json").exists():
+    networks = {
+        f"cnn_{number:03}": sample_settings(settings.seed, number)
+        for number in range(settings.networks)
+    }
+    networks.update({name: RESTORERS[name] for name in settings.restorers})
+    for name, network in networks.items():
+        if (bank / f"{name}.json").exists():
             continue
         start = time.monotonic()
-        network = sample_settings(settings.seed, number)
-        generator, losses = train(
-            network, patch, settings.steps, settings.seed * 1000 + number
-        )
+        seed = int(generator_of(settings.seed, name).integers(2**31))
+        generator, losses = train(network, patch, settings.steps, seed)
         training = {"seed": settings.seed, "steps": settings.steps, **losses}
-        save_network(bank, number, network, generator, training)
+        save_network(bank, name, network, generator, training)
         print(
-            f"{number:03} {network.corruption:13} "
+            f"{name:14}{network.corruption:14}"
             f"{generator.count_params():7} weights, l1 {losses['l1']:.3f}, "
             f"{time.monotonic() - start:.0f} s",
             flush=True,

@@ -1,7 +1,7 @@
 """A bank of trained networks on disk, and its networks as distortions.
 
-`NNN.json` holds a network's settings and how its training ended, `NNN.npz`
-its weights by name. Nothing in it is code.
+`cnn_NNN.json` holds a network's settings and how its training ended, the
+`.npz` beside it the weights by name. Nothing in it is code.
 """
 
 import dataclasses
@@ -21,7 +21,7 @@ from pipelines.networks.settings import NetworkSettings
 
 def save_network(
     folder: epath.PathLike,
-    number: int,
+    name: str,
     settings: NetworkSettings,
     generator: keras.Model,
     training: dict,
@@ -30,18 +30,18 @@ def save_network(
 
     Args:
         folder: of the bank.
-        number: of the network in it.
+        name: of the network, "cnn_003".
         settings: of the network.
         generator: its model.
         training: what is to be known of its training.
     """
     folder = epath.Path(folder)
     weights = {x.path: np.asarray(x.value) for x in generator.weights}
-    with (folder / f"{number:03}.npz").open("wb") as file:
+    with (folder / f"{name}.npz").open("wb") as file:
         np.savez(file, **weights)
     record = {"settings": dataclasses.asdict(settings), "training": training}
     text = json.dumps(record, indent=1) + "\n"
-    (folder / f"{number:03}.json").write_text(text)
+    (folder / f"{name}.json").write_text(text)
 
 
 def load_bank(folder: epath.PathLike) -> tuple[Distortion, ...]:
@@ -51,7 +51,7 @@ def load_bank(folder: epath.PathLike) -> tuple[Distortion, ...]:
         ValueError: the folder holds none, or a network's weights are not
             those of its settings.
     """
-    paths = sorted(epath.Path(folder).glob("[0-9]*.json"))
+    paths = sorted(epath.Path(folder).glob("*.json"))
     if not paths:
         raise ValueError(f"{folder} holds no networks.")
     return tuple(map(_load, paths))
@@ -68,18 +68,18 @@ def as_distortion(
     run = compiled(lambda x: generator(x, training=False), generator.variables)
 
     def function(image, strength, random):
-        corrupted = corrupt(image, settings.corruption, random)
         height, width = image.shape[:2]
         margins = [-side % settings.multiple for side in (height, width)]
         padded = np.pad(
-            corrupted, [(0, margins[0]), (0, margins[1]), (0, 0)], "reflect"
+            image, [(0, margins[0]), (0, margins[1]), (0, 0)], "reflect"
         )
-        scaled = padded.astype(np.float32) / 127.5 - 1
+        corrupted = corrupt(padded, settings.corruption, random)
+        scaled = corrupted.astype(np.float32) / 127.5 - 1
         output = np.asarray(run(scaled[None]))[0, :height, :width]
         output = (output.astype(np.float64) + 1) * 127.5
         return to_uint8((1 - strength) * image + strength * output)
 
-    return Distortion(name, "cnn", function)
+    return Distortion(name, settings.group, function)
 
 
 def _load(path):
@@ -99,4 +99,4 @@ def _load(path):
         raise ValueError(f"{path}: the weights do not fit: {different[:4]}")
     for variable in generator.weights:
         variable.assign(values[variable.path])
-    return as_distortion(f"cnn_{path.stem}", settings, generator)
+    return as_distortion(path.stem, settings, generator)

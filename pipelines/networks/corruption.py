@@ -5,6 +5,7 @@ import numpy as np
 from PIL import Image
 
 from pipelines.distortions.noise import gaussian_white_noise, pink_noise
+from pipelines.networks.settings import ESPCN_FACTOR
 
 # Of the noises' greatest deviation: .1 of [0, 1].
 NOISE_STRENGTH = 0.5
@@ -16,11 +17,11 @@ def corrupt(image, corruption, generator) -> np.ndarray:
 
     Args:
         image: uint8 RGB, `(height, width, 3)`.
-        corruption: one of `settings.CORRUPTIONS`.
+        corruption: one of `settings.CORRUPTIONS`, or "reduction".
         generator: source of the noise.
 
     Returns:
-        uint8 RGB of the same shape.
+        uint8 RGB of the same shape; of "reduction", smaller.
     """
     if corruption == "none":
         return image
@@ -31,6 +32,12 @@ def corrupt(image, corruption, generator) -> np.ndarray:
     if corruption == "color_removal":
         gray = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
         return np.repeat(gray[..., None], 3, axis=-1)
+    if corruption == "reduction":
+        height, width = (side // ESPCN_FACTOR for side in image.shape[:2])
+        picture = Image.fromarray(image)
+        return np.asarray(
+            picture.resize((width, height), Image.Resampling.BICUBIC)
+        )
     if corruption == "downsampling":
         height, width = image.shape[:2]
         small = (

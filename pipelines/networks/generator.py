@@ -1,20 +1,24 @@
 """The image-to-image network, and the discriminator that it is trained with."""
 
 import keras
-from keras import layers
+from keras import layers, ops
 
-from pipelines.networks.settings import NetworkSettings
+from pipelines.networks.settings import ESPCN_FACTOR, NetworkSettings
 
 DROPOUT_RATE = 0.5
 LEAK = 0.2
 DISCRIMINATOR_CHANNELS = 16
+ESPCN_CHANNELS = (64, 32)
 
 
 def make_generator(settings: NetworkSettings) -> keras.Model:
-    """An encoder and a decoder, from images in [-1, 1] to the same.
+    """A network from images in [-1, 1] to the same.
 
-    Heights and widths must be multiples of `settings.multiple`.
+    Heights and widths must be multiples of `settings.multiple`; ESPCN's
+    input is smaller than its output by that.
     """
+    if settings.architecture == "espcn":
+        return _make_espcn()
     images = keras.Input((None, None, 3), name="images")
     channels = [
         min(settings.first_channels * 2**level, settings.most_channels)
@@ -60,6 +64,18 @@ def make_discriminator(settings: NetworkSettings) -> keras.Model:
         x = layers.LeakyReLU(LEAK, name=f"d_{level}_relu")(x)
     x = layers.Conv2D(1, 3, 1, "same", name="answer")(x)
     return keras.Model(images, x, name="discriminator")
+
+
+def _make_espcn():
+    images = keras.Input((None, None, 3), name="images")
+    wide, narrow = ESPCN_CHANNELS
+    x = layers.Conv2D(wide, 5, 1, "same", activation="tanh", name="first")(
+        images
+    )
+    x = layers.Conv2D(narrow, 3, 1, "same", activation="tanh", name="second")(x)
+    x = layers.Conv2D(3 * ESPCN_FACTOR**2, 3, 1, "same", name="last")(x)
+    x = ops.depth_to_space(x, ESPCN_FACTOR)
+    return keras.Model(images, x, name="espcn")
 
 
 def _double(x, channels, settings, name):

@@ -4,6 +4,7 @@ The paper names the choices, not their values; the values are ours, small
 enough for a network to be trained in seconds to minutes on a CPU.
 """
 
+import dataclasses
 from dataclasses import dataclass
 
 from pipelines.synthesis.randomness import generator_of
@@ -21,6 +22,8 @@ FIRST_STRIDES = (1, 2)
 FIRST_CHANNELS = (8, 16, 32)
 MOST_CHANNELS = (32, 64)
 MAX_LAYERS = 3
+# The input of ESPCN is smaller than its output by this.
+ESPCN_FACTOR = 4
 MAX_DISCRIMINATOR_LAYERS = 3
 # A loss that is left out has weight 0.
 L1_WEIGHTS = (0.0, 1.0, 10.0)
@@ -50,6 +53,8 @@ class NetworkSettings:
         vgg_weight: of the distance of VGG's features.
         adversarial_weight: of the discriminator's answer.
         learning_rate: of Adam, for both networks.
+        architecture: "encoder_decoder", or "espcn", which is fixed.
+        group: of the distortion: "cnn", "superres" or "color".
     """
 
     corruption: str
@@ -67,11 +72,46 @@ class NetworkSettings:
     vgg_weight: float
     adversarial_weight: float
     learning_rate: float
+    architecture: str = "encoder_decoder"
+    group: str = "cnn"
 
     @property
     def multiple(self) -> int:
         """Heights and widths are padded to multiples of this."""
+        if self.architecture == "espcn":
+            return ESPCN_FACTOR
         return self.first_stride * 2**self.layers
+
+
+_RESTORER = NetworkSettings(
+    corruption="color_removal",
+    layers=2,
+    skips=2,
+    forced_skip=True,
+    dropout_layers=0,
+    upsampling="nearest",
+    normalization="none",
+    first_stride=1,
+    first_channels=16,
+    most_channels=64,
+    discriminator_layers=1,
+    l1_weight=1.0,
+    vgg_weight=0.0,
+    adversarial_weight=0.0,
+    learning_rate=1e-3,
+)
+# Networks among the real algorithms, which learn by l1 alone. The second is
+# like that of Shi et al., "Real-time single image and video super-resolution
+# using an efficient sub-pixel convolutional neural network", 2016.
+RESTORERS = {
+    "color_network": dataclasses.replace(_RESTORER, group="color"),
+    "espcn": dataclasses.replace(
+        _RESTORER,
+        corruption="reduction",
+        architecture="espcn",
+        group="superres",
+    ),
+}
 
 
 def sample_settings(seed: int, number: int) -> NetworkSettings:

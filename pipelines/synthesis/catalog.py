@@ -19,7 +19,8 @@ class Catalog:
 
     Attributes:
         families: among `FAMILIES`.
-        bank: folder of the trained networks, for the family "cnn".
+        bank: folder of trained networks: the family "cnn", and those among
+            the algorithms.
         own_algorithms: functions, "package.module:function", which make the
             subset "own" of the family "algorithms".
         sequence_share: of the draws from "traditional", how many are ordered
@@ -69,17 +70,21 @@ class Catalog:
 @functools.cache
 def _kinds(catalog) -> dict[str, tuple[Distortion, ...]]:
     """Types by subset; networks are loaded once in each process."""
+    trained = ()
+    if catalog.bank:
+        # Keras is loaded only where networks are used.
+        from pipelines.networks.bank import load_bank
+
+        trained = load_bank(catalog.bank)
     kinds = {}
     for family in catalog.families:
         if family == "traditional":
             kinds["traditional"] = SINGLE
         elif family == "cnn":
-            # Keras is loaded only where networks are used.
-            from pipelines.networks.bank import load_bank
-
-            kinds["cnn"] = load_bank(catalog.bank)
+            kinds["cnn"] = tuple(x for x in trained if x.group == "cnn")
         else:
-            for kind in ALGORITHMS:
+            more = [x for x in trained if x.group != "cnn"]
+            for kind in (*ALGORITHMS, *more):
                 kinds[kind.group] = (*kinds.get(kind.group, ()), kind)
     own = tuple(map(named_algorithm, catalog.own_algorithms))
     if own:
@@ -111,10 +116,10 @@ def checked(catalog: Catalog) -> Catalog:
             f"--families must be among {', '.join(FAMILIES)}. "
             f"Received: {', '.join(unknown)}"
         )
-    if ("cnn" in catalog.families) != bool(catalog.bank):
-        raise PreparationError(
-            "--bank must be given with --families cnn, and only then."
-        )
+    if "cnn" in catalog.families and not catalog.bank:
+        raise PreparationError("--families cnn needs --bank.")
+    if catalog.bank and set(catalog.families) == {"traditional"}:
+        raise PreparationError("--bank needs --families cnn or algorithms.")
     if catalog.own_algorithms and "algorithms" not in catalog.families:
         raise PreparationError("--algorithm needs --families algorithms.")
     if not 0 <= catalog.sequence_share <= 1:

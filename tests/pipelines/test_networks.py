@@ -10,7 +10,7 @@ import pytest
 from keras_lpips.low_level import l2
 from pipelines.networks import bank, corruption, training
 from pipelines.networks.generator import make_discriminator, make_generator
-from pipelines.networks.settings import CORRUPTIONS, sample_settings
+from pipelines.networks.settings import CORRUPTIONS, RESTORERS, sample_settings
 from pipelines.synthesize import main as synthesize
 from pipelines.train_networks import main as train_networks
 
@@ -91,6 +91,15 @@ def test_corruptions_keep_the_shape(name, patches, generator):
     assert same == (name == "none")
 
 
+@pytest.mark.parametrize("name", RESTORERS)
+def test_restorers_are_distortions_of_any_size(name, patches, generator):
+    settings = RESTORERS[name]
+    kind = bank.as_distortion(name, settings, make_generator(settings))
+    result = kind(patches[0][:50, :45], 0.7, generator)
+    assert result.shape == (50, 45, 3)
+    assert kind.group in ("superres", "color")
+
+
 def test_training_lowers_the_loss(patches):
     def patch(generator):
         return patches[generator.integers(len(patches))]
@@ -124,7 +133,7 @@ def test_a_saved_network_does_the_same(tmp_path, patches):
     settings = simple(normalization="batch", corruption="pink_noise")
     keras.utils.set_random_seed(0)
     generator = make_generator(settings)
-    bank.save_network(tmp_path, 3, settings, generator, {"steps": 0})
+    bank.save_network(tmp_path, "cnn_003", settings, generator, {"steps": 0})
     (loaded,) = bank.load_bank(tmp_path)
     assert (loaded.name, loaded.group) == ("cnn_003", "cnn")
     original = bank.as_distortion("cnn_003", settings, generator)
@@ -146,8 +155,8 @@ def test_a_bank_that_does_not_fit_is_named(tmp_path):
     with pytest.raises(ValueError, match="holds no networks"):
         bank.load_bank(tmp_path)
     settings = simple()
-    bank.save_network(tmp_path, 0, settings, make_generator(settings), {})
-    path = tmp_path / "000.json"
+    bank.save_network(tmp_path, "x", settings, make_generator(settings), {})
+    path = tmp_path / "x.json"
     record = json.loads(path.read_text())
     record["settings"]["layers"] = 2
     path.write_text(json.dumps(record))
@@ -164,16 +173,19 @@ def test_a_bank_is_trained_continued_and_applied(
     trunk("vgg")
     folder = tmp_path / "bank"
     argv = ["--photos", str(photos), "--bank", str(folder), "--steps", "1"]
+    argv += ["--restorers", "espcn"]
     assert train_networks([*argv, "--networks", "1"]) == 0
-    first = (folder / "000.npz").read_bytes()
+    first = (folder / "cnn_000.npz").read_bytes()
     capsys.readouterr()
     assert train_networks([*argv, "--networks", "2"]) == 0
     assert len(capsys.readouterr().out.splitlines()) == 1
-    assert (folder / "000.npz").read_bytes() == first
+    assert (folder / "cnn_000.npz").read_bytes() == first
     output = tmp_path / "data"
     argv = ["--photos", str(photos), "--triplets", "8", "--output", str(output)]
     argv += ["--families", "cnn", "--bank", str(folder)]
     assert synthesize(argv) == 0
     manifest = json.loads((output / "manifest.json").read_text())
     assert set(manifest["patches_by_type"]) == {"cnn_000", "cnn_001"}
+    groups = {kind.name: kind.group for kind in bank.load_bank(folder)}
+    assert groups["espcn"] == "superres"
     assert len(manifest["bank_sha256"]) == 64

@@ -323,7 +323,7 @@ def test_a_task_that_is_done_twice_reports_the_same(photos, tmp_path, made):
     ("flags", "message"),
     [
         (["--families", "medical"], "--families must be among"),
-        (["--families", "cnn"], "--bank must be given"),
+        (["--families", "cnn"], "--families cnn needs --bank"),
         (["--judge", "me"], "--judge must be one of"),
         (["--triplets", "0"], "--triplets must be positive"),
         (["--val-share", "2"], r"--val-share must be in \[0, 1\]"),
