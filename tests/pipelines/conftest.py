@@ -12,16 +12,15 @@ import numpy as np
 import pytest
 from skimage import data
 
-# Rows and columns.
+from tests.conftest import REPOSITORY
+
+START_SECONDS = 60
+# Of the patches: rows and columns.
 CENTRES = {
     "astronaut": (140, 230),
     "chelsea": (150, 200),
     "coffee": (200, 300),
 }
-
-from tests.conftest import REPOSITORY
-
-START_SECONDS = 60
 
 
 def free_port():
