@@ -24,6 +24,10 @@ DATASETS = [
     # TFDS brings it too; the programs' flags are made of it.
     "simple-parsing>=0.1.6",
 ]
+DISTORTIONS = [
+    "opencv-python-headless>=5,<6",
+    "scipy>=1.14",
+]
 SERVING = ["tensorflow-serving-api>=2.21,<2.22"]
 TEST = [
     "pytest>=8",
@@ -44,6 +48,7 @@ setup(
     install_requires=METRIC,
     extras_require={
         "datasets": DATASETS,
+        "distortions": DATASETS + DISTORTIONS,
         "serving": SERVING,
         "test": TEST,
         # And lpips==0.1.4 without its dependencies: it asks for torchvision,

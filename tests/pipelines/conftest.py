@@ -1,4 +1,4 @@
-"""Beam's services as processes of their own."""
+"""Photographs as patches, and Beam's services as processes of their own."""
 
 import contextlib
 import os
@@ -8,11 +8,19 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
+from skimage import data
 
 from tests.conftest import REPOSITORY
 
 START_SECONDS = 60
+# Of the patches: rows and columns.
+CENTRES = {
+    "astronaut": (140, 230),
+    "chelsea": (150, 200),
+    "coffee": (200, 300),
+}
 
 
 def free_port():
@@ -79,3 +87,18 @@ def job_service(tmp_path):
         "--port",
     ) as address:
         yield address
+
+
+@pytest.fixture(scope="session")
+def patches():
+    """uint8 RGB, three of 64 x 64, of scikit-image's photographs."""
+    found = []
+    for name, (row, column) in CENTRES.items():
+        image = getattr(data, name)()
+        found.append(image[row - 32 : row + 32, column - 32 : column + 32])
+    return np.stack(found)
+
+
+@pytest.fixture
+def generator():
+    return np.random.default_rng(0)

@@ -1,0 +1,167 @@
+"""Work that is cut into tasks, done with Beam, and repeated until all is done.
+
+A task writes its result as a file, its report, and is done when that file is
+there. Nothing comes back through Beam, so a runner's lost, repeated or
+speculative bundles cannot change the outcome.
+"""
+
+import json
+import logging
+from collections.abc import Sequence
+from typing import Protocol
+
+import apache_beam as beam
+from apache_beam.metrics import Metrics
+from apache_beam.options.pipeline_options import (
+    PipelineOptions,
+    StandardOptions,
+    TypeOptions,
+)
+from apache_beam.runners.portability.fn_api_runner import FnApiRunner
+from etils import epath
+from tensorflow_datasets.core.utils import incomplete_file
+
+from tfds_bapps import lost_workers
+from tfds_bapps.pipeline import ATTEMPTS, refuse_threads
+from tfds_bapps.problems import PreparationError
+
+
+class Task(Protocol):
+    """A piece of work.
+
+    Attributes:
+        report_path: the file that says that it is done.
+    """
+
+    report_path: str
+
+    @staticmethod
+    def prepare() -> None:
+        """Loads what is slow to load, once in each process."""
+
+    def perform(self) -> dict:
+        """Does the work and returns its report, which JSON can hold.
+
+        Equal tasks return equal reports, however often they are done. Whole
+        numbers in it are counted by Beam.
+        """
+
+
+class Perform(beam.PTransform):
+    """Performs a `PCollection` of tasks; the result is empty.
+
+    Args:
+        prepare: called once in each worker, before its first task.
+    """
+
+    def __init__(self, prepare):
+        super().__init__()
+        self._prepare = prepare
+
+    def expand(self, tasks):
+        """Spreads the tasks over the workers."""
+        return (
+            tasks
+            | "Spread" >> beam.Reshuffle()
+            | "Perform" >> beam.ParDo(_PerformTask(self._prepare))
+        )
+
+
+class _PerformTask(beam.DoFn):
+    def __init__(self, prepare):
+        self._prepare = prepare
+
+    def setup(self):
+        self._prepare()
+
+    def process(self, task):
+        # A repeated bundle finds what the first one has finished.
+        if read_report(task) is not None:
+            return
+        report = perform(task)
+        for name, value in report.items():
+            if isinstance(value, int):
+                Metrics.counter(type(task).__name__, name).inc(value)
+
+
+def perform(task: Task) -> dict:
+    """Performs a task and writes its report."""
+    report = task.perform()
+    with incomplete_file(epath.Path(task.report_path)) as incomplete:
+        incomplete.write_text(json.dumps(report))
+    return report
+
+
+def read_report(task: Task) -> dict | None:
+    """The report of a task, or `None` if it is not done."""
+    path = epath.Path(task.report_path)
+    return json.loads(path.read_text()) if path.exists() else None
+
+
+def perform_all(
+    tasks: Sequence[Task],
+    options: PipelineOptions | None = None,
+    attempts: int = ATTEMPTS,
+) -> list[dict]:
+    """Performs tasks with Beam, again those that lost workers left undone.
+
+    Args:
+        tasks: what to do.
+        options: Beam's options. Defaults to its runner in this process.
+        attempts: how many pipelines are run at most.
+
+    Returns:
+        The reports, in the order of `tasks`.
+
+    Raises:
+        PreparationError: tasks are still not done after the last attempt.
+    """
+    options = options or PipelineOptions(flags=[])
+    refuse_threads(options)
+    options.view_as(TypeOptions).pipeline_type_check = False
+    runner = None
+    if options.view_as(StandardOptions).runner is None:
+        # By name, Beam would first try to download another runner.
+        runner = FnApiRunner()
+    failure = None
+    for attempt in range(attempts):
+        undone = [task for task in tasks if read_report(task) is None]
+        if not undone:
+            break
+        if len(tasks) == 1:
+            # Starting workers would take longer.
+            tasks[0].prepare()
+            perform(tasks[0])
+            break
+        if attempt:
+            logging.warning(
+                "%d of %d tasks are not done; they are done again: %s",
+                len(undone),
+                len(tasks),
+                failure,
+            )
+        failure = _run(undone, runner, options)
+    reports = [read_report(task) for task in tasks]
+    missing = reports.count(None)
+    if missing:
+        raise PreparationError(
+            f"{missing} of {len(tasks)} tasks are not done after {attempts} "
+            f"attempts: {failure or 'the runner reported no failure'}"
+        ) from failure
+    return reports
+
+
+def _run(tasks, runner, options):
+    """Runs one pipeline; returns the failure that another run may mend."""
+    try:
+        with lost_workers.noticed():
+            with beam.Pipeline(runner=runner, options=options) as pipeline:
+                _ = (
+                    pipeline
+                    | "Tasks" >> beam.Create(tasks)
+                    | Perform(tasks[0].prepare)
+                )
+    except Exception as error:
+        # Runners pass on a worker's exception as text, or as another type.
+        return error
+    return None

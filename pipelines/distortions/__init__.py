@@ -1,0 +1,1 @@
+"""Distortions of patches: `(uint8 RGB, strength, generator) -> uint8 RGB`."""

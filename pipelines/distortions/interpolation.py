@@ -1,0 +1,85 @@
+"""Real algorithms: frame interpolation of a synthetic motion.
+
+Every function takes uint8 RGB `(height, width, 3)`, a strength in [0, 1] and
+a generator, and returns uint8 RGB of the same shape. The patch is the frame
+in the middle: the frames before and after it are made by moving it along a
+smooth random field, half of it backwards and half forwards, and the algorithm
+makes the middle one from those two.
+"""
+
+import cv2
+import numpy as np
+
+from pipelines.distortions.pixels import to_uint8
+from pipelines.distortions.spatial import remap, warp_field
+
+# Of the shorter side, between the two outer frames.
+MAX_MOTION = 1 / 8
+
+
+def blended_frames(image, strength, generator):
+    """The mean of the two frames."""
+    before, after = _outer_frames(image, strength, generator)
+    return to_uint8((before.astype(np.float32) + after) / 2)
+
+
+def farneback_frames(image, strength, generator):
+    """Moves both frames half way along the flow of Farnebäck (2003)."""
+
+    def flow(first, second):
+        return cv2.calcOpticalFlowFarneback(
+            first,
+            second,
+            None,
+            pyr_scale=0.5,
+            levels=3,
+            winsize=15,
+            iterations=3,
+            poly_n=5,
+            poly_sigma=1.2,
+            flags=0,
+        )
+
+    return _interpolate(image, strength, generator, flow)
+
+
+def dis_frames(image, strength, generator):
+    """Moves both frames half way along the flow of DIS.
+
+    Kroeger et al., "Fast optical flow using dense inverse search", 2016.
+    """
+    algorithm = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+    # Patches of 64 pixels need the finest scale.
+    algorithm.setFinestScale(0)
+
+    def flow(first, second):
+        return algorithm.calc(first, second, None)
+
+    return _interpolate(image, strength, generator, flow)
+
+
+def _outer_frames(image, strength, generator):
+    shape = image.shape[:2]
+    whole = MAX_MOTION * strength * min(shape)
+    # All of it moves, and parts of it by themselves.
+    angle = generator.uniform(0, 2 * np.pi)
+    common = np.array([np.sin(angle), np.cos(angle)])[:, None, None]
+    motion = whole / 2 * (common + warp_field(shape, 1.0, 3, generator))
+    grid = np.indices(shape)
+    return [remap(image, *(grid + sign * motion / 2)) for sign in (-1, 1)]
+
+
+def _interpolate(image, strength, generator, flow):
+    before, after = _outer_frames(image, strength, generator)
+    grays = [cv2.cvtColor(x, cv2.COLOR_RGB2GRAY) for x in (before, after)]
+    forwards, backwards = flow(*grays), flow(*grays[::-1])
+    rows, columns = np.indices(image.shape[:2])
+    middle = [
+        remap(
+            frame,
+            rows - step[..., 1] / 2,
+            columns - step[..., 0] / 2,
+        ).astype(np.float32)
+        for frame, step in ((before, forwards), (after, backwards))
+    ]
+    return to_uint8(sum(middle) / 2)

@@ -1,0 +1,107 @@
+r"""Noises: white, colored by a spectral exponent, and the checkerboard.
+
+Every function takes uint8 RGB `(height, width, 3)`, a strength in [0, 1] and
+a generator, and returns uint8 RGB of the same shape.
+
+A noise's power falls with the spatial frequency as
+
+    power(f) = f^-exponent      exponent  violet -2, blue -1, white 0,
+                                          pink 1, brown 2
+
+Additive noises have mean 0 and, for a given strength, one deviation; the
+channels are independent. Only clipping to [0, 255] moves the image's mean.
+"""
+
+import numpy as np
+
+from pipelines.distortions.pixels import to_uint8
+
+# Of [0, 255]. ImageNet-C's Gaussian noise goes to .38 at 224 pixels, where
+# little is left; its third of five levels is .18.
+MAX_DEVIATION = 0.2 * 255
+PINK, BLUE = 1.0, -1.0
+VIOLET, BROWN = -2.0, 2.0
+# Strides of the transposed convolutions that cause the artifact.
+CHECKERBOARD_STRIDES = (2, 4)
+# Of the whole artifact; beyond this half the grid hides the image.
+MAX_CHECKERBOARD_SHARE = 0.5
+
+
+def uniform_white_noise(image, strength, generator):
+    """Adds white noise, uniform, of deviation up to `MAX_DEVIATION`."""
+    half_width = np.sqrt(3) * MAX_DEVIATION * strength
+    return to_uint8(
+        image + generator.uniform(-half_width, half_width, image.shape)
+    )
+
+
+def gaussian_white_noise(image, strength, generator):
+    """Adds white noise, Gaussian, of deviation up to `MAX_DEVIATION`."""
+    deviation = MAX_DEVIATION * strength
+    return to_uint8(image + generator.normal(0, deviation, image.shape))
+
+
+def pink_noise(image, strength, generator):
+    """Adds Gaussian noise of exponent 1, deviation up to `MAX_DEVIATION`."""
+    return _add_colored(image, strength, PINK, generator)
+
+
+def blue_noise(image, strength, generator):
+    """Adds Gaussian noise of exponent -1, deviation up to `MAX_DEVIATION`."""
+    return _add_colored(image, strength, BLUE, generator)
+
+
+def colored_noise(image, strength, generator):
+    """Adds Gaussian noise of a random exponent between violet and brown.
+
+    The deviation goes up to `MAX_DEVIATION`.
+    """
+    exponent = generator.uniform(VIOLET, BROWN)
+    return _add_colored(image, strength, exponent, generator)
+
+
+def checkerboard(image, strength, generator):
+    """Multiplies by the uneven overlap of a transposed convolution.
+
+    Where a kernel is no multiple of its stride, outputs get 1 or 2 of its
+    steps in turn along each axis (Odena et al. 2016, "Deconvolution and
+    checkerboard artifacts"): the gain is 4/9, 8/9 or 16/9, its mean 1. The
+    strength blends from an even gain half the way to that one; stride and
+    phase are random.
+    """
+    stride = generator.choice(CHECKERBOARD_STRIDES)
+    steps = np.repeat([2.0, 1.0], stride // 2) / 1.5
+    height, width = image.shape[:2]
+    rows, columns = generator.integers(stride, size=2)
+    down = np.resize(np.roll(steps, rows), height)
+    across = np.resize(np.roll(steps, columns), width)
+    gain = 1 + MAX_CHECKERBOARD_SHARE * strength * (np.outer(down, across) - 1)
+    return to_uint8(image * gain[..., None])
+
+
+def colored_field(shape, exponent, generator):
+    """Gaussian noise whose power falls as frequency^-exponent.
+
+    Args:
+        shape: `(height, width, channels)`.
+        exponent: of the power spectrum's fall.
+        generator: source of the randomness.
+
+    Returns:
+        float64 of `shape`, mean 0 exactly, deviation 1 on average.
+    """
+    height, width = shape[:2]
+    spectrum = np.fft.fft2(generator.normal(size=shape), axes=(0, 1))
+    frequency = np.hypot(np.fft.fftfreq(height)[:, None], np.fft.fftfreq(width))
+    # A mean has frequency 0 and belongs to no noise.
+    frequency[0, 0] = np.inf
+    amplitude = np.zeros_like(frequency)
+    finite = np.isfinite(frequency)
+    amplitude[finite] = frequency[finite] ** (-exponent / 2)
+    amplitude /= np.sqrt(np.mean(amplitude**2))
+    return np.fft.ifft2(spectrum * amplitude[..., None], axes=(0, 1)).real
+
+
+def _add_colored(image, strength, exponent, generator):
+    field = colored_field(image.shape, exponent, generator)
+    return to_uint8(image + MAX_DEVIATION * strength * field)

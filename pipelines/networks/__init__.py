@@ -1,0 +1,1 @@
+"""The paper's CNN-based distortions: a bank of small networks."""

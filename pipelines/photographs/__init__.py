@@ -1,0 +1,1 @@
+"""Photographs of any source: found, read, and refused with a reason."""

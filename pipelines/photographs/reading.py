@@ -1,0 +1,61 @@
+"""What a photograph must be to be distorted."""
+
+import io
+import warnings
+
+import numpy as np
+from PIL import Image
+
+# A bomb of pixels is refused from the header, before it is decoded.
+MAX_PIXELS = 200_000_000
+_EIGHT_BIT_COLOR = ("RGB", "RGBA", "P", "CMYK", "YCbCr")
+_GRAY = ("1", "L", "LA", "I", "I;16", "F")
+
+
+class BadPhotograph(Exception):
+    """It cannot be used; the message is read after its name."""
+
+
+def read_photograph(data: bytes, min_side: int = 1) -> np.ndarray:
+    """Decodes a photograph.
+
+    Args:
+        data: the bytes of a file in any format that Pillow reads.
+        min_side: the least height and width in pixels.
+
+    Returns:
+        uint8 RGB, `(height, width, 3)`, [0, 255]. Alpha is dropped.
+
+    Raises:
+        BadPhotograph: it is damaged, too small, too large, or gray: without
+            color, distortions of color are none.
+    """
+    try:
+        with warnings.catch_warnings():
+            # Our own limit counts; what Pillow warns of is of no use here.
+            warnings.simplefilter("ignore")
+            image = Image.open(io.BytesIO(data))
+            if image.width * image.height > MAX_PIXELS:
+                raise BadPhotograph(f"has more than {MAX_PIXELS} pixels")
+            if min(image.size) < min_side:
+                raise BadPhotograph(
+                    f"is {image.width} x {image.height}, smaller than "
+                    f"{min_side} pixels"
+                )
+            if image.mode in _GRAY:
+                raise BadPhotograph("is gray")
+            if image.mode not in _EIGHT_BIT_COLOR:
+                raise BadPhotograph(f"is of an unknown kind ({image.mode})")
+            pixels = np.asarray(image.convert("RGB"))
+    except BadPhotograph:
+        raise
+    except Image.UnidentifiedImageError:
+        raise BadPhotograph("is no image") from None
+    except Exception as error:
+        # Pillow raises OSError, SyntaxError, ValueError, struct.error,
+        # zlib.error and DecompressionBombError for damaged files.
+        reason = str(error).split("\n")[0].rstrip(".")
+        raise BadPhotograph(f"cannot be decoded: {reason}") from None
+    if (pixels[..., :1] == pixels[..., 1:]).all():
+        raise BadPhotograph("is gray")
+    return pixels

@@ -1,0 +1,163 @@
+"""Finds photographs, and which of them can be used.
+
+A photograph is known by the digest of its file's bytes, never by its name:
+the same photographs give the same data wherever they lie.
+"""
+
+import glob
+import hashlib
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from etils import epath
+
+from pipelines.beam_tasks import perform_all
+from pipelines.photographs.reading import BadPhotograph, read_photograph
+from tfds_bapps.problems import PreparationError
+
+PHOTOGRAPHS_PER_TASK = 64
+
+
+@dataclass(frozen=True, order=True)
+class Photograph:
+    """A photograph that can be used.
+
+    Attributes:
+        digest: sha256 of its file's bytes, in hexadecimal.
+        name: of the file, below the folder that was given.
+        path: where it is read.
+    """
+
+    digest: str
+    name: str
+    path: str
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What was found.
+
+    Attributes:
+        usable: the photographs, ordered by digest; each content once.
+        refused: reasons by the names of those that cannot be used.
+    """
+
+    usable: tuple[Photograph, ...]
+    refused: dict[str, str]
+
+
+def find_photographs(where: str) -> list[tuple[str, str]]:
+    """Names and paths of all files of a folder, or that match a pattern.
+
+    Args:
+        where: a folder, which is searched with all below it, or a pattern
+            of `glob`.
+
+    Raises:
+        PreparationError: there are none.
+    """
+    folder = epath.Path(where)
+    if folder.is_dir():
+        found = list(_walk(folder, ""))
+    else:
+        paths = [
+            path
+            for path in glob.glob(where, recursive=True)
+            if os.path.isfile(path)
+        ]
+        root = os.path.commonpath(map(os.path.dirname, paths)) if paths else ""
+        found = [(os.path.relpath(path, root or "."), path) for path in paths]
+    if not found:
+        raise PreparationError(f"{where}: there are no files.")
+    return sorted(found)
+
+
+def _walk(folder, above):
+    for path in folder.iterdir():
+        if path.name.startswith("."):
+            continue
+        if path.is_dir():
+            yield from _walk(path, f"{above}{path.name}/")
+        else:
+            yield above + path.name, str(path)
+
+
+@dataclass(frozen=True)
+class SurveyTask:
+    """Reads some photographs; its report says what they are.
+
+    Attributes:
+        report_path: the file of the report.
+        files: names and paths.
+        min_side: the least height and width in pixels.
+    """
+
+    report_path: str
+    files: tuple[tuple[str, str], ...]
+    min_side: int
+
+    @staticmethod
+    def prepare() -> None:
+        """Nothing is slow to load."""
+
+    def perform(self) -> dict:
+        """Returns digests, and reasons of refusal, by name."""
+        digests, refused = {}, {}
+        for name, path in self.files:
+            try:
+                data = epath.Path(path).read_bytes()
+                read_photograph(data, self.min_side)
+                digests[name] = hashlib.sha256(data).hexdigest()
+            except BadPhotograph as error:
+                refused[name] = str(error)
+            except OSError as error:
+                refused[name] = f"cannot be read: {error.strerror or error}"
+        return {
+            "photographs": len(digests),
+            "refusals": len(refused),
+            "digests": digests,
+            "refused": refused,
+        }
+
+
+def survey(
+    files: Sequence[tuple[str, str]],
+    min_side: int,
+    folder: epath.Path,
+    options=None,
+) -> Survey:
+    """Reads all photographs once, with Beam.
+
+    Args:
+        files: names and paths.
+        min_side: the least height and width in pixels.
+        folder: for the reports, which are removed again.
+        options: Beam's options.
+    """
+    for left in folder.glob("survey-*"):
+        left.unlink()
+    tasks = [
+        SurveyTask(
+            str(folder / f"survey-{start:09}.json"),
+            tuple(files[start : start + PHOTOGRAPHS_PER_TASK]),
+            min_side,
+        )
+        for start in range(0, len(files), PHOTOGRAPHS_PER_TASK)
+    ]
+    reports = perform_all(tasks, options)
+    for task in tasks:
+        epath.Path(task.report_path).unlink()
+    paths = dict(files)
+    refused, by_digest = {}, {}
+    for report in reports:
+        refused.update(report["refused"])
+        for name, digest in report["digests"].items():
+            if digest in by_digest:
+                same = by_digest[digest].name
+                refused[name] = f"is the same as {same}"
+            else:
+                by_digest[digest] = Photograph(digest, name, paths[name])
+    return Survey(
+        tuple(sorted(by_digest.values())), dict(sorted(refused.items()))
+    )

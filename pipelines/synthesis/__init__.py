@@ -1,0 +1,1 @@
+"""Synthesis of data like BAPPS from photographs."""

@@ -1,0 +1,358 @@
+"""The synthesis: plan, splits, answers, equal bytes, manifest."""
+
+import hashlib
+import json
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow_datasets as tfds
+from PIL import Image
+from skimage import data
+
+import tfds_bapps
+from pipelines.photographs.survey import Photograph
+from pipelines.synthesis import judging, planning, recipe
+from pipelines.synthesis.catalog import Catalog
+from pipelines.synthesis.randomness import generator_of
+from pipelines.synthesis.shards import Shard
+from pipelines.synthesize import main
+from tfds_bapps.problems import PreparationError
+
+ROOT = Path(__file__).parents[2]
+TRADITIONAL = Catalog(("traditional",))
+BOTH = Catalog(("traditional", "algorithms"))
+DIGESTS = [hashlib.sha256(bytes([n])).hexdigest() for n in range(40)]
+PHOTOGRAPHS = [Photograph(x, x[:4], x) for x in sorted(DIGESTS)]
+TWO_WORKERS = [
+    "--",
+    "--direct_running_mode=multi_processing",
+    "--direct_num_workers=2",
+]
+
+
+def style(task="2afc", same_type_share=0.2, size=64, seed=0):
+    return recipe.Style(task, same_type_share, size, seed)
+
+
+def recipes_of(catalog, wanted, count=200):
+    return [
+        recipe.draw_recipe(digest, index, catalog, wanted)
+        for digest in DIGESTS[:4]
+        for index in range(count // 4)
+    ]
+
+
+@pytest.fixture(scope="session")
+def photos(tmp_path_factory):
+    """A folder of six photographs and two that are refused."""
+    folder = tmp_path_factory.mktemp("photos")
+    images = [data.astronaut(), data.chelsea(), data.coffee()]
+    for number, image in enumerate(images):
+        half = image.shape[1] // 2
+        for side, part in (("l", image[:, :half]), ("r", image[:, half:])):
+            Image.fromarray(part).save(folder / f"{number}{side}.png")
+    Image.fromarray(images[0][..., 0]).save(folder / "gray.png")
+    (folder / "cut.jpg").write_bytes(b"\xff\xd8\xff\xe0")
+    return folder
+
+
+def files_of(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def command(photos, output, *more):
+    return [
+        "--photos",
+        str(photos),
+        "--triplets",
+        "60",
+        "--output",
+        str(output),
+        *more,
+    ]
+
+
+@pytest.fixture(scope="session")
+def made(photos, tmp_path_factory):
+    """60 triplets of two families, made in this process."""
+    output = tmp_path_factory.mktemp("made") / "data"
+    families = ["--families", "traditional", "algorithms"]
+    assert main(command(photos, output, *families)) == 0
+    return output
+
+
+def test_randomness_depends_on_the_key_alone():
+    first, again = (generator_of(0, "photo", 1, "place") for _ in range(2))
+    other = generator_of(0, "photo", 2, "place")
+    draw = first.integers(1 << 60)
+    assert draw == again.integers(1 << 60)
+    assert draw != other.integers(1 << 60)
+
+
+def test_the_first_draw_of_a_key_is_the_same_for_ever():
+    assert generator_of(0, "photo", 1, "place").integers(10**6) == FIRST_DRAW
+
+
+FIRST_DRAW = 286939
+
+
+def test_every_triplet_is_planned_once_and_no_photograph_twice():
+    splits = planning.plan(PHOTOGRAPHS, 5000, BOTH, 0.3)
+    seen, parts = [], {}
+    for split, shards in splits.items():
+        for shard in shards:
+            length = sum(len(indices) for _, indices in shard)
+            assert 0 < length <= planning.SHARD_TRIPLETS
+            for photograph, indices in shard:
+                seen += [(photograph.digest, index) for index in indices]
+                part = split.partition("_")[0]
+                parts.setdefault(photograph.digest, set()).add(part)
+    assert len(seen) == len(set(seen)) == 5000
+    assert all(len(part) == 1 for part in parts.values())
+    assert {"train", "val"} == set().union(*parts.values())
+
+
+def test_families_and_their_subsets_get_equal_shares():
+    splits = planning.plan(PHOTOGRAPHS, 8000, BOTH, 0.0)
+    counts = {
+        split: sum(len(x) for shard in shards for _, x in shard)
+        for split, shards in splits.items()
+    }
+    assert counts.pop("train_traditional") == pytest.approx(4000, rel=0.02)
+    assert len(counts) == 4
+    for count in counts.values():
+        assert count == pytest.approx(1000, rel=0.05)
+
+
+def test_more_photographs_leave_the_parts_of_the_others():
+    parts = [planning.part_of(digest, 0.2) for digest in DIGESTS]
+    assert parts.count("val") == pytest.approx(8, abs=5)
+    assert all(planning.part_of(x, 0.0) == "train" for x in DIGESTS)
+    assert all(planning.part_of(x, 1.0) == "val" for x in DIGESTS)
+
+
+def test_types_differ_except_where_one_type_is_wanted():
+    mixed = recipes_of(TRADITIONAL, style())
+    share = np.mean([x.of_one_type for x in mixed])
+    assert share == pytest.approx(0.2, abs=0.08)
+    one_type = recipes_of(TRADITIONAL, style(same_type_share=1.0))
+    for each in one_type:
+        assert each.of_one_type
+        gap = abs(each.strengths[0] - each.strengths[1])
+        assert gap >= recipe.MIN_STRENGTH_GAP - 1e-9
+    stronger_first = [x.strengths[0] > x.strengths[1] for x in one_type]
+    assert np.mean(stronger_first) == pytest.approx(0.5, abs=0.12)
+
+
+def test_sequences_have_their_share():
+    singles = Catalog(("traditional",), sequence_share=0.0)
+    names = {x.kinds[0].name for x in recipes_of(singles, style())}
+    assert not any("+" in name for name in names)
+    assert len(names) == 20
+
+
+def test_strengths_for_jnd_are_barely_visible():
+    for each in recipes_of(TRADITIONAL, style("jnd")):
+        assert len(each.kinds) == len(each.strengths) == 1
+        assert 0 <= each.strengths[0] <= recipe.MAX_JND_STRENGTH
+
+
+def test_a_cooked_triplet_is_cut_from_the_photograph():
+    photograph = data.astronaut()
+    each = recipes_of(TRADITIONAL, style(size=48), 4)[0]
+    reference, p0, p1 = each.cook(photograph)
+    assert reference.shape == p0.shape == p1.shape == (48, 48, 3)
+    windows = np.lib.stride_tricks.sliding_window_view(
+        photograph[..., 0], (48, 48)
+    )
+    assert (windows == reference[..., 0]).all(axis=(2, 3)).any()
+    for first, second in zip(
+        each.cook(photograph), (reference, p0, p1), strict=True
+    ):
+        np.testing.assert_array_equal(first, second)
+
+
+def test_severity_calls_the_weaker_patch_closer():
+    recipes = recipes_of(TRADITIONAL, style(same_type_share=1.0), 40)
+    shares = judging.answers("severity", recipes, [])
+    for share, each in zip(shares, recipes, strict=True):
+        assert share == (each.strengths[1] < each.strengths[0])
+
+
+@pytest.mark.parametrize("metric", ["l2", "ssim", "alex"])
+def test_a_metric_answers_softly(metric, patches, trunk):
+    if metric == "alex":
+        trunk("alex")
+    reference = patches[0]
+    near, far = (
+        np.clip(reference + np.float64(x), 0, 255).astype(np.uint8)
+        for x in (6, 60)
+    )
+    triplets = [
+        (reference, far, near),
+        (reference, near, far),
+        (reference, reference, reference),
+    ]
+    shares = judging.answers(metric, [None] * 3, triplets)
+    assert shares.dtype == np.float32
+    assert shares[0] > 0.5
+    assert shares[0] + shares[1] == pytest.approx(1, abs=1e-5)
+    assert shares[2] == 0.5
+
+
+def test_nobody_is_asked_by_default_and_nobody_answers_jnd():
+    assert np.isnan(judging.answers("none", [None], [])).all()
+    with pytest.raises(PreparationError, match="only people can say"):
+        judging.check_judge("l2", "jnd")
+
+
+def test_tfds_reads_the_folder_with_the_features_of_bapps(made, tmp_path):
+    builder = tfds.builder_from_directory(made)
+    bapps = tfds_bapps.Builder(config="twoafc_64", data_dir=tmp_path)
+    for name, feature in bapps.info.features.items():
+        assert repr(builder.info.features[name]) == repr(feature)
+    total = 0
+    ids = set()
+    for split, info in builder.info.splits.items():
+        examples = list(tfds.as_numpy(builder.as_dataset(split=split)))
+        assert len(examples) == info.num_examples
+        total += len(examples)
+        for example in examples:
+            ids.add(example["id"])
+            assert split.endswith("_" + example["subset"].decode())
+            for role in ("ref", "p0", "p1"):
+                assert example[role].shape == (64, 64, 3)
+            assert (example["ref"] != example["p0"]).any() or (
+                example["p0_strength"] < 0.4
+            )
+            assert np.isnan(example["judge"])
+    assert total == len(ids) == 60
+
+
+def test_the_manifest_counts_and_names(made):
+    manifest = json.loads((made / "manifest.json").read_text())
+    assert sum(manifest["patches_by_type"].values()) == 2 * 60
+    assert sum(manifest["triplets_by_subset"].values()) == 60
+    assert set(manifest["refused_photographs"]) == {"cut.jpg", "gray.png"}
+    assert len(manifest["photographs"]) == 6
+    assert str(made.parent) not in json.dumps(manifest)
+
+
+def test_the_bytes_depend_neither_on_workers_nor_on_the_place(
+    made, photos, tmp_path
+):
+    output = tmp_path / "again"
+    families = ["--families", "traditional", "algorithms"]
+    run(command(photos, output, *families, *TWO_WORKERS))
+    assert files_of(output) == files_of(made)
+
+
+def test_a_killed_run_goes_on_and_makes_the_same(made, photos, tmp_path):
+    output = tmp_path / "killed"
+    argv = command(photos, output, "--families", "traditional", "algorithms")
+    process = start(argv)
+    half_done = tmp_path / "killed.incomplete"
+    deadline = time.monotonic() + 60
+    while not list(half_done.glob("*.report.json")):
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    process.kill()
+    process.wait()
+    assert not output.exists()
+    kept = sorted(half_done.glob("*.report.json"))[0]
+    written = kept.stat().st_mtime_ns
+    shard = half_done / kept.name.removesuffix(".report.json")
+    before = shard.stat().st_mtime_ns
+    assert written >= before
+    assert main(argv) == 0
+    assert (output / shard.name).stat().st_mtime_ns == before
+    assert files_of(output) == files_of(made)
+
+
+def test_another_seed_starts_anew_and_makes_other_patches(
+    made, photos, tmp_path
+):
+    output = tmp_path / "other"
+    left = tmp_path / "other.incomplete"
+    left.mkdir()
+    (left / "plan.json").write_text("{}")
+    (left / "old.report.json").write_text("{}")
+    families = ["--families", "traditional", "algorithms"]
+    assert main(command(photos, output, *families, "--seed", "1")) == 0
+    assert not (output / "old.report.json").exists()
+    name = next(x.name for x in made.glob("*traditional*"))
+    assert (output / name).read_bytes() != (made / name).read_bytes()
+
+
+def test_jnd_pairs_have_the_features_of_jnd(photos, tmp_path):
+    output = tmp_path / "jnd"
+    assert main(command(photos, output, "--task", "jnd")) == 0
+    builder = tfds.builder_from_directory(output)
+    assert {"p0", "p1", "same", "p1_type"} <= set(builder.info.features)
+    assert "ref" not in builder.info.features
+
+
+def test_a_task_that_is_done_twice_reports_the_same(photos, tmp_path, made):
+    from pipelines.synthesis.shards import features_of
+
+    photograph = Photograph(DIGESTS[0], "0l.png", str(photos / "0l.png"))
+    shard = Shard(
+        path=str(tmp_path / "x.tfrecord"),
+        file_format="tfrecord",
+        features=features_of("2afc"),
+        photographs=(photograph,),
+        indices=((0, 1, 2),),
+        catalog=TRADITIONAL,
+        style=style(),
+        judge="none",
+    )
+    first = shard.perform()
+    data = Path(shard.path).read_bytes()
+    assert shard.perform() == first
+    assert Path(shard.path).read_bytes() == data
+    assert first["triplets"] == 3
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--families", "medical"], "--families must be among"),
+        (["--families", "cnn"], "--families cnn needs --bank"),
+        (["--judge", "me"], "--judge must be one of"),
+        (["--triplets", "0"], "--triplets must be positive"),
+        (["--val-share", "2"], r"--val-share must be in \[0, 1\]"),
+        (["--", "--direct_running_mode=multi_threading"], "is refused"),
+    ],
+    ids=lambda value: value[0] if isinstance(value, list) else "",
+)
+def test_errors_are_one_sentence(flags, message, photos, tmp_path, capsys):
+    assert main(command(photos, tmp_path / "x", *flags)) == 1
+    error = capsys.readouterr().err
+    assert len(error.splitlines()) == 1
+    assert re.search(message, error)
+
+
+def test_unknown_flags_are_refused(photos, tmp_path, capsys):
+    for flags in (["--strong", "1"], ["--", "--no_such_option=1"]):
+        with pytest.raises(SystemExit):
+            main(command(photos, tmp_path / "x", *flags))
+    assert "no_such_option" in capsys.readouterr().err
+
+
+def start(argv):
+    return subprocess.Popen(
+        [sys.executable, "-m", "pipelines.synthesize", *argv],
+        cwd=ROOT,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+
+
+def run(argv):
+    assert start(argv).wait() == 0

@@ -1,0 +1,198 @@
+"""Properties of the 20 types and of their pairs."""
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from keras_lpips.low_level import l2
+from pipelines.distortions import compression, noise, spatial
+from pipelines.distortions.traditional import SEQUENCES, SINGLE, TRADITIONAL
+
+STRENGTHS = (0.05, 0.25, 0.5, 0.75, 1.0)
+SEEDS = range(8)
+each_type = pytest.mark.parametrize(
+    "kind", SINGLE, ids=[kind.name for kind in SINGLE]
+)
+
+
+def distorted(kind, image, strength, seed):
+    return kind(image, strength, np.random.default_rng(seed))
+
+
+def test_there_are_20_types_and_308_ordered_pairs():
+    assert len(SINGLE) == 20
+    assert len(SEQUENCES) == 308
+    assert len(TRADITIONAL) == 328
+
+
+def test_pairs_leave_out_two_noises_and_two_spatial_ones_only():
+    names = set(TRADITIONAL)
+    assert "pink_noise+blue_noise" not in names
+    assert "shift+affine" not in names
+    assert {"contrast+saturation", "jpeg+shift", "shift+jpeg"} <= names
+
+
+@each_type
+def test_strength_zero_is_the_identity(kind, patches, generator):
+    for patch in patches:
+        result = kind(patch, 0.0, generator)
+        np.testing.assert_array_equal(result, patch)
+        assert result is not patch
+
+
+@each_type
+@pytest.mark.parametrize("shape", [(64, 64), (63, 64), (80, 37)])
+def test_shape_and_dtype_are_kept(kind, shape, generator):
+    image = generator.integers(0, 256, (*shape, 3), np.uint8)
+    before = image.copy()
+    result = kind(image, 0.7, generator)
+    assert result.dtype == np.uint8
+    assert result.shape == image.shape
+    np.testing.assert_array_equal(image, before)
+
+
+@each_type
+def test_l2_grows_with_strength(kind, patches):
+    means = [
+        np.mean(
+            [
+                l2(patch, distorted(kind, patch, strength, seed))
+                for patch in patches
+                for seed in SEEDS
+            ]
+        )
+        for strength in STRENGTHS
+    ]
+    assert means[1] > 0
+    assert means == sorted(means), means
+    assert means[-1] > 4 * means[0]
+
+
+@each_type
+def test_a_small_strength_changes_little(kind, patches):
+    for patch in patches:
+        weak = l2(patch, distorted(kind, patch, 0.02, 0))
+        assert weak < 2e-3, weak
+
+
+@each_type
+def test_the_seed_decides(kind, patches):
+    twice = [distorted(kind, patches[0], 0.5, seed=3) for _ in range(2)]
+    np.testing.assert_array_equal(*twice)
+
+
+@pytest.mark.parametrize(
+    "name", ["gaussian_white_noise", "shift", "affine", "cubic_warp"]
+)
+def test_another_seed_gives_another_image(name, patches):
+    kind = TRADITIONAL[name]
+    first, second = (distorted(kind, patches[0], 0.5, seed) for seed in (1, 2))
+    assert (first != second).any()
+
+
+def test_lpips_grows_with_strength(patches, trunk):
+    from keras_lpips import distance
+
+    net = trunk("alex")
+    for name in ("gaussian_blur", "pink_noise", "cubic_warp", "jpeg"):
+        kind = TRADITIONAL[name]
+        means = [
+            distance(
+                patches,
+                np.stack([distorted(kind, x, strength, 0) for x in patches]),
+                net=net,
+            ).mean()
+            for strength in (0.0, 0.1, 0.4, 1.0)
+        ]
+        assert means == sorted(means), (name, means)
+        assert means[0] == 0
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        noise.uniform_white_noise,
+        noise.gaussian_white_noise,
+        noise.pink_noise,
+        noise.blue_noise,
+        noise.colored_noise,
+        noise.checkerboard,
+    ],
+    ids=lambda function: function.__name__,
+)
+def test_noise_preserves_the_mean(function, generator):
+    gray = np.full((64, 64, 3), 120, np.uint8)
+    means = [function(gray, 0.5, generator).mean() for _ in range(20)]
+    # The deviation of a white noise's mean over 20 images is .05.
+    assert abs(np.mean(means) - 120) < 0.2
+
+
+@pytest.mark.parametrize("exponent", [-2.0, -1.0, 0.0, 1.0, 2.0])
+def test_the_spectrum_falls_by_its_exponent(exponent, generator):
+    side = 128
+    field = noise.colored_field((side, side, 30), exponent, generator)
+    power = np.abs(np.fft.fft2(field, axes=(0, 1))) ** 2
+    power = power.mean(axis=-1)
+    frequency = np.fft.fftfreq(side)
+    radius = np.hypot(frequency[:, None], frequency)
+    inside = (radius > 2 / side) & (radius < 0.5)
+    slope, _ = np.polyfit(np.log(radius[inside]), np.log(power[inside]), deg=1)
+    assert slope == pytest.approx(-exponent, abs=0.05)
+    assert field.std() == pytest.approx(1, abs=0.05)
+
+
+def test_noise_of_one_strength_has_one_deviation(generator):
+    gray = np.full((64, 64, 3), 128, np.uint8)
+    for name in ("uniform_white_noise", "gaussian_white_noise", "blue_noise"):
+        noisy = TRADITIONAL[name](gray, 0.5, generator).astype(float)
+        deviation = noisy.std()
+        assert deviation == pytest.approx(noise.MAX_DEVIATION / 2, rel=0.03)
+
+
+@pytest.mark.parametrize("order", [1, 3])
+def test_warps_are_smooth_and_do_not_fold(order):
+    length = spatial.MAX_WARP_SHIFT * 64
+    for seed in range(20):
+        rows, columns = spatial.warp_field(
+            (64, 64), length, order, np.random.default_rng(seed)
+        )
+        rows_step = np.diff(rows, axis=0)
+        columns_step = np.diff(columns, axis=1)
+        # A step of -1 would fold the image.
+        assert min(rows_step.min(), columns_step.min()) > -1
+    if order == 3:
+        # Linear interpolation bends by seven times as much.
+        assert np.abs(np.diff(rows, 2, axis=0)).max() < 0.15
+
+
+def test_a_shift_is_a_shift(generator):
+    image = np.zeros((64, 64, 3), np.uint8)
+    image[32, 32] = 255
+    moved = spatial.shift(image, 1.0, generator)
+    mass = moved[..., 0].astype(float)
+    centre = np.array(
+        [(mass.sum(axis=axis) @ np.arange(64)) / mass.sum() for axis in (1, 0)]
+    )
+    assert np.hypot(*(centre - 32)) == pytest.approx(8, abs=0.25)
+
+
+def test_jpeg_is_decodable_bytes_that_shrink(patches):
+    sizes = []
+    for strength in (0.01, 0.5, 1.0):
+        data = compression.jpeg_bytes(patches[0], strength)
+        with Image.open(io.BytesIO(data)) as image:
+            image.load()
+            assert image.format == "JPEG"
+            assert image.size == (64, 64)
+        sizes.append(len(data))
+    assert sizes == sorted(sizes, reverse=True)
+
+
+def test_errors_name_what_came(patches, generator):
+    kind = SINGLE[0]
+    with pytest.raises(ValueError, match="strength=1.5"):
+        kind(patches[0], 1.5, generator)
+    with pytest.raises(ValueError, match="dtype=float"):
+        kind(patches[0] / 255, 0.5, generator)
