@@ -36,7 +36,7 @@ endef
 $(INSTALLED): setup.py
 	$(CHECK_PYTHON)
 	$(PYTHON) -m venv $(VENV)
-	$(RUN) -m pip install --quiet --disable-pip-version-check --editable '.[datasets,test]'
+	$(RUN) -m pip install --quiet --disable-pip-version-check --editable '.[datasets,serving,test]'
 	touch $@
 
 $(PARITY_INSTALLED): setup.py

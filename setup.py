@@ -22,7 +22,7 @@ DATASETS = [
     "protobuf>=6.33.5,<7",
     "pyarrow>=14.0.1,<26",
 ]
-SERVING = ["tensorflow-serving-api>=2.21,<2.22"]
+SERVING = ["simple-parsing>=0.1.8", "tensorflow-serving-api>=2.21,<2.22"]
 TEST = [
     "pytest>=8",
     "ruff>=0.17,<0.18",
