@@ -7,7 +7,16 @@ import tensorflow as tf
 CHUNK_PIXELS = 64 * 64 * 64
 
 
-def in_chunks(function, batches, size, output):
+def chunk_of(size):
+    """Returns how many images of a size are computed at once, at least 1.
+
+    Args:
+        size: int32 `(2,)`, height and width.
+    """
+    return tf.maximum(1, CHUNK_PIXELS // tf.reduce_prod(size))
+
+
+def in_chunks(function, batches, step, output):
     """Calls a function on consecutive parts of batches and joins what it gives.
 
     What a request needs in memory is then bounded by its largest image, not by
@@ -17,15 +26,13 @@ def in_chunks(function, batches, size, output):
         function: takes one tensor per batch and returns one whose first axis
             is as long as theirs.
         batches: list of tensors with one length, at least 1.
-        size: int32 `(2,)`, height and width of all images.
+        step: int32 scalar, the length of a part; the last may be shorter.
         output: `tf.TensorSpec` of the function's result.
 
     Returns:
         The tensor that `function(*batches)` would give.
     """
     count = tf.shape(batches[0])[0]
-    # Rounded down, so that an image larger than a chunk is computed alone.
-    step = tf.maximum(1, CHUNK_PIXELS // tf.reduce_prod(size))
 
     def compute(start, parts):
         chunk = [batch[start : start + step] for batch in batches]

@@ -40,7 +40,7 @@ class Settings:
     version: int | None = None
     """The export's version, a new one; by default one more than the last."""
     resize: str | None = None
-    """HEIGHTxWIDTH to which `encoded` resizes; by default sizes must agree."""
+    """HEIGHTxWIDTH to which `encoded` resizes; by default pairs must agree."""
     max_pixels: int = 2048 * 2048
     """Most pixels of an image that a request may hold."""
 

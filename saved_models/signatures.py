@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import tensorflow as tf
 
-from saved_models.chunks import in_chunks
+from saved_models.chunks import chunk_of, in_chunks
 from saved_models.encoded_images import decode, read_sizes
 from saved_models.request_checks import (
     check_not_empty,
@@ -41,7 +41,7 @@ class Signatures:
         lpips: `keras_lpips.LPIPS` in float32, with `value_range` (-1, 1).
         max_pixels: most pixels of an image that a request may hold.
         resize: `(height, width)` to which `encoded` resizes, or `None`, where
-            all images of a request need to be of one size.
+            the two images of a pair need to be of one size.
     """
 
     def __init__(self, lpips, max_pixels, resize=None):
@@ -91,10 +91,19 @@ class Signatures:
     def encoded(self, reference, distorted):
         """Returns `distance`, float32 `(batch,)`, of PNG or JPEG files.
 
-        What can be refused from a file's header is refused before any file is
-        decoded. One bad file fails its whole request.
+        Pairs of different sizes may share a request; unless the export
+        resizes, they are then computed one by one. What can be refused from a
+        file's header is refused before any file is decoded. One bad file
+        fails its whole request.
         """
-        size = self._checked_size(reference, distorted)
+        sizes = self._checked_sizes(reference, distorted)
+        if self._resize is None:
+            one_size = tf.reduce_all(tf.equal(sizes, sizes[:1]))
+            step = tf.where(one_size, chunk_of(sizes[0]), 1)
+        else:
+            step = chunk_of(self._resize)
+        with tf.control_dependencies([sizes]):
+            files = [tf.identity(reference), tf.identity(distorted)]
 
         def compute(reference, distorted):
             return self._lpips(
@@ -104,11 +113,7 @@ class Signatures:
                 )
             )
 
-        return {
-            "distance": in_chunks(
-                compute, [reference, distorted], size, DISTANCE
-            )
-        }
+        return {"distance": in_chunks(compute, files, step, DISTANCE)}
 
     def per_layer(self, reference, distorted):
         """Returns `distance` and `per_layer`, float32 `(batch, taps)`."""
@@ -145,17 +150,18 @@ class Signatures:
             "embedding": in_chunks(
                 lambda chunk: self._lpips.flatten(self._lpips.embed(chunk)),
                 [images],
-                tf.shape(images)[1:3],
+                chunk_of(tf.shape(images)[1:3]),
                 tf.TensorSpec((None, None), tf.float32),
             )
         }
 
     def _pairwise(self, function, reference, distorted, output):
         pair = checked_pair(reference, distorted, *self._limits)
-        return in_chunks(function, list(pair), tf.shape(pair[0])[1:3], output)
+        step = chunk_of(tf.shape(pair[0])[1:3])
+        return in_chunks(function, list(pair), step, output)
 
-    def _checked_size(self, reference, distorted):
-        """Returns the size at which files are compared, int32 `(2,)`."""
+    def _checked_sizes(self, reference, distorted):
+        """Returns the sizes of checked pairs of files, int32 `(pairs, 2)`."""
         counts = tf.shape(reference)[0], tf.shape(distorted)[0]
         checks = [
             check_not_empty(counts[0]),
@@ -170,24 +176,27 @@ class Signatures:
         with tf.control_dependencies(checks):
             sizes = read_sizes(reference, "reference")
             other_sizes = read_sizes(distorted, "distorted")
-        both = tf.concat([sizes, other_sizes], axis=0)
-        checks = check_sizes(both, *self._limits)
+        checks = check_sizes(
+            tf.concat([sizes, other_sizes], axis=0), *self._limits
+        )
         if self._resize is None:
+            differ = tf.reduce_any(tf.not_equal(sizes, other_sizes), axis=-1)
+            pairs = tf.where(differ)[:, 0]
             checks += [
                 tf.debugging.Assert(
-                    tf.reduce_all(tf.equal(both, both[:1])),
+                    tf.equal(tf.size(pairs), 0),
                     [
-                        "All images of a request must be of one size; these "
-                        "heights and widths differ:",
-                        tf.reduce_min(both, axis=0),
-                        tf.reduce_max(both, axis=0),
+                        "The two images of a pair must be of one size; not so "
+                        "the pairs at these positions, counted from 0:",
+                        pairs,
+                        "with heights and widths",
+                        tf.gather(sizes, pairs),
+                        tf.gather(other_sizes, pairs),
                     ],
                 )
             ]
         with tf.control_dependencies(checks):
-            if self._resize is None:
-                return tf.identity(both[0])
-            return tf.constant(self._resize)
+            return tf.identity(sizes)
 
 
 def to_signed_unit(images):
