@@ -4,8 +4,8 @@ r"""Exports LPIPS as a SavedModel that a server runs.
     python -m saved_models.export --net vgg --output models/lpips_vgg \
         --resize 256x256
 
-Writes `<output>/<version>/`, with several signatures (`signatures.py`) and a
-card (`assets.extra/card.json`). Only TensorFlow is needed to run it.
+Writes `<output>/<version>/`, with several signatures (`signatures.py`), a card
+and warm-up requests (`assets.extra`). Only TensorFlow is needed to run it.
 """
 
 import signal
@@ -21,6 +21,7 @@ from keras_lpips import LPIPS, ImageError, WeightsError
 from saved_models.card import make_card, write_card
 from saved_models.signatures import Signatures
 from saved_models.versions import VersionError, write_version
+from saved_models.warm_up import write_warm_up
 
 
 @dataclass(frozen=True)
@@ -117,6 +118,7 @@ def export(
         write_saved_model(signatures, folder)
         card = make_card(lpips, signatures, folder, max_pixels, resize)
         write_card(folder, card)
+        write_warm_up(folder, signatures)
 
     return write_version(output, version, write)
 
