@@ -34,8 +34,8 @@ class Settings:
     """The trunk."""
     heads: str = simple_parsing.choice("0.1", "0.0", default="0.1")
     """The heads' version."""
-    off_the_shelf: bool = simple_parsing.flag(
-        default=False, negative_prefix="--no-"
+    off_the_shelf: bool = simple_parsing.field(
+        default=False, action="store_true"
     )
     """Features without heads, the paper's w = 1."""
     version: int | None = None

@@ -46,7 +46,7 @@ class Settings:
     """The folder that holds the models' folders."""
     image: str = "tensorflow/serving:2.19.0"
     """The server's container image."""
-    batching: bool = False
+    batching: bool = simple_parsing.field(default=False, action="store_true")
     """Whether requests that come together are computed together. One that is
     refused then takes those with it that it was merged with."""
     max_batch_size: int = 16
