@@ -7,10 +7,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from keras_lpips.exported import CARD_FILE
 from keras_lpips.provenance import describe
 from keras_lpips.weights.arrays import content_digest
 
-CARD = Path("assets.extra", "card.json")
 PARITY_SEED = 0
 # Pairs, height and width of the images on which parity is measured: odd sizes,
 # at which pools that round differently show.
@@ -105,14 +105,14 @@ def measure_parity(lpips, folder) -> dict:
 
 def write_card(folder, card) -> None:
     """Writes the card into a version that is not named yet."""
-    path = Path(folder, CARD)
+    path = Path(folder, CARD_FILE)
     path.parent.mkdir(exist_ok=True)
     path.write_text(json.dumps(card, indent=2) + "\n")
 
 
 def read_card(version) -> dict:
     """Returns the card of a version."""
-    return json.loads(Path(version, CARD).read_text())
+    return json.loads(Path(version, CARD_FILE).read_text())
 
 
 def _values(variable):

@@ -20,8 +20,9 @@ from tensorflow_serving.config.model_server_config_pb2 import (
     ModelServerConfig,
 )
 
+from keras_lpips.exported import list_versions
 from keras_lpips.output import replacing
-from saved_models.versions import VersionError, latest_version, list_versions
+from saved_models.versions import VersionError
 
 MODELS_FILE = "models.config"
 BATCHING_FILE = "batching.config"
@@ -105,14 +106,15 @@ def models_config(models) -> ModelServerConfig:
     """Returns the models of a folder, the highest version of each `stable`."""
     config = ModelServerConfig()
     for model in sorted(path for path in models.iterdir() if path.is_dir()):
-        if not list_versions(model):
+        versions = list_versions(model)
+        if not versions:
             continue
         entry = config.model_config_list.config.add()
         entry.name = model.name
         entry.base_path = f"{MOUNT}/{model.name}"
         entry.model_platform = "tensorflow"
         entry.model_version_policy.latest.num_versions = LOADED_VERSIONS
-        entry.version_labels["stable"] = int(latest_version(model).name)
+        entry.version_labels["stable"] = versions[-1]
     if not config.model_config_list.config:
         raise VersionError(
             f"{models} holds no model: a folder with a version in it, as "

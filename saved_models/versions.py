@@ -9,6 +9,8 @@ import shutil
 import tempfile
 from pathlib import Path
 
+from keras_lpips.exported import list_versions
+
 
 class VersionError(ValueError):
     """A version cannot be written; the message says why."""
@@ -45,31 +47,6 @@ def write_version(model, version, write) -> Path:
     except BaseException:
         shutil.rmtree(partial, ignore_errors=True)
         raise
-
-
-def list_versions(model) -> list[int]:
-    """Returns the versions in a model's folder, ascending."""
-    return sorted(
-        int(path.name)
-        for path in Path(model).iterdir()
-        if path.name.isdecimal() and path.is_dir()
-    )
-
-
-def latest_version(model) -> Path:
-    """Returns the folder of the highest version, which a server would load.
-
-    Raises:
-        VersionError: if there is none.
-    """
-    model = Path(model)
-    versions = list_versions(model) if model.is_dir() else []
-    if not versions:
-        raise VersionError(
-            f"{model} holds no version of a model: a folder that is named by "
-            "an integer, as saved_models.export writes it"
-        )
-    return model / str(versions[-1])
 
 
 def _check_version(model, version):

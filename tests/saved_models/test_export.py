@@ -12,10 +12,10 @@ import pytest
 import tensorflow as tf
 
 from keras_lpips import LPIPS
+from keras_lpips.exported import list_versions
 from keras_lpips.provenance import describe
 from saved_models import export as program
 from saved_models.card import read_card
-from saved_models.versions import list_versions
 
 ROOT = Path(__file__).parents[2]
 # Weights of the trunk and of the heads.

@@ -4,12 +4,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from saved_models.versions import (
-    VersionError,
-    latest_version,
-    list_versions,
-    write_version,
-)
+from keras_lpips.exported import list_versions
+from saved_models.versions import VersionError, write_version
 
 
 def write_something(folder):
@@ -22,7 +18,6 @@ def test_versions_count_up(tmp_path):
     assert write_version(model, 7, write_something).name == "7"
     assert write_version(model, None, write_something).name == "8"
     assert list_versions(model) == [1, 7, 8]
-    assert latest_version(model) == model / "8"
 
 
 def test_an_existing_version_is_kept(tmp_path):
@@ -69,9 +64,3 @@ def test_an_error_leaves_nothing(tmp_path):
 def test_a_version_is_at_least_one(version, tmp_path):
     with pytest.raises(VersionError, match="at least 1"):
         write_version(tmp_path, version, write_something)
-
-
-def test_a_folder_without_versions_is_no_model(tmp_path):
-    (tmp_path / ".incomplete-1").mkdir()
-    with pytest.raises(VersionError, match="holds no version"):
-        latest_version(tmp_path)
