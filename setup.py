@@ -42,6 +42,9 @@ setup(
     extras_require={
         "datasets": DATASETS,
         "serving": SERVING,
+        # Servers that others maintain, for `make serving`.
+        "wire": SERVING
+        + ["pytest>=8", "kserve>=0.21,<0.22", "ray[serve]>=2.60,<2.61"],
         "test": TEST,
         # And lpips==0.1.4 without its dependencies: it asks for torchvision,
         # for which the comparison supplies a stand-in.
