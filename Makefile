@@ -8,17 +8,26 @@ PARITY_VENV := .venv-parity
 PARITY_RUN := $(PARITY_VENV)/bin/python
 PARITY_INSTALLED := $(PARITY_VENV)/.installed
 
-.PHONY: demo test parity benchmark lint clean
+# The client against servers that others maintain.
+WIRE_VENV := .venv-wire
+WIRE_RUN := $(WIRE_VENV)/bin/python
+WIRE_INSTALLED := $(WIRE_VENV)/.installed
+
+.PHONY: demo test parity serving benchmark lint clean
 
 demo: $(INSTALLED)
 	$(RUN) -m examples.demo --output demo
 
 test: $(INSTALLED) lint
-	$(RUN) -m pytest --ignore=tests/parity
+	$(RUN) -m pytest --ignore=tests/parity --ignore=tests/wire
 
 # Against the reference itself, live.
 parity: $(PARITY_INSTALLED)
 	TF_CPP_MIN_LOG_LEVEL=3 $(PARITY_RUN) -m pytest tests/parity
+
+# And against TensorFlow Serving, where TENSORFLOW_MODEL_SERVER names its binary.
+serving: $(WIRE_INSTALLED)
+	TF_CPP_MIN_LOG_LEVEL=3 $(WIRE_RUN) -m pytest tests/wire
 
 benchmark: $(PARITY_INSTALLED)
 	TF_CPP_MIN_LOG_LEVEL=3 $(PARITY_RUN) -m benchmarks.speed --output benchmarks/results
@@ -36,7 +45,7 @@ endef
 $(INSTALLED): setup.py
 	$(CHECK_PYTHON)
 	$(PYTHON) -m venv $(VENV)
-	$(RUN) -m pip install --quiet --disable-pip-version-check --editable '.[datasets,distortions,test]'
+	$(RUN) -m pip install --quiet --disable-pip-version-check --editable '.[datasets,distortions,serving,test]'
 	touch $@
 
 $(PARITY_INSTALLED): setup.py
@@ -46,5 +55,11 @@ $(PARITY_INSTALLED): setup.py
 	$(PARITY_RUN) -m pip install --quiet --disable-pip-version-check --no-deps lpips==0.1.4
 	touch $@
 
+$(WIRE_INSTALLED): setup.py
+	$(CHECK_PYTHON)
+	$(PYTHON) -m venv $(WIRE_VENV)
+	$(WIRE_RUN) -m pip install --quiet --disable-pip-version-check --editable '.[wire]'
+	touch $@
+
 clean:
-	rm -rf $(VENV) $(PARITY_VENV) demo build *.egg-info
+	rm -rf $(VENV) $(PARITY_VENV) $(WIRE_VENV) demo build *.egg-info

@@ -28,7 +28,13 @@ DISTORTIONS = [
     "opencv-python-headless>=5,<6",
     "scipy>=1.14",
 ]
-SERVING = ["tensorflow-serving-api>=2.21,<2.22"]
+SERVING = ["simple-parsing>=0.1.8", "tensorflow-serving-api>=2.21,<2.22"]
+TARGETS = [
+    "tf2onnx>=1.17,<2",
+    "onnx>=1.18",
+    "onnxruntime>=1.22",
+    "ai-edge-litert>=2",
+]
 TEST = [
     "pytest>=8",
     "ruff>=0.17,<0.18",
@@ -50,6 +56,12 @@ setup(
         "datasets": DATASETS,
         "distortions": DATASETS + DISTORTIONS,
         "serving": SERVING,
+        # ONNX and LiteRT: `saved_models.convert`.
+        "targets": TARGETS,
+        # Servers that others maintain, for `make serving`.
+        "wire": SERVING
+        + TARGETS
+        + ["pytest>=8", "kserve>=0.21,<0.22", "ray[serve]>=2.60,<2.61"],
         "test": TEST,
         # And lpips==0.1.4 without its dependencies: it asks for torchvision,
         # for which the comparison supplies a stand-in.

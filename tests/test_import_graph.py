@@ -19,9 +19,10 @@ FORBIDDEN = {
     "saved_models": {"tfds_bapps", "pipelines", "examples", "tests"},
 }
 # TensorFlow belongs to the programs; the metric runs on any backend. The one
-# file that compiles for a backend imports that backend.
+# file that compiles for a backend imports that backend, and what an export
+# holds runs on TensorFlow whatever Keras runs on.
 BACKENDS = {"tensorflow", "jax", "torch"}
-MAY_IMPORT_BACKENDS = {"keras_lpips/compiled.py"}
+MAY_IMPORT_BACKENDS = {"keras_lpips/compiled.py", "keras_lpips/exported.py"}
 
 
 def imported(path):

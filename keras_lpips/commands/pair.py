@@ -17,6 +17,11 @@ def add_parser(subparsers) -> None:
     parser.add_argument("distorted", metavar="B")
     add_net_options(parser)
     add_resize_option(parser)
+    parser.add_argument(
+        "--saved-model",
+        metavar="DIR",
+        help="use this export, and its net, instead of --net",
+    )
     parser.add_argument("--map", type=Path, help="write a heat map here")
     parser.add_argument(
         "--per-layer", action="store_true", help="print each tap's share, too"
@@ -28,19 +33,16 @@ def run(arguments) -> None:
     """Prints the distance."""
     from keras_lpips.images import load_pair
     from keras_lpips.output import to_json
-    from keras_lpips.provenance import describe
-    from keras_lpips.scorer import scorer
 
     if arguments.map:
         from keras_lpips.heat_map import SUFFIXES
 
         inputs = (arguments.reference, arguments.distorted)
         check_output(arguments.map, SUFFIXES, "--map", inputs)
-    settings = (arguments.net, arguments.version, arguments.calibrated)
     images = load_pair(
         arguments.reference, arguments.distorted, arguments.resize
     )
-    score = scorer(*settings)
+    score, description = _scorer(arguments)
     batches = [image[None] for image in images]
     with naming(arguments.reference):
         shares = score.per_layer(*batches)[0].tolist()
@@ -50,12 +52,12 @@ def run(arguments) -> None:
         "distorted": arguments.distorted,
         "distance": sum(per_layer.values()),
         "per_layer": per_layer,
-        **describe(*settings),
+        **description,
     }
     if arguments.map:
         from keras_lpips.heat_map import write_heat_map
 
-        title = f"LPIPS {arguments.net}: {result['distance']:.4f}"
+        title = f"LPIPS {description['net']}: {result['distance']:.4f}"
         write_heat_map(
             arguments.map, *images, score.spatial_map(*batches)[0], title
         )
@@ -67,3 +69,17 @@ def run(arguments) -> None:
     if arguments.per_layer:
         for tap, share in per_layer.items():
             print(f"  {tap:8s} {share:.6f}")
+
+
+def _scorer(arguments):
+    """Returns what compares, and what it was made with."""
+    if arguments.saved_model:
+        from keras_lpips.exported import Exported
+
+        exported = Exported(arguments.saved_model)
+        return exported, exported.description
+    from keras_lpips.provenance import describe
+    from keras_lpips.scorer import scorer
+
+    settings = (arguments.net, arguments.version, arguments.calibrated)
+    return scorer(*settings), describe(*settings)

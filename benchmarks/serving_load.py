@@ -1,0 +1,125 @@
+"""How many requests a server answers, and how long each takes.
+
+    python -m benchmarks.serving_load --port 8500 --pid PID --output load.json
+
+Sends pairs of PNGs over gRPC, one pair a request, with 1, 4 and 16 in flight,
+then many small ones, and reads the server's memory on the way.
+"""
+
+import argparse
+import io
+import json
+import os
+import platform
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from keras_lpips.output import write_json
+from saved_models.grpc_api import GrpcTransport
+
+SIDES = (64, 256)
+IN_FLIGHT = (1, 4, 16)
+SECONDS = 8
+# Memory is read after these.
+REQUESTS = (1_000, 10_000)
+
+
+def main(argv=None) -> None:
+    """Measures, prints and writes the results."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, default=8500)
+    parser.add_argument("--model", default="lpips_alex")
+    parser.add_argument("--pid", type=int, help="of the server, on this host")
+    parser.add_argument("--output", type=Path, required=True)
+    arguments = parser.parse_args(argv)
+    transport = GrpcTransport(
+        arguments.host, arguments.port, arguments.model, None, None, 60
+    )
+    rows = []
+    for side in SIDES:
+        pair = [[noise_png(side, seed)] for seed in (0, 1)]
+        for in_flight in IN_FLIGHT:
+            rows.append(measure(transport, pair, in_flight) | {"side": side})
+            print(json.dumps(rows[-1]), flush=True)
+    memory = []
+    if arguments.pid:
+        pair = [[noise_png(SIDES[0], seed)] for seed in (0, 1)]
+        memory = measure_memory(transport, pair, arguments.pid)
+        print(json.dumps(memory))
+    write_json(
+        arguments.output,
+        {
+            "model": arguments.model,
+            "cores": os.cpu_count(),
+            "load_average": os.getloadavg(),
+            "machine": platform.machine(),
+            "rates": rows,
+            "memory": memory,
+        },
+    )
+
+
+def noise_png(side, seed) -> bytes:
+    """Returns a PNG that does not compress, the slowest to send."""
+    generator = np.random.default_rng(seed)
+    pixels = generator.integers(0, 256, (side, side, 3), np.uint8)
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "PNG")
+    return file.getvalue()
+
+
+def measure(transport, pair, in_flight) -> dict:
+    """Returns the rate and the percentiles of the time of a request."""
+    transport.predict(*pair)
+    start = time.perf_counter()
+
+    def send(_):
+        times = []
+        while time.perf_counter() - start < SECONDS:
+            sent = time.perf_counter()
+            transport.predict(*pair)
+            times.append(time.perf_counter() - sent)
+        return times
+
+    with ThreadPoolExecutor(in_flight) as pool:
+        times = np.concatenate(list(pool.map(send, range(in_flight))))
+    taken = time.perf_counter() - start
+    return {
+        "in_flight": in_flight,
+        "requests_per_second": round(len(times) / taken, 1),
+        "p50_ms": round(float(np.percentile(times, 50)) * 1e3, 1),
+        "p99_ms": round(float(np.percentile(times, 99)) * 1e3, 1),
+    }
+
+
+def measure_memory(transport, pair, pid) -> list[dict]:
+    """Returns the server's resident memory after so many requests."""
+    found = []
+    sent = 0
+    with ThreadPoolExecutor(max(IN_FLIGHT)) as pool:
+        for requests in REQUESTS:
+            list(
+                pool.map(
+                    lambda _: transport.predict(*pair), range(requests - sent)
+                )
+            )
+            sent = requests
+            found.append({"requests": sent, "resident_mb": resident(pid)})
+    return found
+
+
+def resident(pid) -> float:
+    """Returns the resident memory of a process of this host, in MB."""
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmRSS:"):
+            return int(line.split()[1]) / 1000
+    raise ValueError(f"There is no memory of process {pid}")
+
+
+if __name__ == "__main__":
+    main()

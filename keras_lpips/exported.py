@@ -1,0 +1,104 @@
+"""A SavedModel of LPIPS, as `saved_models.export` writes it, used locally."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+from keras_lpips.image_checks import ImageError
+from keras_lpips.weights.arrays import WeightsError
+
+GRAPH_FILE = "saved_model.pb"
+CARD_FILE = Path("assets.extra", "card.json")
+# What a card tells of that a result is to be written with.
+DESCRIPTION = (
+    "metric",
+    "net",
+    "version",
+    "trunk_digest",
+    "heads_digest",
+    "backend",
+    "keras_lpips",
+)
+
+
+class Exported:
+    """Compares NumPy batches as `Scorer` does, through an exported graph.
+
+    Args:
+        folder: a model's folder, of which the highest version is used, or the
+            folder of a version.
+
+    Raises:
+        WeightsError: if the folder holds no export.
+
+    All methods take uint8 RGB images `(batch, height, width, 3)` in [0, 255]
+    and return NumPy arrays.
+    """
+
+    def __init__(self, folder):
+        # It runs on TensorFlow whatever Keras runs on.
+        import tensorflow as tf
+
+        version = find_version(folder)
+        try:
+            card = json.loads((version / CARD_FILE).read_text())
+        except FileNotFoundError:
+            raise WeightsError(
+                f"{version} has no card, {CARD_FILE}: saved_models.export did "
+                "not write it"
+            ) from None
+        self.taps = card["taps"]
+        self.description = {name: card[name] for name in DESCRIPTION}
+        self.description["saved_model"] = str(version)
+        self._refusal = tf.errors.InvalidArgumentError
+        # Held, since its variables go with it.
+        self._model = tf.saved_model.load(str(version))
+
+    def per_layer(self, reference, distorted):
+        """Returns each tap's share, float32, `(batch, taps)`."""
+        return self._run("per_layer", "per_layer", reference, distorted)
+
+    def spatial_map(self, reference, distorted):
+        """Returns the distances, float32, `(batch, height, width)`."""
+        return self._run("spatial", "spatial_map", reference, distorted)
+
+    def _run(self, signature, output, reference, distorted):
+        pair = [
+            images.astype(np.float32) / np.float32(127.5) - 1
+            for images in (reference, distorted)
+        ]
+        try:
+            outputs = self._model.signatures[signature](
+                reference=pair[0], distorted=pair[1]
+            )
+        except self._refusal as error:
+            raise ImageError(f"The export refused: {error.message}") from None
+        return outputs[output].numpy()
+
+
+def find_version(folder) -> Path:
+    """Returns the folder of the highest version, or `folder` if it is one.
+
+    Raises:
+        WeightsError: if there is none.
+    """
+    folder = Path(folder)
+    if (folder / GRAPH_FILE).exists():
+        return folder
+    versions = list_versions(folder) if folder.is_dir() else []
+    if not versions:
+        raise WeightsError(
+            f"{folder} holds no version of a model: a folder that is named by "
+            "an integer, as saved_models.export writes it"
+        )
+    return folder / str(versions[-1])
+
+
+def list_versions(model) -> list[int]:
+    """Returns the versions in a model's folder, ascending."""
+    return sorted(
+        int(path.name)
+        for path in Path(model).iterdir()
+        if path.name.isdecimal() and path.is_dir()
+    )

@@ -1,0 +1,5 @@
+"""LPIPS as a SavedModel: export it, serve it, ask it.
+
+python -m saved_models.export --net alex --output models/lpips_alex
+python -m saved_models.client --host localhost --port 8501 A.png B.png
+"""

@@ -1,0 +1,119 @@
+"""A model's card: what was exported, and how it compares with the layer."""
+
+import json
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from keras_lpips.exported import CARD_FILE
+from keras_lpips.provenance import describe
+from keras_lpips.weights.arrays import content_digest
+
+PARITY_SEED = 0
+# Pairs, height and width of the images on which parity is measured: odd sizes,
+# at which pools that round differently show.
+PARITY_SHAPE = (2, 67, 100, 3)
+EXAMPLE = {
+    "REST": {
+        "path": "POST /v1/models/MODEL:predict",
+        "body": {
+            "signature_name": "encoded",
+            "instances": [
+                {
+                    "reference": {"b64": "BASE64 OF A PNG OR JPEG"},
+                    "distorted": {"b64": "BASE64 OF A PNG OR JPEG"},
+                }
+            ],
+        },
+        "answer": {"predictions": ["ONE DISTANCE PER PAIR"]},
+    }
+}
+
+
+def make_card(lpips, signatures, folder, max_pixels, resize) -> dict:
+    """Returns the card of a SavedModel that has just been written.
+
+    Args:
+        lpips: the layer that was exported.
+        signatures: `Signature` by name.
+        folder: where the SavedModel is.
+        max_pixels: see `Signatures`.
+        resize: see `Signatures`.
+    """
+    return {
+        **describe(lpips.net, lpips.version, lpips.calibrated),
+        **digests(lpips),
+        "tensorflow": tf.__version__,
+        "training_run": None,
+        "taps": lpips.taps,
+        "value_range": {
+            "float32": list(lpips.value_range),
+            "uint8": [0, 255],
+            "encoded": "PNG or JPEG; the EXIF orientation is not applied",
+        },
+        "smallest_size": lpips.smallest_size,
+        "max_pixels": max_pixels,
+        "encoded_resize": resize and list(resize),
+        "signatures": {
+            name: {
+                input_name: f"{spec.dtype.name} {spec.shape.as_list()}"
+                for input_name, spec in signature.inputs.items()
+            }
+            for name, signature in signatures.items()
+        },
+        "parity": measure_parity(lpips, folder),
+        "example_request": EXAMPLE,
+    }
+
+
+def digests(lpips) -> dict[str, str | None]:
+    """Returns the digests of the weights that the layer holds now."""
+    trunk = {
+        f"{layer.name}/{variable.name}": _values(variable)
+        for layer in lpips.trunk.layers
+        for variable in layer.weights
+    }
+    heads = {
+        f"{tap}/kernel": _values(head.kernel)
+        for tap, head in zip(lpips.taps, lpips.heads, strict=False)
+    }
+    return {
+        "trunk_digest": content_digest(trunk),
+        "heads_digest": content_digest(heads) if heads else None,
+    }
+
+
+def measure_parity(lpips, folder) -> dict:
+    """Returns the largest difference between a SavedModel and its layer."""
+    generator = np.random.default_rng(PARITY_SEED)
+    pair = [
+        generator.uniform(-1, 1, PARITY_SHAPE).astype(np.float32)
+        for _ in range(2)
+    ]
+    served = tf.saved_model.load(str(folder)).signatures["distance"]
+    found = served(reference=pair[0], distorted=pair[1])["distance"]
+    difference = np.abs(found.numpy() - np.asarray(lpips(*pair)))
+    return {
+        "against": "keras_lpips.LPIPS, uniform noise",
+        "shape": list(PARITY_SHAPE),
+        "seed": PARITY_SEED,
+        "largest_difference": float(difference.max()),
+    }
+
+
+def write_card(folder, card) -> None:
+    """Writes the card into a version that is not named yet."""
+    path = Path(folder, CARD_FILE)
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(json.dumps(card, indent=2) + "\n")
+
+
+def read_card(version) -> dict:
+    """Returns the card of a version."""
+    return json.loads(Path(version, CARD_FILE).read_text())
+
+
+def _values(variable):
+    return keras.ops.convert_to_numpy(variable)

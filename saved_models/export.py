@@ -1,0 +1,159 @@
+r"""Exports LPIPS as a SavedModel that a server runs.
+
+    python -m saved_models.export --net alex --output models/lpips_alex
+    python -m saved_models.export --net vgg --output models/lpips_vgg \
+        --resize 256x256
+
+Writes `<output>/<version>/`, with several signatures (`signatures.py`), a card
+and warm-up requests (`assets.extra`). Only TensorFlow is needed to run it.
+"""
+
+import signal
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import keras
+import simple_parsing
+from simple_parsing.wrappers.field_wrapper import DashVariant
+
+from keras_lpips import LPIPS, ImageError, WeightsError
+from saved_models.card import make_card, write_card
+from saved_models.signatures import Signatures
+from saved_models.versions import VersionError, write_version
+from saved_models.warm_up import write_warm_up
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What to export, and where to."""
+
+    output: Path
+    """The model's folder; its versions are folders in it."""
+    net: str = simple_parsing.choice("alex", "vgg", "squeeze", default="alex")
+    """The trunk."""
+    heads: str = simple_parsing.choice("0.1", "0.0", default="0.1")
+    """The heads' version."""
+    off_the_shelf: bool = simple_parsing.field(
+        default=False, action="store_true"
+    )
+    """Features without heads, the paper's w = 1."""
+    version: int | None = None
+    """The export's version, a new one; by default one more than the last."""
+    resize: str | None = None
+    """HEIGHTxWIDTH to which `encoded` resizes; by default pairs must agree."""
+    max_pixels: int = 2048 * 2048
+    """Most pixels of an image that a request may hold."""
+
+
+def main(argv=None) -> int:
+    """Parses the command line and exports; returns the exit status."""
+    parser = simple_parsing.ArgumentParser(
+        prog="export",
+        description=__doc__,
+        add_option_string_dash_variants=DashVariant.DASH,
+    )
+    parser.add_arguments(Settings, "settings")
+    settings = parser.parse_args(argv).settings
+    # An export that is stopped removes what it has begun, as an interrupted
+    # one does.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    try:
+        resize = _parse_size(settings.resize)
+        lpips = LPIPS(
+            settings.net,
+            settings.heads,
+            calibrated=not settings.off_the_shelf,
+            dtype="float32",
+        )
+        folder = export(
+            lpips,
+            settings.output,
+            settings.version,
+            resize,
+            settings.max_pixels,
+        )
+    except (ImageError, WeightsError, VersionError) as error:
+        print(f"export: {error}", file=sys.stderr)
+        return 1
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        print(f"export: {where}{error.strerror or error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("export: interrupted, nothing is left", file=sys.stderr)
+        return 130
+    print(folder)
+    return 0
+
+
+def export(
+    lpips, output, version=None, resize=None, max_pixels=Settings.max_pixels
+) -> Path:
+    """Writes a version of a model.
+
+    Args:
+        lpips: `keras_lpips.LPIPS` in float32, with `value_range` (-1, 1).
+        output: the model's folder.
+        version: the version; `None` for one more than the highest.
+        resize: `(height, width)` to which `encoded` resizes, or `None`.
+        max_pixels: most pixels of an image that a request may hold.
+
+    Returns:
+        The version's folder.
+
+    Raises:
+        VersionError: if the version is there already.
+        ValueError: if the layer takes other images, or Keras does not run on
+            TensorFlow.
+    """
+    if keras.backend.backend() != "tensorflow":
+        raise ValueError(
+            "The export needs Keras to run on TensorFlow: set KERAS_BACKEND. "
+            f"Received: {keras.backend.backend()}"
+        )
+    signatures = Signatures(lpips, max_pixels, resize).all()
+
+    def write(folder):
+        write_saved_model(signatures, folder)
+        card = make_card(lpips, signatures, folder, max_pixels, resize)
+        write_card(folder, card)
+        write_warm_up(folder, signatures)
+
+    return write_version(output, version, write)
+
+
+def write_saved_model(signatures, folder) -> None:
+    """Writes the graphs and the variables that they use."""
+    archive = keras.export.ExportArchive()
+    # The layer is not tracked: Keras would write every variable a second time
+    # (keras#23553). The endpoints' own variables are found without it.
+    for name, signature in signatures.items():
+        archive.add_endpoint(
+            name,
+            signature.function,
+            [_named(*item) for item in signature.inputs.items()],
+        )
+    archive.write_out(str(folder), verbose=False)
+
+
+def _named(name, spec):
+    return type(spec)(spec.shape, spec.dtype, name)
+
+
+def _parse_size(text):
+    if text is None:
+        return None
+    try:
+        height, width = (int(side) for side in text.lower().split("x"))
+        if min(height, width) < 1:
+            raise ValueError
+    except ValueError:
+        raise ImageError(
+            f"--resize must be HEIGHTxWIDTH in pixels, as 64x64: {text!r}"
+        ) from None
+    return height, width
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,241 @@
+"""What the graph says to requests that it cannot answer, and what it takes."""
+
+import io
+import struct
+import zlib
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+
+from keras_lpips import distance
+from keras_lpips.images import load_image
+from saved_models.encoded_images import decode, read_sizes
+
+# Above 8 bits of a JPEG's lossy levels, decoders agree.
+LEVEL = 1
+
+
+def encode(pixels, kind="PNG", mode=None, **options):
+    """The bytes of a file of uint8 pixels, or of a `PIL.Image`."""
+    image = pixels
+    if not isinstance(pixels, Image.Image):
+        image = Image.fromarray(pixels)
+    if mode:
+        image = image.convert(mode)
+    file = io.BytesIO()
+    image.save(file, kind, **options)
+    return file.getvalue()
+
+
+def png_that_claims(width, height):
+    """A small PNG of a few bytes whose header tells of any size."""
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    chunks = [(b"IHDR", header), (b"IDAT", zlib.compress(b"\0" * 64))]
+    data = b"\x89PNG\r\n\x1a\n"
+    for name, body in [*chunks, (b"IEND", b"")]:
+        data += struct.pack(">I", len(body)) + name + body
+        data += struct.pack(">I", zlib.crc32(name + body))
+    return data
+
+
+def jpeg_that_claims(width, height):
+    """A JPEG of 64 x 64 pixels whose header tells of another size."""
+    data = bytearray(encode(noise(64, 64), "JPEG"))
+    at = data.index(b"\xff\xc0") + 5
+    data[at : at + 4] = struct.pack(">HH", height, width)
+    return bytes(data)
+
+
+def noise(height, width, seed=0):
+    generator = np.random.default_rng(seed)
+    return generator.integers(0, 256, (height, width, 3), np.uint8)
+
+
+def photograph():
+    """A smooth image of 64 x 64 pixels, as JPEG and resizing like them."""
+    y, x = np.mgrid[:64, :64] / 64
+    waves = [np.sin(6 * x + 2 * y), np.cos(5 * y), np.sin(4 * x * y)]
+    return np.uint8(127.5 + 127 * np.stack(waves, axis=-1))
+
+
+GOOD = encode(photograph())
+REFUSED = {
+    "text": (b"hello", "PNG or JPEG"),
+    "nothing": (b"", "PNG or JPEG"),
+    "animated GIF": (
+        encode(
+            noise(64, 64),
+            "GIF",
+            save_all=True,
+            append_images=[Image.fromarray(noise(64, 64, 1))],
+        ),
+        "PNG or JPEG",
+    ),
+    "BMP": (encode(noise(64, 64), "BMP"), "PNG or JPEG"),
+    "1 x 1 PNG": (encode(noise(1, 1)), "at least 31 pixels"),
+    "1 x 1 JPEG": (encode(noise(1, 1), "JPEG"), "at least 31 pixels"),
+    "20,000 x 20,000 PNG": (
+        png_that_claims(20_000, 20_000),
+        "at most 4194304 pixels.*20000 20000",
+    ),
+    "20,000 x 20,000 JPEG": (
+        jpeg_that_claims(20_000, 20_000),
+        "at most 4194304 pixels.*20000 20000",
+    ),
+    "2^31 - 1 wide PNG": (png_that_claims(2**31 - 1, 64), "at most 4194304"),
+    "2^32 - 1 wide PNG": (png_that_claims(2**32 - 1, 64), "at least 31 pixels"),
+    "PNG cut in its header": (GOOD[:20], "at least 31 pixels"),
+    "PNG cut in its data": (GOOD[:-200], "PNG"),
+    "JPEG cut in its header": (encode(noise(64, 64), "JPEG")[:30], "JPEG"),
+    "JPEG cut in its data": (encode(noise(64, 64), "JPEG")[:-900], "JPEG"),
+    "PNG of another size": (encode(noise(64, 65)), r"one size.*\[0\]"),
+}
+RGBA = np.dstack([photograph(), np.arange(4096).reshape(64, 64) % 256])
+TAKEN = {
+    "gray PNG": encode(photograph(), mode="L"),
+    "gray and alpha PNG": encode(np.uint8(RGBA), mode="LA"),
+    "alpha PNG": encode(np.uint8(RGBA)),
+    "palette PNG": encode(photograph(), mode="P"),
+    "black and white PNG": encode(photograph(), mode="1"),
+    "16-bit gray PNG": encode(
+        Image.fromarray(photograph()[..., 0].astype(np.uint16) * 257)
+    ),
+    "JPEG": encode(photograph(), "JPEG"),
+    "progressive JPEG": encode(photograph(), "JPEG", progressive=True),
+    "gray JPEG": encode(photograph(), "JPEG", mode="L"),
+    "CMYK JPEG": encode(photograph(), "JPEG", mode="CMYK", quality=95),
+}
+
+
+@pytest.fixture(scope="module")
+def encoded(exported):
+    model = tf.saved_model.load(str(exported("alex") / "1"))
+
+    def call(references, distorted):
+        return model.signatures["encoded"](
+            reference=tf.constant(references, tf.string),
+            distorted=tf.constant(distorted, tf.string),
+        )["distance"].numpy()
+
+    call.model = model
+    return call
+
+
+@pytest.mark.parametrize("name", REFUSED)
+@pytest.mark.parametrize("role", ["reference", "distorted"])
+def test_a_bad_file_is_refused_and_the_next_request_served(name, role, encoded):
+    file, sentence = REFUSED[name]
+    pair = ([file], [GOOD]) if role == "reference" else ([GOOD], [file])
+    with pytest.raises(tf.errors.InvalidArgumentError, match=sentence):
+        encoded(*pair)
+    assert encoded([GOOD], [GOOD]).tolist() == [0]
+
+
+@pytest.mark.parametrize("name", TAKEN)
+def test_files_are_read_as_the_package_reads_them(name, encoded):
+    file = TAKEN[name]
+    expected = load_image(Image.open(io.BytesIO(file)))
+    files = tf.constant([file])
+    assert read_sizes(files, "reference").numpy().tolist() == [[64, 64]]
+    found = decode(files, None).numpy()[0]
+    assert found.dtype == np.uint8
+    assert np.abs(found.astype(int) - expected).max() <= LEVEL
+    found = encoded([GOOD], [file])
+    assert found == pytest.approx(distance(photograph(), expected), abs=2e-3)
+
+
+def test_an_animated_png_gives_its_first_frame():
+    frames = [Image.fromarray(noise(64, 64, seed)) for seed in (0, 1)]
+    file = encode(frames[0], save_all=True, append_images=frames[1:])
+    found = decode(tf.constant([file]), None).numpy()[0]
+    np.testing.assert_array_equal(found, noise(64, 64))
+
+
+def test_the_exif_orientation_is_not_applied():
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    file = encode(noise(40, 64), exif=exif)
+    assert load_image(Image.open(io.BytesIO(file))).shape == (64, 40, 3)
+    assert decode(tf.constant([file]), None).shape == (1, 40, 64, 3)
+
+
+def test_the_error_names_the_bad_files_of_a_batch(encoded):
+    files = [GOOD, b"x", GOOD, GOOD[1:]]
+    with pytest.raises(tf.errors.InvalidArgumentError, match=r"\[1 3\]"):
+        encoded([GOOD] * 4, files)
+
+
+def test_pairs_of_different_sizes_share_a_request(encoded):
+    sizes = [(64, 64), (31, 50), (64, 64), (100, 64)]
+    pairs = [(noise(*size, 1), noise(*size, 2)) for size in sizes]
+    found = encoded(
+        *([encode(x) for x in side] for side in zip(*pairs, strict=True))
+    )
+    expected = [distance(*pair) for pair in pairs]
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
+def test_a_refusal_comes_before_anything_is_decoded(encoded):
+    # The first file's data is broken, which only its decoding would show.
+    bad = [GOOD[:-200], png_that_claims(20_000, 20_000)]
+    with pytest.raises(tf.errors.InvalidArgumentError, match="at most"):
+        encoded([GOOD, GOOD], bad)
+
+
+def test_an_empty_batch_is_refused(encoded):
+    with pytest.raises(tf.errors.InvalidArgumentError, match="batch is empty"):
+        encoded([], [])
+    images = tf.zeros((0, 64, 64, 3))
+    signatures = encoded.model.signatures
+    with pytest.raises(tf.errors.InvalidArgumentError, match="batch is empty"):
+        signatures["distance"](reference=images, distorted=images)
+    with pytest.raises(tf.errors.InvalidArgumentError, match="batch is empty"):
+        signatures["embed"](images=images)
+
+
+def test_two_files_against_one_are_refused(encoded):
+    with pytest.raises(tf.errors.InvalidArgumentError, match="as many files"):
+        encoded([GOOD, GOOD], [GOOD])
+
+
+@pytest.mark.parametrize("name", ["distance", "per_layer", "spatial", "uint8"])
+def test_bad_shapes_are_refused_by_every_signature(name, encoded):
+    signature = encoded.model.signatures[name]
+    dtype = tf.uint8 if name == "uint8" else tf.float32
+
+    def call(shape, other):
+        signature(
+            reference=tf.zeros(shape, dtype), distorted=tf.zeros(other, dtype)
+        )
+
+    invalid = tf.errors.InvalidArgumentError
+    with pytest.raises(invalid, match="one shape"):
+        call((1, 64, 64, 3), (1, 64, 65, 3))
+    with pytest.raises(invalid, match="one shape"):
+        call((2, 64, 64, 3), (1, 64, 64, 3))
+    with pytest.raises(invalid, match="at least 31 pixels"):
+        call((1, 30, 64, 3), (1, 30, 64, 3))
+    with pytest.raises(invalid, match="at most 4194304 pixels"):
+        call((1, 31, 140_000, 3), (1, 31, 140_000, 3))
+
+
+def test_sizes_may_differ_where_the_export_resizes(trunk, tmp_path):
+    from keras_lpips import LPIPS
+    from saved_models.export import export
+
+    lpips = LPIPS(trunk("alex"), dtype="float32")
+    folder = export(lpips, tmp_path, resize=(48, 40))
+    model = tf.saved_model.load(str(folder))
+    image = Image.fromarray(photograph())
+    large = image.transpose(Image.Transpose.ROTATE_90)
+    large = large.resize((200, 100), Image.Resampling.BICUBIC)
+    files = [encode(image), encode(large)]
+    found = model.signatures["encoded"](
+        reference=tf.constant(files), distorted=tf.constant(files[::-1])
+    )["distance"]
+    ours = [load_image(x, (48, 40)) for x in (image, large)]
+    np.testing.assert_allclose(found, [distance(*ours)] * 2, rtol=1e-3)
+    resized = decode(tf.constant(files[1:]), (48, 40)).numpy()[0]
+    assert np.abs(resized.astype(int) - ours[1]).max() <= LEVEL

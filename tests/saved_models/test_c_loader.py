@@ -1,0 +1,98 @@
+"""The loader that a server uses, from a C program without Python."""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+SOURCE = Path(__file__).with_name("load_session.c")
+
+
+@pytest.fixture(scope="module")
+def load_session(tmp_path_factory):
+    """The program, compiled against TensorFlow's own headers and library."""
+    compiler = shutil.which("gcc") or shutil.which("cc")
+    if not compiler:
+        pytest.skip("There is no C compiler (gcc or cc).")
+    program = tmp_path_factory.mktemp("c") / "load_session"
+    libraries = tf.sysconfig.get_lib()
+    subprocess.run(
+        [compiler, "-O1", "-Wall", "-Werror", SOURCE, "-o", program]
+        + ["-I", tf.sysconfig.get_include(), f"-Wl,-rpath,{libraries}"]
+        + [f"{libraries}/libtensorflow_cc.so.2"]
+        + [f"{libraries}/libtensorflow_framework.so.2"],
+        check=True,
+    )
+    return program
+
+
+@pytest.fixture(scope="module")
+def names(exported):
+    """A function from a signature to the names of its tensors."""
+    folder = str(exported("alex") / "1")
+    with tf.Graph().as_default(), tf.compat.v1.Session() as session:
+        graph = tf.compat.v1.saved_model.load(session, ["serve"], folder)
+
+    def find(name):
+        signature = graph.signature_def[name]
+        return [
+            signature.inputs["reference"].name,
+            signature.inputs["distorted"].name,
+            signature.outputs["distance"].name,
+        ]
+
+    return find
+
+
+def run(program, model, kind, files, names, size):
+    return subprocess.run(
+        [program, model / "1", kind, *files, *names, *map(str, size)],
+        capture_output=True,
+        text=True,
+    )
+
+
+def in_process(exported, name, pair):
+    model = tf.saved_model.load(str(exported("alex") / "1"))
+    inputs = zip(("reference", "distorted"), pair, strict=True)
+    outputs = model.signatures[name](
+        **{role: tf.constant([value]) for role, value in inputs}
+    )
+    return float(outputs["distance"][0])
+
+
+def test_tensors_give_the_same_digits(
+    load_session, names, exported, example, tmp_path
+):
+    pair = [(x[1] / np.float32(127.5) - 1).astype("f4") for x in example]
+    files = [tmp_path / "reference", tmp_path / "distorted"]
+    for image, file in zip(pair, files, strict=True):
+        image.tofile(file)
+    name = "serving_default"
+    done = run(
+        load_session, exported("alex"), "float", files, names(name), (64, 64)
+    )
+    assert done.stdout.strip() == f"{in_process(exported, name, pair):.9g}"
+
+
+def test_files_give_the_same_digits(
+    load_session, names, exported, example_files, tmp_path
+):
+    pair = [files[0] for files in example_files]
+    files = [tmp_path / "reference.png", tmp_path / "distorted.png"]
+    for image, file in zip(pair, files, strict=True):
+        file.write_bytes(image)
+    name = "encoded"
+    done = run(
+        load_session, exported("alex"), "file", files, names(name), (0, 0)
+    )
+    assert done.stdout.strip() == f"{in_process(exported, name, pair):.9g}"
+    files[0].write_bytes(b"no image")
+    done = run(
+        load_session, exported("alex"), "file", files, names(name), (0, 0)
+    )
+    assert done.returncode == 1
+    assert "must hold PNG or JPEG files" in done.stderr

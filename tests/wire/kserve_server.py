@@ -1,0 +1,38 @@
+"""KServe's ModelServer with an export: kserve_server.py MODEL PORT."""
+
+import base64
+import sys
+from pathlib import Path
+
+import kserve
+import tensorflow as tf
+from kserve.errors import InvalidInput
+
+
+class Export(kserve.Model):
+    """Answers the body of TensorFlow Serving's REST API."""
+
+    def __init__(self, folder):
+        super().__init__(Path(folder).name)
+        self.model = tf.saved_model.load(f"{folder}/1")
+        self.ready = True
+
+    def predict(self, payload, headers=None, response_headers=None):
+        signature = self.model.signatures[payload["signature_name"]]
+        inputs = {
+            role: tf.constant(
+                [base64.b64decode(x[role]["b64"]) for x in payload["instances"]]
+            )
+            for role in ("reference", "distorted")
+        }
+        try:
+            distances = signature(**inputs)["distance"]
+        except tf.errors.InvalidArgumentError as error:
+            raise InvalidInput(error.message) from None
+        return {"predictions": distances.numpy().tolist()}
+
+
+if __name__ == "__main__":
+    kserve.ModelServer(http_port=int(sys.argv[2]), enable_grpc=False).start(
+        [Export(sys.argv[1])]
+    )
