@@ -5,9 +5,11 @@ there. Nothing comes back through Beam, so a runner's lost, repeated or
 speculative bundles cannot change the outcome.
 """
 
+import contextlib
 import json
 import logging
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 import apache_beam as beam
@@ -24,6 +26,10 @@ from tensorflow_datasets.core.utils import incomplete_file
 from tfds_bapps import lost_workers
 from tfds_bapps.pipeline import ATTEMPTS, refuse_threads
 from tfds_bapps.problems import PreparationError
+
+PROGRESS_SECONDS = 20.0
+
+_log = logging.getLogger(__name__)
 
 
 class Task(Protocol):
@@ -134,7 +140,7 @@ def perform_all(
             perform(tasks[0])
             break
         if attempt:
-            logging.warning(
+            _log.warning(
                 "%d of %d tasks are not done; they are done again: %s",
                 len(undone),
                 len(tasks),
@@ -154,7 +160,7 @@ def perform_all(
 def _run(tasks, runner, options):
     """Runs one pipeline; returns the failure that another run may mend."""
     try:
-        with lost_workers.noticed():
+        with lost_workers.noticed(), progress(tasks):
             with beam.Pipeline(runner=runner, options=options) as pipeline:
                 _ = (
                     pipeline
@@ -165,3 +171,24 @@ def _run(tasks, runner, options):
         # Runners pass on a worker's exception as text, or as another type.
         return error
     return None
+
+
+@contextlib.contextmanager
+def progress(
+    tasks: Sequence[Task], seconds: float = PROGRESS_SECONDS
+) -> Iterator[None]:
+    """Logs from time to time how many tasks are done, on any runner."""
+    over = threading.Event()
+
+    def log():
+        while not over.wait(seconds):
+            done = sum(epath.Path(x.report_path).exists() for x in tasks)
+            _log.info("%d of %d tasks are done", done, len(tasks))
+
+    thread = threading.Thread(target=log, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()

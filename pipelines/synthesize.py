@@ -78,6 +78,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         where = f"{error.filename}: " if error.filename else ""
         print(f"synthesize: {where}{error.strerror or error}.", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print(
+            "synthesize: interrupted; the same command goes on.",
+            file=sys.stderr,
+        )
+        return 130
     _report(settings, manifest, time.monotonic() - start)
     return 0
 
@@ -120,4 +126,5 @@ def _report(settings, manifest, seconds):
 
 if __name__ == "__main__":
     logging.basicConfig(level=logging.WARNING)
+    logging.getLogger("pipelines").setLevel(logging.INFO)
     sys.exit(main())

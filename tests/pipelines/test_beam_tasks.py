@@ -1,0 +1,67 @@
+"""Tasks: done once each, done again if lost, and their progress."""
+
+import json
+import logging
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from pipelines import beam_tasks
+from tfds_bapps.problems import PreparationError
+
+
+@dataclass(frozen=True)
+class Double:
+    """Doubles a number; fails as often as it is told to."""
+
+    report_path: str
+    number: int
+    failures: int = 0
+
+    @staticmethod
+    def prepare():
+        pass
+
+    def perform(self):
+        tries = Path(self.report_path + ".tries")
+        count = int(tries.read_text()) if tries.exists() else 0
+        tries.write_text(str(count + 1))
+        if count < self.failures:
+            raise RuntimeError("lost")
+        return {"double": 2 * self.number}
+
+
+def tasks_of(folder, **changes):
+    return [Double(f"{folder}/{n}.json", n, **changes) for n in range(5)]
+
+
+def test_every_task_is_done_and_reports_keep_the_order(tmp_path):
+    reports = beam_tasks.perform_all(tasks_of(tmp_path))
+    assert reports == [{"double": 2 * n} for n in range(5)]
+
+
+def test_what_is_done_is_not_done_again(tmp_path):
+    tasks = tasks_of(tmp_path)
+    Path(tasks[2].report_path).write_text(json.dumps({"double": -1}))
+    assert beam_tasks.perform_all(tasks)[2] == {"double": -1}
+    assert not Path(tasks[2].report_path + ".tries").exists()
+
+
+def test_lost_tasks_are_repeated_and_at_last_given_up(tmp_path):
+    tasks = tasks_of(tmp_path)
+    tasks[3] = Double(tasks[3].report_path, 3, failures=1)
+    assert beam_tasks.perform_all(tasks)[3] == {"double": 6}
+    never = [Double(f"{tmp_path}/x{n}.json", n, failures=99) for n in (0, 1)]
+    with pytest.raises(PreparationError, match="2 of 2 tasks are not done"):
+        beam_tasks.perform_all(never, attempts=2)
+
+
+def test_progress_is_logged(tmp_path, caplog):
+    tasks = tasks_of(tmp_path)
+    Path(tasks[0].report_path).write_text("{}")
+    with caplog.at_level(logging.INFO, "pipelines"):
+        with beam_tasks.progress(tasks, seconds=0.01):
+            time.sleep(0.2)
+    assert "1 of 5 tasks are done" in caplog.text
