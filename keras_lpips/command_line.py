@@ -1,6 +1,7 @@
 """The `keras-lpips` command."""
 
 import argparse
+import os
 import sys
 
 from keras_lpips import commands
@@ -31,13 +32,24 @@ def main(argv=None) -> int:
         commands.load(name).add_parser(subparsers)
     arguments = parser.parse_args(argv)
     try:
-        return commands.load(arguments.command).run(arguments) or 0
+        status = commands.load(arguments.command).run(arguments) or 0
+        # Here, so that a full disk is seen.
+        sys.stdout.flush()
+        return status
     except (ImageError, WeightsError) as error:
         print(f"keras-lpips: {error}", file=sys.stderr)
         return 1
+    except BrokenPipeError:
+        # Who read the output has gone; nothing is to be flushed at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
-        print(f"keras-lpips: {where}{error.strerror}", file=sys.stderr)
+        reason = error.strerror or error
+        print(f"keras-lpips: {where}{reason}", file=sys.stderr)
+        return 1
+    except MemoryError:
+        print("keras-lpips: there is not enough memory", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("keras-lpips: interrupted", file=sys.stderr)

@@ -6,6 +6,7 @@ from keras import ops
 from tqdm import trange
 
 from keras_lpips.image_checks import check_images
+from keras_lpips.interruption import interruptible
 from keras_lpips.layer import LPIPS
 
 
@@ -33,7 +34,7 @@ def descend(reference, start, settings, steps, learning_rate):
     target, unused = reference[None], np.zeros((1,), np.float32)
     curve = []
     with trange(steps, unit="step", disable=None) as bar:
-        for _ in bar:
+        for _ in interruptible(bar):
             curve.append(float(model.train_on_batch(target, unused)))
             bar.set_postfix(lpips=f"{curve[-1]:.4f}")
     image = model.pixels()

@@ -4,12 +4,15 @@ import numpy as np
 
 from keras_lpips.output import replacing
 
+SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".pdf", ".svg")
+
 
 def write_heat_map(path, reference, distorted, heat, title) -> None:
     """Draws two images and the map of their distance side by side.
 
     Args:
-        path: the picture to write; its suffix names the format.
+        path: the picture to write; its suffix, one of `SUFFIXES`, names the
+            format.
         reference: uint8 RGB, `(height, width, 3)`.
         distorted: the same.
         heat: float32, `(height, width)`: distance per pixel, at least 0.

@@ -1,10 +1,20 @@
 """What images must be, checked on shapes and dtypes alone."""
 
+import contextlib
 import math
 
 
 class ImageError(ValueError):
     """Images cannot be used; the message names them and says why."""
+
+
+@contextlib.contextmanager
+def naming(images):
+    """Puts the images' name before the message of an `ImageError`."""
+    try:
+        yield
+    except ImageError as error:
+        raise ImageError(f"{images}: {error}") from None
 
 
 def check_value_range(value_range) -> tuple[float, float]:

@@ -8,7 +8,7 @@ from PIL import Image
 
 from keras_lpips.image_checks import ImageError, check_value_range
 from keras_lpips.images import load_image
-from keras_lpips.scorer import scorer
+from keras_lpips.scorer import scorer, to_signed_unit
 
 # Rounding and resampling may leave a range by this share of its width.
 RANGE_TOLERANCE = 1e-3
@@ -58,12 +58,16 @@ def distance(
     reference, one = read_batch(reference, value_range, resize, "reference")
     distorted, one_too = read_batch(distorted, value_range, resize, "distorted")
     if reference.shape != distorted.shape or one != one_too:
+        given = " and ".join(
+            f"one image {images.shape[1:]}" if single else f"{images.shape}"
+            for images, single in ((reference, one), (distorted, one_too))
+        )
         raise ImageError(
             "`reference` and `distorted` must be as many images, of one size "
-            "(or give `resize`). Received: "
-            f"{reference.shape} and {distorted.shape}"
+            f"(files can be resized with `resize`). Received: {given}"
         )
-    _warn_of_unit_range(reference, distorted, value_range)
+    if value_range is None:
+        _warn_of_unit_range(reference, distorted)
     scores = scorer(net, version, calibrated).distance(reference, distorted)
     return float(scores[0]) if one else scores
 
@@ -81,14 +85,11 @@ def read_batch(images, value_range, resize, role):
         The batch, `(batch, height, width, 3)`, and whether a single image was
         given.
     """
+    lowest, highest = check_value_range(
+        (-1, 1) if value_range is None else value_range
+    )
     if isinstance(images, (list, tuple)):
-        loaded = [read_batch(x, value_range, resize, role)[0] for x in images]
-        shapes = sorted({x.shape for x in loaded})
-        if len(shapes) != 1:
-            raise ImageError(
-                f"`{role}` must be images of one size. Received: {shapes}"
-            )
-        return np.concatenate(loaded), False
+        return _read_list(images, (lowest, highest), resize, role), False
     if isinstance(images, (str, os.PathLike, Image.Image)):
         return load_image(images, resize)[None], True
     array = np.asarray(images)
@@ -103,6 +104,11 @@ def read_batch(images, value_range, resize, role):
             "(batch, height, width, 1 or 3). Received: "
             f"shape={np.shape(images)}"
         )
+    if not array.size:
+        raise ImageError(
+            f"`{role}` must hold at least one image. Received: "
+            f"shape={np.shape(images)}"
+        )
     if array.shape[-1] == 1:
         array = np.repeat(array, 3, axis=-1)
     if array.dtype == np.uint8:
@@ -111,8 +117,8 @@ def read_batch(images, value_range, resize, role):
         raise ImageError(
             f"`{role}` must be uint8 or float. Received: dtype={array.dtype}"
         )
-    lowest, highest = check_value_range(value_range or (-1, 1))
-    slack = RANGE_TOLERANCE * (highest - lowest)
+    # In float64, since float16 may not hold the bounds.
+    slack = np.float64(RANGE_TOLERANCE * (highest - lowest))
     # Written so that NaN fails, too.
     inside = (array >= lowest - slack) & (array <= highest + slack)
     if not inside.all():
@@ -123,6 +129,18 @@ def read_batch(images, value_range, resize, role):
     return _rescale(array, lowest, highest), one
 
 
+def _read_list(images, value_range, resize, role):
+    loaded = [read_batch(x, value_range, resize, role)[0] for x in images]
+    shapes = sorted({x.shape for x in loaded})
+    if len(shapes) != 1:
+        raise ImageError(
+            f"`{role}` must be images of one size. Received: {shapes}"
+        )
+    if len({x.dtype for x in loaded}) > 1:
+        loaded = [to_signed_unit(x) for x in loaded]
+    return np.concatenate(loaded)
+
+
 def _rescale(pixels, lowest, highest):
     pixels = pixels.astype(np.float32)
     if (lowest, highest) == (-1, 1):
@@ -130,13 +148,9 @@ def _rescale(pixels, lowest, highest):
     return (pixels - lowest) * np.float32(2 / (highest - lowest)) - 1
 
 
-def _warn_of_unit_range(reference, distorted, value_range):
-    if value_range is not None or reference.dtype == np.uint8:
-        return
-    if (
-        distorted.dtype != np.uint8
-        and min(reference.min(), distorted.min()) >= 0
-    ):
+def _warn_of_unit_range(*batches):
+    floats = [pixels for pixels in batches if pixels.dtype != np.uint8]
+    if floats and min(pixels.min() for pixels in floats) >= 0:
         warnings.warn(
             "No value is below 0, and `value_range` was not given, so the "
             "images are taken to lie in [-1, 1]. If they lie in [0, 1], pass "

@@ -1,19 +1,28 @@
 """Reading images: any common file to uint8 RGB, or one sentence why not."""
 
 import contextlib
-import warnings
+import operator
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps
 
 from keras_lpips.image_checks import ImageError
+from keras_lpips.image_faults import (
+    SIXTEEN_BIT_GRAY,
+    explained,
+    refuse_misread,
+)
 from keras_lpips.output import replacing
 
 # What `list_images` takes for an image.
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
+# EXIF orientations that swap height and width.
 ORIENTATION_TAG = 0x0112
-SIXTEEN_BIT_GRAY = ("I;16", "I;16B", "I;16L", "I;16N")
+SWAPPED = (5, 6, 7, 8)
+# Formats that keep the pixels that are written.
+LOSSLESS = {".png": {}, ".bmp": {}, ".tif": {}, ".tiff": {}}
+LOSSLESS[".webp"] = {"lossless": True}
 
 
 def load_image(source, resize=None) -> np.ndarray:
@@ -21,8 +30,9 @@ def load_image(source, resize=None) -> np.ndarray:
 
     Gray is repeated to three channels and palettes are looked up. Alpha is
     dropped, as the reference and the loader of BAPPS do, so what lies under a
-    transparent pixel counts. The EXIF orientation is applied. Of 16 bits per
-    channel the higher 8 are kept.
+    transparent pixel counts. The EXIF orientation is applied; a colour profile
+    is not. Of 16 bits per channel the higher 8 are kept. Of a photograph with
+    previews or a gain map inside (MPO), the photograph is read.
 
     Args:
         source: a path or a `PIL.Image.Image`.
@@ -35,13 +45,16 @@ def load_image(source, resize=None) -> np.ndarray:
 
     Raises:
         ImageError: if it cannot be read, has several frames, is too large
-            (Pillow's limit against decompression bombs) or holds 32-bit
-            values, whose range is unknown.
+            (Pillow's limit against decompression bombs) or holds 32-bit or
+            signed values, whose range is unknown.
     """
+    size = _checked_size(resize)
     if isinstance(source, Image.Image):
-        return _to_rgb(source, "the image", resize)
+        name = getattr(source, "filename", "") or "The image"
+        with explained(name):
+            return _to_rgb(source, name, size)
     with _opened(source) as image:
-        return _to_rgb(image, source, resize)
+        return _to_rgb(image, source, size)
 
 
 def read_size(path) -> tuple[int, int]:
@@ -51,8 +64,9 @@ def read_size(path) -> tuple[int, int]:
         ImageError: if it cannot be read.
     """
     with _opened(path) as image:
-        # EXIF orientations from 5 on swap the sides.
-        swapped = image.getexif().get(ORIENTATION_TAG, 1) >= 5
+        orientation = image.getexif().get(ORIENTATION_TAG)
+        # Pillow turns a TIFF, and only that, as it opens it.
+        swapped = orientation in SWAPPED and image.format != "TIFF"
         return image.size if swapped else image.size[::-1]
 
 
@@ -75,7 +89,7 @@ def load_pair(reference, distorted, resize=None):
         sizes = " and ".join(f"{x.shape[1]}x{x.shape[0]}" for x in pair)
         raise ImageError(
             f"{reference} and {distorted} are of different sizes, {sizes}; "
-            "give a size to resize both to"
+            "compare them with `resize` (--resize HEIGHTxWIDTH)"
         )
     return pair
 
@@ -83,76 +97,69 @@ def load_pair(reference, distorted, resize=None):
 def list_images(folder) -> list[Path]:
     """Returns the image files of a folder, by name, not of its subfolders.
 
+    Which files are images is told by their suffixes. Hidden files, such as
+    the companions that macOS leaves, are not.
+
     Raises:
         ImageError: if the folder cannot be listed or holds no image.
     """
     folder = Path(folder)
     try:
-        files = sorted(path for path in folder.iterdir() if path.is_file())
+        images = sorted(path for path in folder.iterdir() if _is_image(path))
     except OSError as error:
         raise ImageError(f"{folder}: {error.strerror}") from None
-    images = [path for path in files if path.suffix.lower() in SUFFIXES]
     if not images:
         raise ImageError(f"{folder} holds no image ({', '.join(SUFFIXES)})")
     return images
 
 
 def write_image(path, pixels: np.ndarray) -> None:
-    """Writes uint8 RGB `(height, width, 3)`, beside `path`, then renames."""
+    """Writes uint8 RGB `(height, width, 3)`, whole or not at all.
+
+    Args:
+        path: the file, in one of the formats of `LOSSLESS`.
+        pixels: the image.
+    """
+    options = LOSSLESS[Path(path).suffix.lower()]
     with replacing(path) as partial:
-        Image.fromarray(pixels).save(partial, format=_format_of(path))
+        Image.fromarray(pixels).save(partial, **options)
+
+
+def _is_image(path):
+    if path.name.startswith(".") or path.suffix.lower() not in SUFFIXES:
+        return False
+    # A link that leads nowhere is an image that cannot be read.
+    return path.is_file() or not path.exists()
+
+
+def _checked_size(resize):
+    if resize is None:
+        return None
+    try:
+        height, width = (operator.index(side) for side in resize)
+    except (TypeError, ValueError):
+        height = width = 0
+    if min(height, width) < 1:
+        raise ImageError(
+            "`resize` must be (height, width) in whole pixels. "
+            f"Received: resize={resize!r}"
+        )
+    return height, width
 
 
 @contextlib.contextmanager
 def _opened(path):
-    """Opens an image, and turns what may go wrong into one sentence."""
-    try:
-        with warnings.catch_warnings():
-            # Pillow warns of a bomb at half the size at which it refuses one.
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            with Image.open(path) as image:
-                yield image
-    except ImageError:
-        raise
-    except Image.DecompressionBombError:
-        raise ImageError(
-            f"{path} has more than {2 * Image.MAX_IMAGE_PIXELS:,} pixels and "
-            "is refused, since it may be a decompression bomb"
-        ) from None
-    except UnidentifiedImageError:
-        raise ImageError(f"{path} is not an image that can be read") from None
-    except FileNotFoundError:
-        raise ImageError(f"{path} does not exist") from None
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise ImageError(f"{path} cannot be read: {reason}") from None
-    except (SyntaxError, ValueError, EOFError) as error:
-        raise ImageError(f"{path} is damaged: {error}") from None
+    with explained(path), Image.open(path) as image:
+        yield image
 
 
-def _format_of(path):
-    suffix = Path(path).suffix.lower()
-    known = Image.registered_extensions()
-    if suffix not in known:
-        raise ImageError(f"{path}: no image format is called {suffix!r}")
-    return known[suffix]
-
-
-def _to_rgb(image, name, resize):
-    frames = getattr(image, "n_frames", 1)
-    if frames > 1:
-        raise ImageError(f"{name} has {frames} frames; one is needed")
-    if image.mode in ("I", "F"):
-        raise ImageError(
-            f"{name} holds 32-bit values, whose range is unknown; convert it "
-            "to 8 or 16 bits"
-        )
+def _to_rgb(image, name, size):
+    refuse_misread(image, name)
     image = ImageOps.exif_transpose(image)
     if image.mode in SIXTEEN_BIT_GRAY:
         high = (np.asarray(image).astype(np.uint16) >> 8).astype(np.uint8)
         image = Image.fromarray(high)
     image = image.convert("RGB")
-    if resize is not None:
-        height, width = resize
-        image = image.resize((width, height), Image.Resampling.BILINEAR)
+    if size is not None:
+        image = image.resize(size[::-1], Image.Resampling.BILINEAR)
     return np.asarray(image)

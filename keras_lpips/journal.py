@@ -1,50 +1,58 @@
-"""Rows of long work, kept as they come, so that a stopped run can go on."""
+"""Results of long work, kept as they come, so that a stopped run can go on."""
 
 import contextlib
 import json
 import os
 from pathlib import Path
 
-from keras_lpips.image_checks import ImageError
+from keras_lpips.output import replacing
 
 
 class Journal:
     """A file beside the output that lives until the output is whole.
 
-    Its first line holds the run's settings; every other line holds a list of
-    rows that were finished together. A line that was cut in the middle is
-    dropped.
+    Every line holds a key and the value that belongs to it. A line that was
+    cut in the middle is dropped.
 
     Args:
         output: the file that the run makes.
-        settings: what the rows depend on, as JSON can hold it.
-
-    Raises:
-        ImageError: if there is a journal of other settings.
     """
 
-    def __init__(self, output, settings: dict):
+    def __init__(self, output):
         output = Path(output)
         self.path = output.with_name(f".{output.name}.journal")
-        self._head = json.dumps({"settings": settings}, sort_keys=True)
-        self._lines = self._read_lines()
+        self._entries = self._read_entries()
 
-    def rows(self) -> list:
-        """Returns the rows that an earlier run finished."""
-        return [row for line in self._lines[1:] for row in json.loads(line)]
+    def values(self) -> dict:
+        """Returns by key what earlier runs finished."""
+        return dict(self._entries)
 
     @contextlib.contextmanager
     def writing(self):
-        """Gives a function that adds a list of rows, safe against a kill."""
-        # Rewritten first, which drops a line that was cut.
-        with open(self.path, "w") as file:
-            for line in self._lines or [self._head]:
-                file.write(f"{line}\n")
+        """Gives a function of `(key, value)`, safe against a kill.
 
-            def note(rows):
-                file.write(f"{json.dumps(rows)}\n")
-                file.flush()
-                os.fsync(file.fileno())
+        A key is a string that changes with all that the value depends on; the
+        value is what JSON can hold.
+
+        Raises:
+            OSError: naming the journal, if its folder takes no file.
+        """
+        # Written anew first, which drops a line that was cut.
+        with replacing(self.path) as partial:
+            lines = map(json.dumps, self._entries)
+            partial.write_text("".join(f"{line}\n" for line in lines))
+        with open(self.path, "ab", buffering=0) as file:
+
+            def note(key, value):
+                line = f"{json.dumps([key, value])}\n".encode()
+                try:
+                    while line:
+                        line = line[file.write(line) :]
+                    os.fsync(file.fileno())
+                except OSError as error:
+                    raise OSError(
+                        error.errno, error.strerror, str(self.path)
+                    ) from None
 
             yield note
 
@@ -52,14 +60,16 @@ class Journal:
         """Ends the journal, when the output is whole."""
         self.path.unlink(missing_ok=True)
 
-    def _read_lines(self):
-        if not self.path.exists():
+    def _read_entries(self):
+        try:
+            text = self.path.read_text(errors="replace")
+        except FileNotFoundError:
             return []
-        *lines, cut = self.path.read_text().split("\n")
-        del cut
-        if lines and lines[0] != self._head:
-            raise ImageError(
-                f"{self.path} belongs to a run with other images or settings; "
-                "repeat that one, or remove the file to start anew"
-            )
-        return lines
+        entries = []
+        for line in text.split("\n"):
+            try:
+                key, value = json.loads(line)
+            except (ValueError, TypeError):
+                break
+            entries.append((key, value))
+        return entries

@@ -7,6 +7,8 @@ import os
 import tempfile
 from pathlib import Path
 
+ESCAPE = "surrogateescape"
+
 
 @contextlib.contextmanager
 def replacing(path):
@@ -20,24 +22,48 @@ def replacing(path):
 
     Yields:
         The temporary path, with the same suffix.
+
+    Raises:
+        OSError: naming `path`, if it cannot be written.
     """
-    path = Path(path)
-    handle, partial = tempfile.mkstemp(
-        dir=path.parent, prefix=f".{path.stem}.", suffix=path.suffix
-    )
-    os.close(handle)
+    # A link stays one: what it leads to is replaced.
+    path = Path(os.path.realpath(path))
+    partial = None
     try:
+        handle, partial = tempfile.mkstemp(
+            dir=path.parent, prefix=".", suffix=path.suffix
+        )
+        os.close(handle)
         yield Path(partial)
         os.chmod(partial, 0o666 & ~_umask())
         os.replace(partial, path)
-    except BaseException:
-        os.unlink(partial)
+    except BaseException as error:
+        if partial is not None:
+            Path(partial).unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            reason = error.strerror or str(error)
+            raise OSError(error.errno, reason, str(path)) from error
         raise
+
+
+@contextlib.contextmanager
+def replacing_all(*paths):
+    """Gives temporary paths that are renamed together at the end.
+
+    Yields:
+        One path for each; see `replacing`.
+    """
+    with contextlib.ExitStack() as stack:
+        yield [stack.enter_context(replacing(path)) for path in paths]
 
 
 def write_csv(path, header, rows) -> None:
     """Writes a CSV file, whole or not at all."""
-    with replacing(path) as partial, open(partial, "w", newline="") as file:
+    with (
+        replacing(path) as partial,
+        # Names of files that are no UTF-8 are written as they are.
+        open(partial, "w", newline="", encoding="utf-8", errors=ESCAPE) as file,
+    ):
         writer = csv.writer(file)
         writer.writerow(header)
         writer.writerows(rows)
@@ -46,7 +72,12 @@ def write_csv(path, header, rows) -> None:
 def write_json(path, value) -> None:
     """Writes a JSON file, whole or not at all."""
     with replacing(path) as partial:
-        partial.write_text(json.dumps(value, indent=2) + "\n")
+        partial.write_text(to_json(value) + "\n")
+
+
+def to_json(value) -> str:
+    """Returns strict JSON, ASCII, without NaN and Infinity."""
+    return json.dumps(value, indent=2, allow_nan=False)
 
 
 def _umask():

@@ -54,7 +54,7 @@ class Scorer:
         return self._run(self._embed, images)
 
     def _run(self, function, *batches):
-        batches = [_to_signed_unit(images) for images in batches]
+        batches = [to_signed_unit(images) for images in batches]
         for images in batches:
             check_images(images.shape, "float32", (-1, 1), self._smallest_size)
         return keras.ops.convert_to_numpy(function(*batches))
@@ -66,7 +66,8 @@ def scorer(net="alex", version="0.1", calibrated=True) -> Scorer:
     return Scorer(net, version, calibrated)
 
 
-def _to_signed_unit(images):
+def to_signed_unit(images):
+    """Returns uint8 images in [0, 255] as float32 in [-1, 1]."""
     if images.dtype == np.uint8:
         return images.astype(np.float32) / np.float32(127.5) - 1
     return images.astype(np.float32, copy=False)

@@ -1,5 +1,6 @@
 """`keras-lpips matrix`: the distances between all images of a folder."""
 
+import os
 import tempfile
 from pathlib import Path
 
@@ -11,7 +12,8 @@ from keras_lpips.commands.options import (
     add_resize_option,
     check_output,
 )
-from keras_lpips.image_checks import ImageError
+from keras_lpips.image_checks import ImageError, naming
+from keras_lpips.interruption import interruptible
 
 BATCH_PIXELS = 64 * 64 * 64
 # Vectors beyond this many bytes are kept in a temporary file, not in memory.
@@ -40,32 +42,35 @@ def run(arguments) -> None:
     the vectors that come out.
     """
     from keras_lpips.images import list_images
-    from keras_lpips.output import write_csv, write_json
+    from keras_lpips.output import replacing_all, write_csv, write_json
     from keras_lpips.provenance import describe
     from keras_lpips.scorer import scorer
 
-    check_output(arguments.output)
+    check_output(arguments.output, (".csv",))
     paths = list_images(arguments.folder)
     settings = (arguments.net, arguments.version, arguments.calibrated)
     size = _common_size(paths, arguments.resize)
-    with tempfile.TemporaryFile(dir=arguments.output.parent) as file:
-        vectors = _embed(scorer(*settings), paths, size, arguments.resize, file)
+    score, folder = scorer(*settings), arguments.output.parent
+    with tempfile.TemporaryFile(dir=folder) as file:
+        vectors = _embed(score, paths, size, arguments.resize, file, folder)
         distances = squared_distances(vectors)
     names = [path.name for path in paths]
     rows = [
         (name, *(f"{d:.9g}" for d in row))
         for name, row in zip(names, distances, strict=True)
     ]
-    write_csv(arguments.output, ("name", *names), rows)
-    write_json(
-        arguments.output.with_suffix(".json"),
-        {
-            **describe(*settings),
-            "folder": str(arguments.folder),
-            "images": len(names),
-            "size": list(size),
-        },
-    )
+    settings_file = arguments.output.with_suffix(".json")
+    with replacing_all(arguments.output, settings_file) as (table, beside):
+        write_csv(table, ("name", *names), rows)
+        write_json(
+            beside,
+            {
+                **describe(*settings),
+                "folder": str(arguments.folder),
+                "images": len(names),
+                "size": list(size),
+            },
+        )
     print(f"{len(names)} x {len(names)} distances in {arguments.output}")
 
 
@@ -110,23 +115,42 @@ def _common_size(paths, resize):
     return next(iter(sizes))
 
 
-def _embed(score, paths, size, resize, file):
+def _embed(score, paths, size, resize, file, folder):
     from tqdm import tqdm
-
-    from keras_lpips.images import load_image
 
     count = max(1, BATCH_PIXELS // (size[0] * size[1]))
     vectors = None
     with tqdm(total=len(paths), unit="image", disable=None) as bar:
-        for i in range(0, len(paths), count):
-            batch = [load_image(path, resize) for path in paths[i : i + count]]
-            embedded = score.embed(np.stack(batch))
+        for i in interruptible(range(0, len(paths), count)):
+            batch = [_load(path, size, resize) for path in paths[i : i + count]]
+            with naming(paths[i]):
+                embedded = score.embed(np.stack(batch))
             if vectors is None:
                 shape = (len(paths), embedded.shape[1])
-                if 4 * shape[0] * shape[1] > MEMORY_BYTES:
+                if (size_bytes := 4 * shape[0] * shape[1]) > MEMORY_BYTES:
+                    _reserve(file, size_bytes, folder)
                     vectors = np.memmap(file, np.float32, "w+", shape=shape)
                 else:
                     vectors = np.empty(shape, np.float32)
             vectors[i : i + len(batch)] = embedded
             bar.update(len(batch))
     return vectors
+
+
+def _load(path, size, resize):
+    from keras_lpips.images import load_image
+
+    pixels = load_image(path, resize)
+    if pixels.shape[:2] != tuple(size):
+        raise ImageError(f"{path} is not of the size that its head tells")
+    return pixels
+
+
+def _reserve(file, size_bytes, folder):
+    """Raises `OSError` on a full disk, where a memory map would crash."""
+    if not hasattr(os, "posix_fallocate"):
+        return
+    try:
+        os.posix_fallocate(file.fileno(), 0, size_bytes)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(folder)) from None

@@ -5,7 +5,9 @@ from keras_lpips.commands.options import (
     add_output_option,
     add_resize_option,
     check_output,
+    count,
 )
+from keras_lpips.image_checks import naming
 
 
 def add_parser(subparsers) -> None:
@@ -22,14 +24,23 @@ def add_parser(subparsers) -> None:
     )
     add_output_option(
         parser,
-        "the optimized image; OUTPUT-before, OUTPUT-curve and a .json of "
-        "settings are written beside it",
+        "the optimized image, in a format without loss; OUTPUT-before, "
+        "OUTPUT-curve and a .json of settings are written beside it",
     )
     add_net_options(parser)
     add_resize_option(parser)
-    parser.add_argument("--steps", type=_positive(int), default=200)
-    parser.add_argument("--learning-rate", type=_positive(float), default=0.02)
-    parser.add_argument("--seed", type=int, default=0, help="of the noise")
+    parser.add_argument(
+        "--steps", type=_positive(int), default=200, help="(default: 200)"
+    )
+    parser.add_argument(
+        "--learning-rate",
+        type=_positive(float),
+        default=0.02,
+        help="of Adam, in units of [-1, 1] (default: 0.02)",
+    )
+    parser.add_argument(
+        "--seed", type=count, default=0, help="of the noise (default: 0)"
+    )
 
 
 def run(arguments) -> None:
@@ -38,12 +49,14 @@ def run(arguments) -> None:
 
     from keras_lpips.descent import descend
     from keras_lpips.heat_map import write_curve
-    from keras_lpips.images import load_image, load_pair, write_image
-    from keras_lpips.output import write_json
+    from keras_lpips.images import LOSSLESS, load_image, load_pair, write_image
+    from keras_lpips.output import replacing_all, write_json
     from keras_lpips.provenance import describe
 
     output = arguments.output
-    check_output(output)
+    # The distance that is printed must be that of the file.
+    inputs = [path for path in (arguments.reference, arguments.start) if path]
+    check_output(output, tuple(LOSSLESS), inputs=inputs)
     if arguments.start:
         reference, start = load_pair(
             arguments.reference, arguments.start, arguments.resize
@@ -53,25 +66,28 @@ def run(arguments) -> None:
         generator = np.random.default_rng(arguments.seed)
         start = generator.integers(0, 256, reference.shape, np.uint8)
     settings = (arguments.net, arguments.version, arguments.calibrated)
-    image, curve = descend(
-        reference, start, settings, arguments.steps, arguments.learning_rate
-    )
+    with naming(arguments.reference):
+        image, curve = descend(
+            reference, start, settings, arguments.steps, arguments.learning_rate
+        )
     before = output.with_stem(f"{output.stem}-before")
     picture = output.with_name(f"{output.stem}-curve.png")
-    write_image(before, start)
-    write_curve(picture, curve, f"LPIPS {arguments.net}")
-    write_json(
-        output.with_suffix(".json"),
-        {
-            **describe(*settings),
-            "reference": arguments.reference,
-            "start": arguments.start,
-            "seed": arguments.seed,
-            "learning_rate": arguments.learning_rate,
-            "distances": curve,
-        },
-    )
-    write_image(output, image)
+    result = {
+        **describe(*settings),
+        "reference": arguments.reference,
+        "start": arguments.start,
+        "seed": None if arguments.start else arguments.seed,
+        "resize": arguments.resize and list(arguments.resize),
+        "learning_rate": arguments.learning_rate,
+        "distances": curve,
+    }
+    with replacing_all(
+        output, before, picture, output.with_suffix(".json")
+    ) as partials:
+        write_image(partials[0], image)
+        write_image(partials[1], start)
+        write_curve(partials[2], curve, f"LPIPS {arguments.net}")
+        write_json(partials[3], result)
     print(
         f"{curve[0]:.6f} -> {curve[-1]:.6f} in {arguments.steps} steps "
         f"({output}, {before.name}, {picture.name})"

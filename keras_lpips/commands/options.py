@@ -1,22 +1,25 @@
 """Options that several subcommands share."""
 
 import argparse
+import os
 from pathlib import Path
 
+from keras_lpips.backbones import BACKBONES
 from keras_lpips.image_checks import ImageError
+from keras_lpips.layer import VERSIONS
 
 
 def add_net_options(parser) -> None:
     """Adds --net, --version, --off-the-shelf."""
     parser.add_argument(
         "--net",
-        choices=("alex", "vgg", "squeeze"),
+        choices=tuple(BACKBONES),
         default="alex",
         help="the trunk (default: alex)",
     )
     parser.add_argument(
         "--version",
-        choices=("0.1", "0.0"),
+        choices=VERSIONS,
         default="0.1",
         help="the heads' version (default: 0.1)",
     )
@@ -43,12 +46,38 @@ def add_output_option(parser, what) -> None:
     parser.add_argument("--output", required=True, type=Path, help=what)
 
 
-def check_output(path: Path) -> None:
-    """Raises before long work if `path` could not be written in the end."""
+def check_output(path: Path, suffixes, option="--output", inputs=()) -> None:
+    """Raises before long work if `path` could not be written in the end.
+
+    Args:
+        path: the file to be written.
+        suffixes: those that it may have.
+        option: the option that gave the path.
+        inputs: files that must not be overwritten.
+    """
     if path.is_dir():
-        raise ImageError(f"--output {path} is a folder; a file is needed")
+        raise ImageError(f"{option} {path} is a folder; a file is needed")
+    if path.suffix.lower() not in suffixes:
+        raise ImageError(
+            f"{option} must end in {' or '.join(suffixes)}. Received: {path}"
+        )
+    # A device would be replaced by a file.
+    if path.exists() and not path.is_file():
+        raise ImageError(f"{option} {path} is no regular file")
+    if os.path.realpath(path) in map(os.path.realpath, inputs):
+        raise ImageError(f"{option} {path} would overwrite an image compared")
     if not path.parent.is_dir():
-        raise ImageError(f"--output {path}: there is no folder {path.parent}")
+        raise ImageError(f"{option} {path}: there is no folder {path.parent}")
+    if not os.access(path.parent, os.W_OK | os.X_OK):
+        raise ImageError(f"{option} {path}: {path.parent} cannot be written to")
+
+
+def count(text) -> int:
+    """Parses a whole number that is at least 0."""
+    value = int(text)
+    if value < 0:
+        raise ValueError
+    return value
 
 
 def _size(text):

@@ -1,6 +1,5 @@
 """`keras-lpips pair`: the distance between two images."""
 
-import json
 from pathlib import Path
 
 from keras_lpips.commands.options import (
@@ -8,6 +7,7 @@ from keras_lpips.commands.options import (
     add_resize_option,
     check_output,
 )
+from keras_lpips.image_checks import naming
 
 
 def add_parser(subparsers) -> None:
@@ -32,15 +32,20 @@ def add_parser(subparsers) -> None:
 def run(arguments) -> None:
     """Prints the distance."""
     from keras_lpips.images import load_pair
+    from keras_lpips.output import to_json
 
     if arguments.map:
-        check_output(arguments.map)
+        from keras_lpips.heat_map import SUFFIXES
+
+        inputs = (arguments.reference, arguments.distorted)
+        check_output(arguments.map, SUFFIXES, "--map", inputs)
     images = load_pair(
         arguments.reference, arguments.distorted, arguments.resize
     )
     score, description = _scorer(arguments)
     batches = [image[None] for image in images]
-    shares = score.per_layer(*batches)[0].tolist()
+    with naming(arguments.reference):
+        shares = score.per_layer(*batches)[0].tolist()
     per_layer = dict(zip(score.taps, shares, strict=True))
     result = {
         "reference": arguments.reference,
@@ -58,7 +63,7 @@ def run(arguments) -> None:
         )
         result["map"] = str(arguments.map)
     if arguments.json:
-        print(json.dumps(result, indent=2))
+        print(to_json(result))
         return
     print(f"{result['distance']:.6f}")
     if arguments.per_layer:

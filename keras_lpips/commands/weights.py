@@ -2,7 +2,9 @@
 
 from pathlib import Path
 
-NETS = ("alex", "vgg", "squeeze")
+from keras_lpips.backbones import BACKBONES
+
+NETS = tuple(BACKBONES)
 
 
 def add_parser(subparsers) -> None:
@@ -78,7 +80,6 @@ def _where(arguments):
 def _for_each(nets, action):
     import sys
 
-    from keras_lpips.backbones import find_backbone
     from keras_lpips.image_checks import ImageError
     from keras_lpips.weights.arrays import WeightsError
 
@@ -87,7 +88,6 @@ def _for_each(nets, action):
             raise ImageError(f"NET must be one of {', '.join(NETS)}: {net!r}")
     status = 0
     for net in nets or NETS:
-        find_backbone(net)
         try:
             print(f"{net}: {action(net)}")
         except WeightsError as error:

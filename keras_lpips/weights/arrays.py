@@ -1,7 +1,6 @@
 """Named arrays: reading, writing and a digest that no file format changes."""
 
 import hashlib
-import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -26,12 +25,23 @@ def read_npz(path) -> dict[str, np.ndarray]:
         WeightsError: if the file is not a whole `.npz` of plain arrays.
     """
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            return {name: archive[name] for name in archive.files}
+        # NumPy leaves a damaged file that it opened itself open.
+        with (
+            open(path, "rb") as file,
+            np.load(file, allow_pickle=False) as archive,
+        ):
+            arrays = {name: archive[name] for name in archive.files}
     except FileNotFoundError:
         raise
-    except (OSError, ValueError, zipfile.BadZipFile, EOFError, AttributeError):
-        raise WeightsError(f"{path} is not a readable .npz of arrays") from None
+    # Whatever a damaged archive makes zipfile, zlib or NumPy raise.
+    except Exception as error:
+        raise WeightsError(
+            f"{path} is not a readable .npz of arrays: {error}"
+        ) from None
+    for name, array in arrays.items():
+        if array.dtype.kind not in "fiu":
+            raise WeightsError(f"{path}: {name} holds no real numbers")
+    return arrays
 
 
 def write_npz(path, arrays: dict[str, np.ndarray]) -> None:

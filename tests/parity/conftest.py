@@ -97,7 +97,7 @@ def _make_twins(net, variant, spatial=False, bias=0.1):
     from benchmarks.reference import make_reference
     from keras_lpips import LPIPS
     from keras_lpips.weights.conversion import trunk_from_torchvision
-    from keras_lpips.weights.foreign_pickles import read_torch_pickle
+    from keras_lpips.weights.torch_pickles import read_torch_pickle
 
     trunk = _draw_trunk(net, bias)
     settings = {**VARIANTS[variant], "spatial": spatial}

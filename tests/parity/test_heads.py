@@ -8,10 +8,10 @@ import pytest
 torch = pytest.importorskip("torch", reason="make parity installs torch")
 
 from keras_lpips.weights.conversion import heads_from_torch  # noqa: E402
-from keras_lpips.weights.foreign_pickles import (  # noqa: E402
+from keras_lpips.weights.heads import read_heads  # noqa: E402
+from keras_lpips.weights.torch_pickles import (  # noqa: E402
     read_torch_pickle,
 )
-from keras_lpips.weights.heads import read_heads  # noqa: E402
 
 
 @pytest.mark.parametrize("version", ["0.1", "0.0"])

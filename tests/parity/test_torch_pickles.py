@@ -11,7 +11,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="make parity installs torch")
 
 from keras_lpips.weights.arrays import WeightsError  # noqa: E402
-from keras_lpips.weights.foreign_pickles import (  # noqa: E402
+from keras_lpips.weights.torch_pickles import (  # noqa: E402
     read_torch_pickle,
 )
 

@@ -1,0 +1,55 @@
+"""Timing several ways of doing one thing, turn by turn."""
+
+import statistics
+import time
+
+# torch's threads spin for a while after each call; let them go to sleep.
+PAUSE_SECONDS = 0.03
+FEWEST_ROUNDS = 3
+MOST_ROUNDS = 25
+
+
+def alternate(contestants: dict, seconds: float) -> dict:
+    """Times contestants in turn, so that a busy moment meets all of them.
+
+    Args:
+        contestants: functions without arguments by name. One that raises is
+            left out, and what it raised is returned.
+        seconds: how long to go on, after one call of each that is not
+            counted. Three rounds are always run.
+
+    Returns:
+        By name, `median_ms`, `fastest_ms` and `rounds`; or `failed`.
+    """
+    results, running = {}, dict(contestants)
+    for name, run in contestants.items():
+        try:
+            run()
+        except Exception as error:
+            lines = str(error).strip().splitlines() or [""]
+            results[name] = {"failed": f"{type(error).__name__}: {lines[0]}"}
+            del running[name]
+    times = {name: [] for name in running}
+    order = list(running)
+    start = time.perf_counter()
+    for i in range(MOST_ROUNDS):
+        if i >= FEWEST_ROUNDS and time.perf_counter() - start > seconds:
+            break
+        for name in order:
+            times[name].append(time_once(running[name]))
+        order = order[1:] + order[:1]
+    for name, taken in times.items():
+        results[name] = {
+            "median_ms": 1e3 * statistics.median(taken),
+            "fastest_ms": 1e3 * min(taken),
+            "rounds": len(taken),
+        }
+    return {name: results[name] for name in contestants}
+
+
+def time_once(run) -> float:
+    """Returns the seconds that one call takes, after a pause."""
+    time.sleep(PAUSE_SECONDS)
+    start = time.perf_counter()
+    run()
+    return time.perf_counter() - start

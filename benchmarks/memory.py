@@ -1,0 +1,94 @@
+"""Peak memory of one distance, each way in a process of its own.
+
+    python -m benchmarks.memory ours alex 1 1080 1920
+
+prints the bytes by which the process grew, at its peak, over what it held
+with everything imported, the weights loaded and a small image compared.
+"""
+
+import os
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
+WAYS = ("ours", "torch", "torch, channels_last")
+SMALL = (1, 64, 64)
+
+
+def measure(way: str, net: str, shape) -> int:
+    """Returns the peak in bytes, measured in a new process.
+
+    Args:
+        way: one of `WAYS`.
+        net: "alex", "vgg" or "squeeze".
+        shape: `(batch, height, width)` of each of the two batches.
+    """
+    command = [sys.executable, "-m", "benchmarks.memory", way, net]
+    done = subprocess.run(
+        [*command, *map(str, shape)],
+        check=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
+    )
+    return int(done.stdout.split()[-1])
+
+
+def main(argv) -> None:
+    """Prints the peak in bytes of this process."""
+    way, net, *shape = argv
+    compare, pair = (_ours if way == "ours" else _theirs)(
+        way, net, tuple(map(int, shape))
+    )
+    before = _resident()
+    compare(*pair)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    print(max(0, peak - before))
+
+
+def _ours(way, net, shape):
+    del way
+    from keras_lpips.scorer import scorer
+
+    score = scorer(net)
+    score.distance(*_images(SMALL))
+    return score.distance, _images(shape)
+
+
+def _theirs(way, net, shape):
+    import torch
+
+    from benchmarks.reference import (
+        make_reference,
+        to_torch,
+        trunk_to_torchvision,
+    )
+    from keras_lpips.weights.trunks import fetch_trunk
+
+    torch.set_grad_enabled(False)
+    layout = torch.contiguous_format
+    if way == "torch, channels_last":
+        layout = torch.channels_last
+    reference = make_reference(net, trunk_to_torchvision(net, fetch_trunk(net)))
+    reference.to(memory_format=layout)
+    reference(*map(to_torch, _images(SMALL)))
+    pair = [to_torch(x).to(memory_format=layout) for x in _images(shape)]
+    return reference, pair
+
+
+def _images(shape):
+    import numpy as np
+
+    random = np.random.default_rng(seed=0)
+    return [random.random((*shape, 3), np.float32) * 2 - 1 for _ in range(2)]
+
+
+def _resident():
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * resource.getpagesize()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

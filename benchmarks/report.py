@@ -1,0 +1,140 @@
+"""The results as Markdown."""
+
+from benchmarks.contestants import BEST, CONVOLUTIONS, EAGER, OURS
+
+
+def to_markdown(results: dict) -> str:
+    """Returns tables of all that was measured; see `benchmarks.speed`."""
+    machine = results["machine"]
+    versions = ", ".join(f"{k} {v}" for k, v in machine["versions"].items())
+    speed = ", ".join(
+        f"{k} {v:.0f} GFLOP/s" for k, v in results["matrix_product"].items()
+    )
+    lines = [
+        "# This package against `lpips` under torch",
+        "",
+        f"{machine['processor']}, {machine['cores']} cores, load at the start "
+        f"{machine['load']}; Python {machine['python']}; {versions}. Threads: "
+        f"torch {machine['torch_threads']}, TensorFlow "
+        f"{machine['tensorflow_threads']}. float32 matrix product of the same "
+        f"run: {speed}.",
+        "",
+        "Both get the same weights and images and are timed in turn; medians, "
+        "milliseconds. Ratios below 1 are in this package's favour. `best` is "
+        "the fastest of torch eager and compiled, contiguous and "
+        "channels_last.",
+    ]
+    for part, title in (
+        ("forward", "Distances of two batches"),
+        ("gradient", "Distances and the gradient to one batch"),
+    ):
+        if results.get(part):
+            lines += ["", f"## {title}", "", *_timings(results[part])]
+    if results.get("forward"):
+        lines += [
+            "",
+            "## What the convolutions cost",
+            "",
+            *_convolutions(results),
+        ]
+    if results.get("memory"):
+        lines += ["", "## Peak memory of one distance", ""]
+        lines += _memory(results["memory"])
+    if results.get("all_pairs"):
+        lines += ["", "## All pairs of a folder", ""]
+        lines += _all_pairs(results["all_pairs"])
+    return "\n".join(lines) + "\n"
+
+
+def _timings(rows):
+    yield (
+        "| net | images | ours | torch | ratio | channels_last | compile | "
+        "compile, channels_last | ratio to best |"
+    )
+    yield "|---|---|---|---|---|---|---|---|---|"
+    for row in rows:
+        taken = row["contestants"]
+        ours, eager = _median(taken, OURS), _median(taken, EAGER)
+        best = min(
+            value
+            for name in BEST
+            if (value := _median(taken, name)) is not None
+        )
+        cells = [row["net"], _shape(row["shape"]), f"{ours:.1f}"]
+        cells += [f"{eager:.1f}", f"**{ours / eager:.2f}**"]
+        for name in BEST[1:]:
+            value = _median(taken, name)
+            cells.append("" if value is None else f"{value:.1f}")
+        yield _row(*cells, f"{ours / best:.2f}")
+    for row in rows:
+        for name, result in row["contestants"].items():
+            if "failed" in result:
+                shape = _shape(row["shape"])
+                yield ""
+                yield f"{name}, {row['net']}, {shape}: {result['failed']}"
+
+
+def _convolutions(results):
+    peak = max(results["matrix_product"].values())
+    yield "| net | images | share of our time | GFLOP/s | of matrix product |"
+    yield "|---|---|---|---|---|"
+    for row in results["forward"]:
+        alone = _median(row["contestants"], CONVOLUTIONS)
+        speed = row["operations"] / alone / 1e6
+        yield _row(
+            row["net"],
+            _shape(row["shape"]),
+            f"{alone / _median(row['contestants'], OURS):.0%}",
+            f"{speed:.0f}",
+            f"{speed / peak:.0%}",
+        )
+
+
+def _memory(rows):
+    yield "| net | images | ours, MiB | torch | ratio | torch, channels_last |"
+    yield "|---|---|---|---|---|---|"
+    for row in rows:
+        ours, eager, last = (
+            row["bytes"][way] / 2**20
+            for way in ("ours", "torch", "torch, channels_last")
+        )
+        yield _row(
+            row["net"],
+            _shape(row["shape"]),
+            f"{ours:.0f}",
+            f"{eager:.0f}",
+            f"**{ours / eager:.2f}**",
+            f"{last:.0f}",
+        )
+
+
+def _all_pairs(rows):
+    yield "| net | images | ours, s | torch, s | times faster |"
+    yield "|---|---|---|---|---|"
+    for row in rows:
+        yield _row(
+            row["net"],
+            f"{row['images']} of {row['size']}x{row['size']}",
+            f"{row['ours_s']:.1f}",
+            f"{row['torch_s']:.1f}",
+            f"**{row['torch_s'] / row['ours_s']:.0f}**",
+        )
+    pairs = rows[0]["sampled_pairs"]
+    yield ""
+    yield (
+        f"torch: the median of {pairs} pairs times the number of pairs, two "
+        "trunk passes each, images in memory. Ours: the whole command, from "
+        "PNG files to the written table."
+    )
+
+
+def _median(taken, name):
+    return taken.get(name, {}).get("median_ms")
+
+
+def _shape(shape):
+    return "x".join(map(str, shape))
+
+
+def _row(*cells):
+    return f"| {' | '.join(cells)} |"
