@@ -38,7 +38,7 @@ LOADED_VERSIONS = 2
 class Settings:
     """Which models, and how the server merges requests.
 
-    The defaults of batching were measured with alex, two cores: a batch of 16
+    Batching was measured with alex on two cores, busy ones: a batch of 16
     pairs of 64 pixels has six times the rate of single pairs, and more adds
     3 %; pairs of 256 pixels gain up to twice from 4, then nothing.
     """

@@ -49,5 +49,5 @@ def test_what_the_graph_refuses_is_one_sentence(exported, files, capsys):
     options = ["--saved-model", str(exported("alex")), "--resize", "8x8"]
     assert main(["pair", *files, *options]) == 1
     error = capsys.readouterr().err
-    assert error.startswith("keras-lpips: The export refused: ")
+    assert error.startswith(f"keras-lpips: {files[0]}: The export refused: ")
     assert "at least 31 pixels" in error
