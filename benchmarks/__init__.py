@@ -1,0 +1,1 @@
+"""Measurements; each program's docstring has its command and its result."""

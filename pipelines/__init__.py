@@ -1,0 +1,1 @@
+"""Beam programs; they run from a checkout as `python -m pipelines.NAME`."""

@@ -1,0 +1,42 @@
+"""Beam's own options, after `--` on the command line of a program."""
+
+import argparse
+from collections.abc import Sequence
+
+from apache_beam.options.pipeline_options import PipelineOptions
+
+
+def split_command_line(
+    argv: Sequence[str],
+) -> tuple[list[str], list[str]]:
+    """The program's flags and Beam's, which follow the first `--`."""
+    argv = list(argv)
+    if "--" not in argv:
+        return argv, []
+    at = argv.index("--")
+    return argv[:at], argv[at + 1 :]
+
+
+def parse_beam_options(
+    parser: argparse.ArgumentParser, argv: Sequence[str]
+) -> PipelineOptions:
+    """Parses Beam's options and refuses what Beam would only warn about.
+
+    Args:
+        parser: the program's parser, which reports errors and exits.
+        argv: Beam's part of the command line.
+
+    Returns:
+        The options.
+    """
+    options = PipelineOptions(list(argv))
+    known = options.get_all_options(retain_unknown_options=False)
+    given = options.get_all_options(retain_unknown_options=True)
+    unknown = sorted(set(given) - set(known))
+    strays = [word for word in argv if not word.startswith("-")]
+    if unknown:
+        flags = ", ".join(f"--{name}" for name in unknown)
+        parser.error(f"Beam knows no option {flags}.")
+    if any("=" in word for word in strays):
+        parser.error(f"{strays[0]!r} is no option; options begin with --.")
+    return options

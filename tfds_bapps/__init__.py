@@ -1,0 +1,10 @@
+"""BAPPS, half a million human judgements of image patches, as a TFDS dataset.
+
+Importing this package makes `tfds.load("bapps/...")` work.
+"""
+
+from tfds_bapps.bapps_dataset_builder import Builder
+from tfds_bapps.problems import PreparationError
+from tfds_bapps.reading import read_triplets
+
+__all__ = ["Builder", "PreparationError", "read_triplets"]

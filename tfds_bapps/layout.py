@@ -1,0 +1,125 @@
+"""The folders of BAPPS: its tasks, parts, subsets and roles.
+
+On disk a triplet is spread over sibling folders that share a file name:
+
+    2afc/{train,val}/<subset>/{ref,p0,p1}/NNNNNN.png   judge/NNNNNN.npy
+    jnd/val/<subset>/{p0,p1}/NNNNNN.png                same/NNNNNN.npy
+"""
+
+import re
+from dataclasses import dataclass
+
+PARTS = ("train", "val", "test")
+PATCH_SUFFIX = ".png"
+ANSWER_SUFFIX = ".npy"
+
+_SPLIT_WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9_]*")
+
+
+@dataclass(frozen=True)
+class Task:
+    """One of the two questions that people were asked.
+
+    Attributes:
+        folder: name of its folder on disk.
+        patches: folders of the patches, in the order in which they are read.
+        answer: folder of the answers.
+        votes: judgements per triplet, by part ("BAPPS" table of the paper).
+    """
+
+    folder: str
+    patches: tuple[str, ...]
+    answer: str
+    votes: dict[str, int]
+
+    @property
+    def roles(self) -> tuple[str, ...]:
+        """All folders of a subset: the patches and the answer."""
+        return (*self.patches, self.answer)
+
+
+TWOAFC = Task("2afc", ("ref", "p0", "p1"), "judge", {"train": 2, "val": 5})
+JND = Task("jnd", ("p0", "p1"), "same", {"val": 3})
+TASKS = {task.folder: task for task in (TWOAFC, JND)}
+ROLES = {role for task in TASKS.values() for role in task.roles}
+ANSWERS = {task.answer for task in TASKS.values()}
+
+
+@dataclass(frozen=True)
+class Folder:
+    """Where a subset stands; what no folder name says is `None`."""
+
+    task: str | None
+    part: str | None
+    subset: str | None = None
+
+    def __str__(self):
+        """As a path, without what is not known."""
+        words = (self.task, self.part, self.subset)
+        return "/".join(word for word in words if word)
+
+
+@dataclass(frozen=True)
+class Place:
+    """One file of a triplet: its subset's folder, its role, its name."""
+
+    folder: Folder
+    role: str
+    name: str
+
+
+def place_of(path: str, default: Folder) -> Place | None:
+    """Reads a file's place from its path.
+
+    Args:
+        path: path with "/" between its parts; the last three are the subset,
+            the role and the file.
+        default: task and part for paths that do not name theirs.
+
+    Returns:
+        The `Place`, or `None` for a file that is no part of a triplet (a
+        read-me, a system's hidden file).
+    """
+    parts = [part for part in path.split("/") if part not in ("", ".")]
+    if len(parts) < 3:
+        return None
+    *above, subset, role, file = parts
+    suffix = suffix_of(role)
+    if role not in ROLES or not file.endswith(suffix) or file.startswith("."):
+        return None
+    folder = folder_of("/".join(above), default)
+    return Place(
+        Folder(folder.task, folder.part, subset),
+        role,
+        file.removesuffix(suffix),
+    )
+
+
+def suffix_of(role: str) -> str:
+    """How the names of a role's files end."""
+    return ANSWER_SUFFIX if role in ANSWERS else PATCH_SUFFIX
+
+
+def folder_of(path: str, default: Folder) -> Folder:
+    """The task and part that the folders of `path` name, last ones first."""
+    task, part = default.task, default.part
+    for word in path.split("/"):
+        task = word if word in TASKS else task
+        part = word if word in PARTS else part
+    return Folder(task, part)
+
+
+def is_split_word(subset: str) -> bool:
+    """Whether a subset's name can stand in a split's name."""
+    return _SPLIT_WORD.fullmatch(subset) is not None
+
+
+def split_name(part: str, subset: str) -> str:
+    """Name of a subset's split: "val" and "cnn" make "val_cnn"."""
+    return f"{part}_{subset}"
+
+
+def example_path(task: str) -> str:
+    """Where the files of a task lie, for messages."""
+    folders = ",".join(TASKS[task].roles)
+    return f"{task}/{{{','.join(PARTS)}}}/SUBSET/{{{folders}}}/NAME"

@@ -1,0 +1,136 @@
+"""BAPPS as input of training and evaluation: a `tf.data` pipeline."""
+
+from collections.abc import Sequence
+
+import tensorflow_datasets as tfds
+from etils import epath
+
+from tfds_bapps import bapps_dataset_builder, layout, manifest
+
+# Triplets that wait to be drawn when the order is shuffled.
+SHUFFLE_TRIPLETS = 4096
+
+
+def read_triplets(
+    config: str,
+    splits: str | Sequence[str],
+    data_dir: epath.PathLike | None = None,
+    *,
+    value_range: tuple[float, float] = (-1.0, 1.0),
+    batch_size: int | None = None,
+    cache: bool | str = False,
+    shuffle_seed: int | None = None,
+    host_index: int = 0,
+    host_count: int = 1,
+):
+    """Reads prepared triplets, decoded in parallel and prefetched.
+
+    Args:
+        config: "twoafc", "twoafc_64", "jnd" or "jnd_64".
+        splits: one or several splits, read one after another.
+        data_dir: where the dataset was prepared. Defaults to TFDS's folder.
+        value_range: what 0 and 255 become. Defaults to `(-1.0, 1.0)`.
+        batch_size: triplets in a batch; the last may have fewer. Needs
+            patches of one size. Defaults to `None`, no batches.
+        cache: `True` to keep the decoded uint8 patches in memory, or the
+            path of a cache file. Defaults to `False`.
+        shuffle_seed: seed of an order that is new in each epoch. Defaults to
+            `None`, the order of the names.
+        host_index: which host this is, in `[0, host_count)`.
+        host_count: how many hosts share the triplets; each triplet goes to
+            one of them.
+
+    Returns:
+        A `tf.data.Dataset` of dicts: the patches (`ref`, `p0`, `p1`, or `p0`,
+        `p1`) as float32 RGB `(height, width, 3)` in `value_range`, the answer
+        (`judge` or `same`) as float32 `()` in [0, 1], `subset` and `id` as
+        strings; with `batch_size`, each with a first axis of the batch.
+
+    Raises:
+        ValueError: an argument is out of its rule, a split is not prepared,
+            or patches of several sizes are to be batched.
+    """
+    import tensorflow as tf
+
+    low, high = value_range
+    if not low < high:
+        raise ValueError(
+            "`value_range` must be an ascending pair. "
+            f"Received: value_range={value_range}"
+        )
+    if not 0 <= host_index < host_count:
+        raise ValueError(
+            "`host_index` must be in [0, host_count). Received: "
+            f"host_index={host_index}, host_count={host_count}"
+        )
+    builder = bapps_dataset_builder.Builder(config=config, data_dir=data_dir)
+    splits = [splits] if isinstance(splits, str) else list(splits)
+    _check_splits(builder, splits)
+    size = _one_size(builder, splits)
+    if batch_size is not None and None in size:
+        raise ValueError(
+            f"`batch_size` needs patches of one size, and {', '.join(splits)} "
+            f"of bapps/{config} has several; read bapps/{config}_64, or "
+            f"without batches. Received: batch_size={batch_size}"
+        )
+
+    task = layout.TASKS[builder.builder_config.task]
+    features = builder.info.features
+
+    def decode(example):
+        for role in task.patches:
+            patch = features[role].decode_example(example[role])
+            example[role] = tf.ensure_shape(patch, (*size, 3))
+        return example
+
+    def scale(example):
+        for role in task.patches:
+            patch = tf.cast(example[role], tf.float32)
+            example[role] = patch * ((high - low) / 255) + low
+        return example
+
+    dataset = _encoded(builder, splits, task, host_index, host_count)
+    if not cache and shuffle_seed is not None:
+        dataset = dataset.shuffle(SHUFFLE_TRIPLETS, shuffle_seed)
+    dataset = dataset.map(decode, tf.data.AUTOTUNE)
+    if cache:
+        dataset = dataset.cache("" if cache is True else str(cache))
+        if shuffle_seed is not None:
+            dataset = dataset.shuffle(SHUFFLE_TRIPLETS, shuffle_seed)
+    if batch_size is not None:
+        dataset = dataset.batch(batch_size)
+    return dataset.map(scale, tf.data.AUTOTUNE).prefetch(tf.data.AUTOTUNE)
+
+
+def _encoded(builder, splits, task, host_index, host_count):
+    """A host's share of the splits, in order, patches still as PNG."""
+    instructions = [
+        tfds.even_splits(split, n=host_count)[host_index] for split in splits
+    ]
+    parts = builder.as_dataset(
+        split=instructions,
+        decoders=dict.fromkeys(task.patches, tfds.decode.SkipDecoding()),
+    )
+    dataset = parts[0]
+    for part in parts[1:]:
+        dataset = dataset.concatenate(part)
+    return dataset
+
+
+def _check_splits(builder, splits):
+    known = sorted(builder.info.splits)
+    if not splits or not set(splits) <= set(known):
+        raise ValueError(
+            f"`splits` must be among {known}, those prepared in "
+            f"{builder.data_dir}. Received: splits={splits}"
+        )
+
+
+def _one_size(builder, splits):
+    """Height and width, `None` twice if the patches' sizes differ."""
+    entries = manifest.read(builder.data_dir)["splits"]
+    sizes = {size for split in splits for size in entries[split]["patch_sizes"]}
+    if len(sizes) != 1:
+        return None, None
+    width, height = map(int, sizes.pop().split("x"))
+    return height, width
