@@ -21,7 +21,7 @@ $(INSTALLED): setup.py
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' || \
 	  { echo "Python 3.11, 3.12 or 3.13 is needed; $(PYTHON) is $$($(PYTHON) --version 2>&1). Name another: make PYTHON=python3.11" >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
-	$(RUN) -m pip install --quiet --disable-pip-version-check --editable '.[datasets,test]'
+	$(RUN) -m pip install --quiet --disable-pip-version-check --editable '.[datasets,training,test]'
 	touch $@
 
 clean:

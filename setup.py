@@ -22,6 +22,11 @@ DATASETS = [
     "protobuf>=6.33.5,<7",
     "pyarrow>=14.0.1,<26",
 ]
+TRAINING = [
+    *DATASETS,
+    "scipy>=1.14",
+    "simple-parsing>=0.1.7",
+]
 SERVING = ["tensorflow-serving-api>=2.21,<2.22"]
 TEST = [
     "pytest>=8",
@@ -41,6 +46,7 @@ setup(
     install_requires=METRIC,
     extras_require={
         "datasets": DATASETS,
+        "training": TRAINING,
         "serving": SERVING,
         "test": TEST,
         "parity": ["torch==2.13.0", "lpips==0.1.4"],
