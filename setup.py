@@ -21,6 +21,8 @@ DATASETS = [
     "apache-beam>=2.77,<2.78",
     "protobuf>=6.33.5,<7",
     "pyarrow>=14.0.1,<26",
+    # TFDS brings it too; the programs' flags are made of it.
+    "simple-parsing>=0.1.6",
 ]
 TRAINING = [
     *DATASETS,
@@ -34,6 +36,7 @@ TEST = [
     "jax==0.10.2",
     # `tfds.testing` imports dill without declaring it.
     "dill>=0.4",
+    "psutil>=6",
 ]
 
 setup(

@@ -129,7 +129,7 @@ def prepare(settings: Settings, config: str, options) -> None:
         print(f"{name}: {folder} is there already; delete it to start anew.")
         return
     if folder.parent.exists():
-        for left in sorted(folder.parent.glob(f"{folder.name}.incomplete*")):
+        for left in sorted(folder.parent.glob(f"incomplete.*_{folder.name}")):
             print(
                 f"{name}: {left} is left from another preparation; delete it "
                 "if none is running."

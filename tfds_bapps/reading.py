@@ -104,9 +104,18 @@ def read_triplets(
 
 def _encoded(builder, splits, task, host_index, host_count):
     """A host's share of the splits, in order, patches still as PNG."""
-    instructions = [
-        tfds.even_splits(split, n=host_count)[host_index] for split in splits
-    ]
+    instructions = []
+    for split in splits:
+        count = builder.info.splits[split].num_examples
+        begin = count * host_index // host_count
+        end = count * (host_index + 1) // host_count
+        if begin < end:
+            instructions.append(f"{split}[{begin}:{end}]")
+    if not instructions:
+        raise ValueError(
+            f"`host_count` leaves host {host_index} without a triplet. "
+            f"Received: host_count={host_count}"
+        )
     parts = builder.as_dataset(
         split=instructions,
         decoders=dict.fromkeys(task.patches, tfds.decode.SkipDecoding()),

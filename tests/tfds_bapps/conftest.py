@@ -36,7 +36,7 @@ def nothing_made(tmp_path):
             if path.is_file() and path.parent.name != ".config"
         ]
         assert left == []
-        versions = list((tmp_path / to / "bapps").glob("*/1.0.0*"))
+        versions = list((tmp_path / to / "bapps").glob("*/*1.0.0*"))
         assert versions == []
 
     return check

@@ -1,0 +1,81 @@
+"""Beam's services as processes of their own."""
+
+import contextlib
+import os
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import REPOSITORY
+
+START_SECONDS = 60
+
+
+def free_port():
+    with socket.socket() as held:
+        held.bind(("localhost", 0))
+        return held.getsockname()[1]
+
+
+@contextlib.contextmanager
+def service(module, log, *flags):
+    """Runs a module with its port as last flag; yields "localhost:PORT"."""
+    port = free_port()
+    *flags, port_flag = flags
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", module, *flags, f"{port_flag}={port}"],
+            stdout=output,
+            stderr=output,
+            cwd=REPOSITORY,
+            env=worker_environment(),
+        )
+    try:
+        wait_for(port, process, log)
+        yield f"localhost:{port}"
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def worker_environment():
+    """Beam's pool starts its workers as "python"; it must be this one."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    return os.environ | {"PATH": path, "PYTHONPATH": str(REPOSITORY)}
+
+
+def wait_for(port, process, log):
+    end = time.monotonic() + START_SECONDS
+    while time.monotonic() < end and process.poll() is None:
+        with contextlib.suppress(OSError):
+            socket.create_connection(("localhost", port), 1).close()
+            return
+        time.sleep(0.1)
+    raise RuntimeError(f"no service on port {port}: {log.read_text()}")
+
+
+@pytest.fixture
+def worker_pool(tmp_path):
+    """Address of a pool that starts a Python worker process per worker."""
+    with service(
+        "apache_beam.runners.worker.worker_pool_main",
+        tmp_path / "pool.log",
+        "--service_port",
+    ) as address:
+        yield address
+
+
+@pytest.fixture
+def job_service(tmp_path):
+    """Address of Beam's portable job service."""
+    with service(
+        "apache_beam.runners.portability.local_job_service_main",
+        tmp_path / "jobs.log",
+        f"--staging_dir={tmp_path / 'staging'}",
+        "--port",
+    ) as address:
+        yield address
