@@ -24,11 +24,7 @@ DATASETS = [
     # TFDS brings it too; the programs' flags are made of it.
     "simple-parsing>=0.1.6",
 ]
-TRAINING = [
-    *DATASETS,
-    "scipy>=1.14",
-    "simple-parsing>=0.1.7",
-]
+TRAINING = [*DATASETS, "scipy>=1.14"]
 SERVING = ["tensorflow-serving-api>=2.21,<2.22"]
 TEST = [
     "pytest>=8",
