@@ -45,7 +45,7 @@ endef
 $(INSTALLED): setup.py
 	$(CHECK_PYTHON)
 	$(PYTHON) -m venv $(VENV)
-	$(RUN) -m pip install --quiet --disable-pip-version-check --editable '.[datasets,distortions,serving,test]'
+	$(RUN) -m pip install --quiet --disable-pip-version-check --editable '.[datasets,distortions,serving,training,test]'
 	touch $@
 
 $(PARITY_INSTALLED): setup.py

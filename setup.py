@@ -28,13 +28,14 @@ DISTORTIONS = [
     "opencv-python-headless>=5,<6",
     "scipy>=1.14",
 ]
-SERVING = ["simple-parsing>=0.1.8", "tensorflow-serving-api>=2.21,<2.22"]
+SERVING = ["simple-parsing>=0.1.6", "tensorflow-serving-api>=2.21,<2.22"]
 TARGETS = [
     "tf2onnx>=1.17,<2",
     "onnx>=1.18",
     "onnxruntime>=1.22",
     "ai-edge-litert>=2",
 ]
+TRAINING = [*DATASETS, "scipy>=1.14"]
 TEST = [
     "pytest>=8",
     "ruff>=0.17,<0.18",
@@ -55,6 +56,7 @@ setup(
     extras_require={
         "datasets": DATASETS,
         "distortions": DATASETS + DISTORTIONS,
+        "training": TRAINING,
         "serving": SERVING,
         # ONNX and LiteRT: `saved_models.convert`.
         "targets": TARGETS,

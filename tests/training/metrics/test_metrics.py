@@ -1,0 +1,119 @@
+import shlex
+import sys
+
+import numpy as np
+import pytest
+import skimage.data
+
+from training.metrics.fsim import fsim, fsimc
+from training.metrics.metric import MetricError
+from training.metrics.names import PAIRWISE, find_metric
+from training.metrics.structure import ms_ssim
+
+ASTRONAUT = skimage.data.astronaut()
+PATCH = ASTRONAUT[100:164, 200:264]
+NOISE = np.random.default_rng(0).normal(0, 20, PATCH.shape)
+NOISY = np.clip(PATCH + NOISE, 0, 255).astype(np.uint8)
+
+
+def dimmed(image):
+    return (image * 0.7).astype(np.uint8)
+
+
+def shifted(image):
+    return np.roll(image, 3, 1)
+
+
+@pytest.mark.parametrize(
+    ("reference", "distorted", "expected", "expected_chromatic"),
+    [
+        (PATCH, NOISY, 0.8779335606, 0.8606511290),
+        (PATCH, dimmed(PATCH), 0.9580898302, 0.9565084995),
+        (PATCH, shifted(PATCH), 0.7952407532, 0.7938206772),
+        (ASTRONAUT, shifted(ASTRONAUT), 0.7907877698, 0.7887067194),
+    ],
+)
+def test_fsim_is_that_of_piq(
+    reference, distorted, expected, expected_chromatic
+):
+    """Expected: piq 0.8.0 in float64; its YIQ has other decimals."""
+    assert fsim(reference, distorted) == pytest.approx(expected, abs=1e-3)
+    assert fsimc(reference, distorted) == pytest.approx(
+        expected_chromatic, abs=1e-3
+    )
+
+
+@pytest.mark.parametrize(
+    ("distort", "expected"),
+    [(dimmed, 0.9456137239878655), (shifted, 0.8303036497176981)],
+)
+def test_ms_ssim_is_that_of_piq(distort, expected):
+    """Expected: piq 0.8.0 in float64."""
+    image = ASTRONAUT[:256, :256]
+    assert ms_ssim(image, distort(image)) == pytest.approx(expected, abs=1e-9)
+
+
+@pytest.mark.parametrize("name", PAIRWISE)
+def test_the_identical_image_is_closest(name):
+    metric = find_metric(name)
+    first, second = metric.two_distances(PATCH[None], PATCH[None], NOISY[None])
+    assert np.isfinite([first, second]).all()
+    assert first < second
+
+
+def test_a_deep_metric_gives_the_layers_distance(trunk):
+    from keras_lpips import LPIPS
+
+    metric = find_metric(f"lpips/{trunk('alex')}")
+    first, second = metric.two_distances(
+        PATCH[None], NOISY[None], shifted(PATCH)[None]
+    )
+    lpips = LPIPS("alex", value_range=(0, 255))
+    assert first[0] == pytest.approx(float(lpips(PATCH[None], NOISY[None])[0]))
+    assert metric.distances(PATCH[None], shifted(PATCH)[None]) == (
+        pytest.approx(second)
+    )
+
+
+def test_taps_can_be_chosen_even_within_a_block(trunk):
+    """VGG16's first two convolutions: a student's variant."""
+    metric = find_metric(f"off-the-shelf/{trunk('vgg')}:conv1_1,conv1_2")
+    assert metric.lpips.taps == ["conv1_1", "conv1_2"]
+    assert metric.distances(PATCH[None], NOISY[None]) > 0
+
+
+def test_gaussian_weights_are_the_same_each_time():
+    pair = PATCH[None], NOISY[None]
+    values = [find_metric("gaussian/alex").distances(*pair) for _ in range(2)]
+    assert values[0] == values[1] > 0
+
+
+def test_a_command_is_a_metric():
+    code = (
+        "import sys, numpy as np; from PIL import Image; "
+        "a, b = (np.asarray(Image.open(p)) * 1.0 for p in sys.argv[1:]);"
+        "print(((a - b) ** 2).mean())"
+    )
+    metric = find_metric(f"command:{sys.executable} -c {shlex.quote(code)}")
+    assert metric.distances(PATCH[None], NOISY[None]) == pytest.approx(
+        find_metric("l2").distances(PATCH[None], NOISY[None]) * 255**2
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("lpips/resnet", "needs a net"),
+        ("ssmi", "A metric must be one of"),
+        ("off-the-shelf/alex:conv9", "taps"),
+    ],
+)
+def test_an_unknown_metric_is_named(name, said, trunk):
+    trunk("alex")
+    with pytest.raises(MetricError, match=said):
+        find_metric(name)
+
+
+def test_a_command_that_fails_is_named():
+    with pytest.raises(MetricError, match="false must print one number"):
+        find_metric("command:false").distances(PATCH[None], NOISY[None])

@@ -1,0 +1,263 @@
+import csv
+import dataclasses
+import json
+import os
+import random
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from keras_lpips.weights.arrays import read_npz
+from training.evaluate import main as evaluate_main
+from training.train import Settings, main, train
+from training.triplet_model import TripletModel
+
+ROOT = Path(__file__).parents[2]
+# Two epochs of five steps; the last batch of each has two triplets.
+STEPS = {"batch_size": 16, "epochs": 2}
+
+
+def devices(count):
+    return tf.distribute.MirroredStrategy([f"CPU:{i}" for i in range(count)])
+
+
+def run(data_dir, output, recipe, strategy=None, callbacks=(), **kwargs):
+    """Trains and returns the weights."""
+    settings = Settings(
+        str(data_dir), str(output), recipe=recipe, **{**STEPS, **kwargs}
+    )
+    train(settings, strategy or devices(1), callbacks)
+    return read_npz(output / "weights.npz")
+
+
+def check_close(first, second, **tolerance):
+    assert first.keys() == second.keys()
+    for name, array in first.items():
+        np.testing.assert_allclose(
+            array, second[name], err_msg=name, **tolerance
+        )
+
+
+@pytest.fixture(scope="module")
+def lin(judged, tmp_path_factory, trunk):
+    """A finished run of lin on one replica."""
+    folder = tmp_path_factory.mktemp("runs") / "lin"
+    run(judged, folder, f"{trunk('alex')}/lin")
+    return folder
+
+
+def test_a_run_leaves_all_that_is_needed_to_repeat_it(lin):
+    held = json.loads((lin / "settings.json").read_text())
+    assert held["settings"]["recipe"] == "alex/lin"
+    assert {"trunk_digest", "tensorflow", "git_revision"} <= set(held["about"])
+    with open(lin / "history.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["epoch"] for row in rows] == ["1", "2"]
+    assert {"loss", "cnn_2afc", "traditional_2afc"} <= set(rows[0])
+    assert (lin / "curves.png").stat().st_size
+    assert list((lin / "tensorboard").iterdir())
+
+
+def test_heads_are_never_negative_and_have_moved(lin):
+    start = TripletModel(_recipe("alex/lin"), seed=0).lpips.heads
+    ended = read_npz(lin / "weights.npz")
+    for head in start:
+        name = f"heads/{head.name.removeprefix('head_')}/kernel"
+        assert np.min(head.kernel) < 0
+        assert ended[name].min() == 0
+        assert np.abs(ended[name] - head.kernel).max() > 1e-4
+
+
+def test_two_replicas_learn_what_one_does(lin, judged, tmp_path):
+    """With dropout, and with a last batch that does not divide."""
+    two = run(judged, tmp_path / "two", "alex/lin", devices(2))
+    check_close(two, read_npz(lin / "weights.npz"), rtol=1e-4, atol=1e-6)
+
+
+class _Stop(keras.callbacks.Callback):
+    """Ends a run in the middle, as a kill would: nothing more is written."""
+
+    def __init__(self, steps):
+        super().__init__()
+        self.left = steps
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.left -= 1
+        if self.left == 0:
+            raise KeyboardInterrupt
+
+
+def test_a_run_stopped_at_three_moments_ends_with_the_same_weights(
+    lin, judged, tmp_path
+):
+    for steps in (2, 3, 4):
+        with pytest.raises(KeyboardInterrupt):
+            run(
+                judged,
+                tmp_path / "run",
+                "alex/lin",
+                callbacks=[_Stop(steps)],
+                checkpoint_seconds=0,
+            )
+    resumed = run(judged, tmp_path / "run", "alex/lin")
+    check_close(resumed, read_npz(lin / "weights.npz"), rtol=0, atol=1e-7)
+
+
+def command(data_dir, output):
+    return [
+        *(sys.executable, "-m", "training.train", "--recipe", "alex/lin"),
+        *("--data-dir", str(data_dir), "--output", str(output)),
+        *("--batch-size", "16", "--epochs", "2", "--checkpoint-seconds", "0"),
+    ]
+
+
+def test_a_killed_process_goes_on_with_the_same_command(lin, judged, tmp_path):
+    output = tmp_path / "run"
+    process = subprocess.Popen(
+        command(judged, output),
+        cwd=ROOT,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    while not (output / "checkpoint.npz").exists():
+        assert process.poll() is None
+        time.sleep(0.01)
+    time.sleep(random.random() / 2)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    resumed = run(judged, output, "alex/lin")
+    check_close(resumed, read_npz(lin / "weights.npz"), rtol=0, atol=1e-6)
+
+
+def test_two_workers_learn_what_one_does(lin, judged, tmp_path):
+    workers = [f"localhost:{port}" for port in free_ports(2)]
+    processes = [
+        subprocess.Popen(
+            command(judged, tmp_path / "run"),
+            cwd=ROOT,
+            env={
+                **os.environ,
+                "TF_CONFIG": json.dumps(
+                    {
+                        "cluster": {"worker": workers},
+                        "task": {"type": "worker", "index": index},
+                    }
+                ),
+            },
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        for index in range(2)
+    ]
+    said = [process.communicate(timeout=180)[0] for process in processes]
+    assert [p.returncode for p in processes] == [0, 0], said
+    check_close(
+        read_npz(tmp_path / "run" / "weights.npz"),
+        read_npz(lin / "weights.npz"),
+        rtol=1e-4,
+        atol=1e-6,
+    )
+
+
+def free_ports(count):
+    sockets = [socket.socket() for _ in range(count)]
+    for one in sockets:
+        one.bind(("localhost", 0))
+    ports = [one.getsockname()[1] for one in sockets]
+    for one in sockets:
+        one.close()
+    return ports
+
+
+@pytest.fixture(scope="module")
+def no_dropout(judged, tmp_path_factory, trunk):
+    """The weights of lin without dropout on one replica."""
+    folder = tmp_path_factory.mktemp("runs") / "no-dropout"
+    return run(judged, folder, f"{trunk('alex')}/lin-no-dropout")
+
+
+def test_training_on_vectors_is_lin_without_dropout(
+    no_dropout, judged, tmp_path
+):
+    fast = run(judged, tmp_path / "fast", "alex/lin-fast")
+    check_close(fast, no_dropout, rtol=1e-3, atol=1e-6)
+
+
+def test_tune_moves_the_trunk_and_lin_does_not(judged, tmp_path, trunk):
+    trunk("alex")
+    settings = Settings(str(judged), str(tmp_path / "t"), "alex/tune")
+    settings = dataclasses.replace(settings, batch_size=33, epochs=1)
+    model = train(settings, devices(1))
+    from keras_lpips.weights.trunks import fetch_trunk
+
+    pretrained = fetch_trunk("alex")
+    for layer in model.lpips.trunk.layers:
+        for variable in layer.weights:
+            name = f"{layer.name}/{variable.name}"
+            assert np.abs(variable - pretrained[name]).max() > 0, name
+    # What was learnt is a metric of the evaluation.
+    status = evaluate_main(
+        ["--data-dir", str(judged), "--output", str(tmp_path / "report")]
+        + ["--metrics", str(tmp_path / "t"), "--shift", "false"]
+    )
+    assert status == 0
+
+
+def test_squeezes_trunk_is_bit_identical_after_lin(judged, tmp_path, trunk):
+    from keras_lpips.weights.trunks import fetch_trunk
+
+    pretrained = fetch_trunk(trunk("squeeze"))
+    settings = Settings(str(judged), str(tmp_path / "s"), "squeeze/lin")
+    model = train(
+        dataclasses.replace(settings, batch_size=33, epochs=1), devices(1)
+    )
+    for layer in model.lpips.trunk.layers:
+        for variable in layer.weights:
+            np.testing.assert_array_equal(
+                variable, pretrained[f"{layer.name}/{variable.name}"]
+            )
+
+
+@pytest.mark.parametrize(
+    ("options", "tolerance"),
+    [
+        ({"precision": "mixed_bfloat16"}, 2e-3),
+        ({"jit": True}, 1e-4),
+        ({"distance_only": True}, None),
+    ],
+)
+def test_options_train_too(options, tolerance, no_dropout, judged, tmp_path):
+    weights = run(
+        judged,
+        tmp_path / "run",
+        "alex/lin-no-dropout",
+        tf.distribute.OneDeviceStrategy("CPU:0"),
+        **options,
+    )
+    if tolerance:
+        check_close(weights, no_dropout, rtol=0, atol=tolerance)
+    else:
+        assert "ranking_head/log_scale" in weights
+
+
+def test_a_run_of_other_settings_is_not_overwritten(lin, judged, capsys):
+    status = main(
+        ["--data-dir", str(judged), "--output", str(lin), "--seed", "1"]
+    )
+    assert status == 1
+    assert "holds a run of other settings" in capsys.readouterr().err
+
+
+def _recipe(name):
+    from training.recipes import find_recipe
+
+    return find_recipe(name)

@@ -1,0 +1,45 @@
+"""Which strategy a run needs."""
+
+import json
+import os
+
+import tensorflow as tf
+
+
+def make_strategy(jit: bool) -> tf.distribute.Strategy:
+    """Returns a strategy over all devices, made before anything else.
+
+    With `TF_CONFIG` in the environment it spans its workers; otherwise it is
+    a `MirroredStrategy` over the local GPUs, or CPUs.
+
+    Args:
+        jit: whether steps will be compiled with XLA, which fails under a
+            mirrored strategy: it needs one device.
+
+    Raises:
+        ValueError: on `jit` with several replicas.
+    """
+    if "TF_CONFIG" in os.environ:
+        strategy = tf.distribute.MultiWorkerMirroredStrategy()
+    else:
+        devices = tf.config.list_logical_devices("GPU")
+        devices = devices or tf.config.list_logical_devices("CPU")
+        names = [device.name for device in devices]
+        if jit and len(names) == 1:
+            return tf.distribute.OneDeviceStrategy(names[0])
+        strategy = tf.distribute.MirroredStrategy(names)
+    if jit:
+        raise ValueError(
+            "--jit needs one device: XLA fails under a mirrored strategy. "
+            f"Received: {strategy.num_replicas_in_sync} replicas"
+        )
+    return strategy
+
+
+def is_chief() -> bool:
+    """Whether this process is the one that writes."""
+    task = json.loads(os.environ.get("TF_CONFIG", "{}")).get("task", {})
+    if task.get("type") == "worker":
+        workers = json.loads(os.environ["TF_CONFIG"])["cluster"]
+        return "chief" not in workers and task.get("index") == 0
+    return True

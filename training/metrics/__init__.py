@@ -1,0 +1,1 @@
+"""The metrics that can be evaluated, behind one small interface."""

@@ -1,0 +1,113 @@
+"""LPIPS and its relatives: distances of deep features."""
+
+import keras
+import numpy as np
+
+from keras_lpips.backbones import build_trunk, find_backbone
+from keras_lpips.compiled import compiled
+from keras_lpips.layer import LPIPS
+from keras_lpips.trunk import set_trunk_weights
+from keras_lpips.weights.trunks import fetch_trunk
+from training.metrics.metric import Metric
+
+VALUE_RANGE = (0, 255)
+# Smaller batches are filled up: compiling another size takes longer.
+SMALLEST_BATCH = 16
+
+
+class DeepMetric(Metric):
+    """An `LPIPS` layer as a metric; each image runs through the trunk once.
+
+    Args:
+        name: as the user gave it.
+        lpips: the layer, of `value_range=(0, 255)`.
+    """
+
+    def __init__(self, name: str, lpips: LPIPS):
+        self.name = name
+        self.lpips = lpips
+
+        def pair(reference, distorted):
+            return lpips.compare(*map(lpips.embed, (reference, distorted)))
+
+        def triplet(reference, distorted0, distorted1):
+            reference = lpips.embed(reference)
+            return (
+                lpips.compare(reference, lpips.embed(distorted0)),
+                lpips.compare(reference, lpips.embed(distorted1)),
+            )
+
+        self._pair = compiled(pair, lpips.variables)
+        self._triplet = compiled(triplet, lpips.variables)
+        self._map = compiled(lpips.spatial_map, lpips.variables)
+
+    def distances(self, reference, distorted):
+        """Returns the distance of each pair."""
+        return _float64(self._pair(*_padded(reference, distorted)))[
+            : len(reference)
+        ]
+
+    def two_distances(self, reference, distorted0, distorted1):
+        """Returns a triplet's two distances from three passes."""
+        batches = _padded(reference, distorted0, distorted1)
+        distances = map(_float64, self._triplet(*batches))
+        return tuple(values[: len(reference)] for values in distances)
+
+    def heat_map(self, reference, distorted):
+        """Returns LPIPS's spatial map, `(height, width)`."""
+        return _float64(self._map(reference[None], distorted[None]))[0]
+
+
+def published(net, version="0.1", calibrated=True, taps=None) -> LPIPS:
+    """Returns the layer with pretrained trunk and published heads.
+
+    Args:
+        net: "alex", "vgg" or "squeeze".
+        version: "0.1" or "0.0".
+        calibrated: whether the heads weigh the features.
+        taps: names of layers. A layer that is none of the net's own taps has
+            no head, so these need `calibrated=False`. Defaults to `None`.
+    """
+    settings = dict(value_range=VALUE_RANGE, dtype="float32")
+    own = find_backbone(net).taps
+    if calibrated or set(taps or ()) <= set(own):
+        return LPIPS(net, version, calibrated, taps=taps, **settings)
+    trunk = build_trunk(net, "float32")
+    set_trunk_weights(trunk, fetch_trunk(net))
+    return LPIPS(trunk, version, False, taps=taps, **settings)
+
+
+def gaussian(net, seed=0, taps=None) -> LPIPS:
+    """Returns the paper's "Gaussian": an untrained trunk, w = 1.
+
+    Kernels are drawn from N(0, 2 / fan_in) and biases are 0. Features are
+    normalised and ReLU is homogeneous, so the variance does not matter.
+
+    Args:
+        net: "alex", "vgg" or "squeeze".
+        seed: seed of the kernels. Defaults to 0.
+        taps: names of layers. Defaults to `None`, the net's own.
+    """
+    trunk = build_trunk(net, "float32")
+    rng = np.random.default_rng(seed)
+    for layer in trunk.layers:
+        for variable in layer.weights:
+            value = np.zeros(variable.shape, np.float32)
+            if variable.name == "kernel":
+                deviation = (2 / np.prod(variable.shape[:-1])) ** 0.5
+                value = rng.normal(0, deviation, variable.shape)
+            variable.assign(value)
+    taps = taps or find_backbone(net).taps
+    return LPIPS(trunk, calibrated=False, taps=taps, value_range=VALUE_RANGE)
+
+
+def _padded(*batches):
+    """Repeats last images up to a power of two, so that few sizes compile."""
+    count = len(batches[0])
+    size = max(SMALLEST_BATCH, 1 << (count - 1).bit_length())
+    surplus = size - count
+    return [np.pad(x, [(0, surplus)] + 3 * [(0, 0)], "edge") for x in batches]
+
+
+def _float64(tensor):
+    return keras.ops.convert_to_numpy(tensor).astype(np.float64)

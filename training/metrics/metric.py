@@ -1,0 +1,73 @@
+"""What a metric is to the evaluation."""
+
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+
+
+class MetricError(ValueError):
+    """A metric cannot be found or fails; the message names it."""
+
+
+class Metric:
+    """A metric for which smaller means closer.
+
+    Attributes:
+        name: as the user gave it.
+
+    Images are uint8 RGB `(batch, height, width, 3)`, [0, 255]; distances are
+    float64 `(batch,)`, not reduced.
+    """
+
+    name: str
+
+    def distances(self, reference, distorted) -> np.ndarray:
+        """Returns the distance of each pair."""
+        raise NotImplementedError
+
+    def two_distances(self, reference, distorted0, distorted1):
+        """Returns the distances of each triplet's two pairs."""
+        return (
+            self.distances(reference, distorted0),
+            self.distances(reference, distorted1),
+        )
+
+    def heat_map(self, reference, distorted) -> np.ndarray:
+        """Returns where two images `(height, width, 3)` differ, float.
+
+        Without a map of its own, a metric shows the mean squared difference
+        of the channels.
+        """
+        difference = reference.astype(np.float64) - distorted
+        return np.mean((difference / 255) ** 2, axis=-1)
+
+
+@dataclass(frozen=True)
+class PairwiseMetric(Metric):
+    """A metric that compares two images at a time.
+
+    Attributes:
+        name: as the user gave it.
+        function: of two uint8 RGB images `(height, width, 3)`, to a number.
+        sign: 1 if smaller means closer, -1 if larger does.
+        threads: how many pairs are compared at once.
+    """
+
+    name: str
+    function: Callable
+    sign: int = 1
+    threads: int = 1
+
+    def distances(self, reference, distorted):
+        """Returns the distance of each pair."""
+        with ThreadPoolExecutor(self.threads) as pool:
+            values = list(pool.map(self.function, reference, distorted))
+        return self.sign * np.array(values, np.float64)
+
+
+def processors() -> int:
+    """Returns how many threads may run at once."""
+    return len(os.sched_getaffinity(0))

@@ -1,0 +1,232 @@
+"""The evaluation's report: Markdown, CSV and a chart."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from keras_lpips.output import replacing, write_csv
+from training.paper_table import published_row
+from training.scores import (
+    CEILING,
+    HUMAN,
+    Judged,
+    jnd_table,
+    paired_differences,
+    rank_correlation,
+    two_afc_table,
+)
+
+# Bars of people and of metrics in the chart.
+COLORS = {HUMAN: "#444444", CEILING: "#bbbbbb"}
+
+
+@dataclass(frozen=True)
+class Results:
+    """All that was measured.
+
+    Attributes:
+        judged: the triplets of each subset.
+        jnd: see `training.scores.jnd_table`; empty without JND pairs.
+        flips: in percent, by metric and shift in pixels; may be empty.
+        data: where the judgements are from.
+    """
+
+    judged: list[Judged]
+    jnd: dict = field(default_factory=dict)
+    flips: dict = field(default_factory=dict)
+    data: str = ""
+
+
+def write_report(output, results: Results) -> None:
+    """Writes the report's tables and its chart into a folder.
+
+    Args:
+        output: an existing folder.
+        results: what was measured.
+    """
+    output = Path(output)
+    table = two_afc_table(results.judged)
+    differences = paired_differences(results.judged)
+    jnd = jnd_table(results.jnd)
+    columns = list(table[HUMAN])
+    write_csv(
+        output / "two_afc.csv",
+        ["row", "column", "percent", "low", "high", "paper"],
+        [
+            [row, column, *_numbers(score), _paper(row, column)]
+            for row, scores in table.items()
+            for column, score in scores.items()
+        ],
+    )
+    write_csv(
+        output / "differences.csv",
+        ["first", "second", "column", "points", "low", "high"],
+        [
+            [*pair, column, *_numbers(score)]
+            for pair, scores in differences.items()
+            for column, score in scores.items()
+        ],
+    )
+    write_csv(
+        output / "triplets.csv",
+        ["subset", "id", "judge", "metric", "d0", "d1", "score"],
+        _triplet_rows(results.judged),
+    )
+    text = [
+        "# How well metrics agree with people",
+        "",
+        f"Judgements: `{results.data}`, "
+        + ", ".join(f"{x.subset} {len(x.ids)}" for x in results.judged)
+        + ". 2AFC in percent with 95 % bootstrap intervals; in parentheses "
+        "the paper's number. Averages are over subsets, as in its Table 5.",
+        "",
+        "## 2AFC",
+        "",
+        *_markdown(
+            ["", *columns],
+            [
+                [row, *(_cell(row, column, scores) for column in columns)]
+                for row, scores in table.items()
+            ],
+        ),
+        "",
+        "![2AFC by metric](two_afc.png)",
+    ]
+    if differences:
+        text += ["", "## Paired differences", "", *_differences(differences)]
+    if jnd:
+        text += ["", "## JND", "", *_jnd(output, jnd, table)]
+    if results.flips:
+        text += ["", "## Shift", "", *_flips(output, results.flips)]
+    with replacing(output / "report.md") as partial:
+        partial.write_text("\n".join(text) + "\n")
+    write_chart(output / "two_afc.png", table)
+
+
+def write_chart(path, table) -> None:
+    """Draws bars per column and row, in the manner of the paper's figure 4.
+
+    Args:
+        path: the picture to write.
+        table: see `training.scores.two_afc_table`.
+    """
+    from matplotlib.figure import Figure
+
+    columns = list(table[HUMAN])
+    width = 0.8 / len(table)
+    figure = Figure(
+        figsize=(min(18, 4 + 0.14 * len(columns) * len(table)), 4.2),
+        dpi=120,
+        layout="constrained",
+    )
+    axis = figure.subplots()
+    for i, (row, scores) in enumerate(table.items()):
+        heights = [scores[column].percent for column in columns]
+        errors = [
+            [max(0, x.percent - x.low) for x in scores.values()],
+            [max(0, x.high - x.percent) for x in scores.values()],
+        ]
+        axis.bar(
+            [
+                x + (i - (len(table) - 1) / 2) * width
+                for x in range(len(columns))
+            ],
+            heights,
+            width,
+            yerr=errors,
+            error_kw={"elinewidth": 0.7},
+            label=row,
+            color=COLORS.get(row),
+        )
+    axis.axhline(50, color="black", linewidth=0.7, linestyle=":")
+    lowest = min(x.percent for row in table.values() for x in row.values())
+    axis.set_ylim(min(50, lowest // 10 * 10), 100)
+    axis.set_ylabel("2AFC score, %")
+    axis.set_xticks(range(len(columns)), columns, rotation=20, ha="right")
+    figure.legend(fontsize=7, ncols=6, loc="outside upper center")
+    with replacing(path) as partial:
+        figure.savefig(partial)
+
+
+def _numbers(score):
+    return [f"{x:.5f}" for x in (score.percent, score.low, score.high)]
+
+
+def _paper(row, column):
+    published = published_row(row)
+    if published is None or column not in published:
+        return ""
+    return f"{published[column]:.1f}"
+
+
+def _cell(row, column, scores):
+    score = scores[column]
+    text = f"{score.percent:.2f} [{score.low:.1f}, {score.high:.1f}]"
+    paper = _paper(row, column)
+    return f"{text} ({paper})" if paper else text
+
+
+def _triplet_rows(judged):
+    for part in judged:
+        scores = part.scores()
+        for metric, (first, second) in part.distances.items():
+            for i, name in enumerate(part.ids):
+                yield [
+                    part.subset,
+                    name,
+                    f"{part.judge[i]:.6g}",
+                    metric,
+                    f"{first[i]:.9g}",
+                    f"{second[i]:.9g}",
+                    f"{scores[metric][i]:.6g}",
+                ]
+
+
+def _differences(differences):
+    rows = []
+    for (first, second), scores in differences.items():
+        score = scores["all"]
+        clear = "yes" if score.low > 0 or score.high < 0 else "no"
+        points = f"{score.percent:+.2f} [{score.low:+.2f}, {score.high:+.2f}]"
+        rows.append([f"{first} - {second}", points, clear])
+    return _markdown(["average over all", "points", "0 outside"], rows)
+
+
+def _jnd(output, jnd, table):
+    columns = list(next(iter(jnd.values())))
+    write_csv(
+        output / "jnd.csv",
+        ["metric", *columns],
+        [[row, *(f"{x:.5f}" for x in v.values())] for row, v in jnd.items()],
+    )
+    text = _markdown(
+        ["average precision, %", *columns],
+        [[row, *(f"{x:.2f}" for x in v.values())] for row, v in jnd.items()],
+    )
+    rho = rank_correlation(
+        {row: scores["all"].percent for row, scores in table.items()},
+        {row: scores["mAP"] for row, scores in jnd.items()},
+    )
+    if rho is not None:
+        text += ["", f"Spearman's rho of 2AFC and JND: {rho:.3f} (.928)."]
+    return text
+
+
+def _flips(output, flips):
+    shifts = list(next(iter(flips.values())))
+    header = ["metric", *(f"{shift} px" for shift in shifts)]
+    rows = [
+        [metric, *(f"{x:.2f}" for x in by_shift.values())]
+        for metric, by_shift in flips.items()
+    ]
+    write_csv(output / "shift.csv", header, rows)
+    return [
+        "Triplets, in percent, whose order changes when both distorted images "
+        "move against the reference.",
+        "",
+        *_markdown(header, rows),
+    ]
+
+
+def _markdown(header, rows):
+    lines = [header, ["---"] * len(header), *rows]
+    return ["| " + " | ".join(line) + " |" for line in lines]

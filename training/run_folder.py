@@ -1,0 +1,159 @@
+"""The folder of a run: settings, weights, history, curves, TensorBoard."""
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+import tensorflow_datasets as tfds
+
+from keras_lpips.output import replacing, write_csv, write_json
+from keras_lpips.provenance import describe
+from keras_lpips.weights.arrays import content_digest, write_npz
+from training.triplet_model import named_weights
+
+SETTINGS, WEIGHTS, HISTORY = "settings.json", "weights.npz", "history.csv"
+CURVES, LOGS = "curves.png", "tensorboard"
+
+
+class RunError(ValueError):
+    """A run cannot begin or go on in its folder."""
+
+
+def open_folder(path, settings: dict, net: str, data, chief: bool) -> Path:
+    """Makes a run's folder, or checks that it holds the same run.
+
+    Args:
+        path: the folder.
+        settings: all that the result depends on, as JSON holds it.
+        net: name of the trunk.
+        data: TFDS builder of the judgements.
+        chief: whether this process writes.
+
+    Raises:
+        RunError: if the folder holds another run or cannot be written.
+    """
+    path = Path(path)
+    wanted = {"settings": settings, "data": str(data.info.full_name)}
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        if (path / SETTINGS).exists():
+            held = json.loads((path / SETTINGS).read_text())
+            if {key: held.get(key) for key in wanted} != wanted:
+                raise RunError(
+                    f"{path} holds a run of other settings; give another "
+                    "--output, or remove it"
+                )
+        elif any(path.iterdir()) and chief:
+            raise RunError(f"{path} is not empty and holds no run")
+        elif chief:
+            about = describe(net, "0.1", False)
+            about["metric"] = "LPIPS, trained here"
+            write_json(
+                path / SETTINGS,
+                {
+                    **wanted,
+                    "about": {
+                        **about,
+                        "tensorflow": tf.__version__,
+                        "tensorflow_datasets": tfds.__version__,
+                        "git_revision": _git_revision(),
+                    },
+                },
+            )
+    except OSError as error:
+        raise RunError(f"{path} cannot be written: {error.strerror}") from None
+    return path
+
+
+def check_space(path: Path, needed: int) -> None:
+    """Raises `RunError` unless so many bytes are free."""
+    free = shutil.disk_usage(path).free
+    if free < needed:
+        raise RunError(
+            f"{path} needs {needed / 1e6:.0f} MB and has {free / 1e6:.0f} MB"
+        )
+
+
+def write_epoch(path: Path, model, history: list[dict]) -> None:
+    """Writes weights, history, curves and logs after an epoch.
+
+    Args:
+        path: the run's folder.
+        model: the `TripletModel`.
+        history: one dictionary of numbers per epoch.
+    """
+    weights = {
+        name: np.asarray(variable)
+        for name, variable in named_weights(model).items()
+    }
+    write_npz(path / WEIGHTS, weights)
+    columns = list(history[-1])
+    write_csv(
+        path / HISTORY,
+        columns,
+        [[row[column] for column in columns] for row in history],
+    )
+    _write_curves(path / CURVES, history)
+    _write_logs(path / LOGS, history[-1])
+    digest = content_digest(weights)
+    with replacing(path / "weights.sha256") as partial:
+        partial.write_text(f"{digest}\n")
+
+
+def _write_curves(path, history):
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(9, 3.6), dpi=120, layout="constrained")
+    left, right = figure.subplots(1, 2)
+    epochs = [row["epoch"] for row in history]
+    for name in history[-1]:
+        values = [row[name] for row in history]
+        if name == "loss" or name.endswith("_loss"):
+            left.plot(epochs, values, marker=".", label=name)
+        elif name.endswith("_2afc"):
+            right.plot(epochs, values, marker=".", label=name)
+    for axis, label in ((left, "cross-entropy"), (right, "2AFC score, %")):
+        axis.set_xlabel("epoch")
+        axis.set_ylabel(label)
+        axis.grid(alpha=0.3)
+        axis.legend(fontsize=7)
+    with replacing(path) as partial:
+        figure.savefig(partial)
+
+
+def _write_logs(folder, logs):
+    """Writes scalars as TensorBoard reads them, without TensorBoard."""
+    metadata = tf.compat.v1.SummaryMetadata(
+        plugin_data=tf.compat.v1.SummaryMetadata.PluginData(
+            plugin_name="scalars"
+        ),
+        # DATA_CLASS_SCALAR
+        data_class=1,
+    )
+    writer = tf.summary.create_file_writer(str(folder))
+    with writer.as_default():
+        for name, value in logs.items():
+            if name != "epoch":
+                tf.summary.write(
+                    name,
+                    tf.constant(value, tf.float32),
+                    step=logs["epoch"],
+                    metadata=metadata,
+                )
+    writer.close()
+
+
+def _git_revision():
+    try:
+        done = subprocess.run(
+            ["git", "rev-parse", "HEAD"],
+            cwd=Path(__file__).parent,
+            capture_output=True,
+            text=True,
+        )
+    except OSError:
+        return None
+    return done.stdout.strip() or None

@@ -1,0 +1,199 @@
+r"""Trains LPIPS on judgements.
+
+    python -m training.train --recipe alex/lin --data-dir DATA \
+        --output runs/alex-lin
+
+`training.recipes` lists the recipes. The same command goes on with a run that
+was stopped. Several machines work on one run when each has `TF_CONFIG` and
+sees the same `--output`.
+"""
+
+import dataclasses
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import simple_parsing
+from simple_parsing.wrappers.field_wrapper import DashVariant
+
+from keras_lpips.weights.arrays import WeightsError
+from training import checkpoint, run_folder
+from training.batches import RecordSource
+from training.devices import is_chief, make_strategy
+from training.loop import Loop
+from training.optimizer import make_optimizer
+from training.prepared import (
+    DataError,
+    is_of_part,
+    open_prepared,
+    splits_of,
+    subset_of,
+)
+from training.recipes import GLOBAL_BATCH_SIZE, RECIPES, find_recipe
+from training.run_folder import RunError
+from training.schedule import SCHEDULES, learning_rates
+from training.triplet_model import TripletModel
+from training.vectors import make_vectors
+
+PRECISIONS = ("float32", "mixed_bfloat16")
+# Besides the checkpoint and its successor there are weights and logs.
+SPACE_FACTOR = 3
+# Settings on which the result does not depend.
+NOT_OF_THE_RESULT = ("data_dir", "output", "checkpoint_seconds")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What to train, on what, and where the run is kept."""
+
+    data_dir: str
+    """Folder of the prepared datasets."""
+    output: str
+    """Folder of the run."""
+    recipe: str = simple_parsing.choice(*sorted(RECIPES), default="alex/lin")
+    """Which recipe."""
+    config: str = "twoafc_64"
+    """Configuration of the dataset."""
+    distance_only: bool = False
+    """A scaled difference of the distances in place of the ranking head."""
+    schedule: str = simple_parsing.choice(*SCHEDULES, default="reference")
+    """Six epochs at the full rate as the authors' code, or literally five."""
+    epochs: int = 0
+    """Stops after so many epochs; 0 for all of the schedule."""
+    batch_size: int = GLOBAL_BATCH_SIZE
+    """Triplets in a batch, over all replicas together."""
+    seed: int = 0
+    """Seed of weights, orders and dropout."""
+    precision: str = simple_parsing.choice(*PRECISIONS, default="float32")
+    """Precision of the trunk."""
+    jit: bool = False
+    """Compiles the steps with XLA; one device only."""
+    checkpoint_seconds: float = 60.0
+    """How often the state is saved within an epoch."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Parses the command line and trains; returns the exit status."""
+    parser = simple_parsing.ArgumentParser(
+        prog="train",
+        description=__doc__,
+        add_option_string_dash_variants=DashVariant.DASH,
+    )
+    parser.add_arguments(Settings, "settings")
+    settings = parser.parse_args(argv).settings
+    try:
+        # Before anything else computes: several workers need it so.
+        strategy = make_strategy(settings.jit)
+        train(settings, strategy)
+    except (DataError, RunError, WeightsError, ValueError) as error:
+        print(f"train: {error}", file=sys.stderr)
+        return 1
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        print(f"train: {where}{error.strerror or error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def train(settings: Settings, strategy, callbacks=()) -> TripletModel:
+    """Trains, from the start or from where the run was stopped.
+
+    Args:
+        settings: the user's wishes.
+        strategy: see `training.devices.make_strategy`.
+        callbacks: Keras callbacks; see `Loop.train`. Defaults to none.
+
+    Returns:
+        The trained model.
+    """
+    recipe = find_recipe(settings.recipe)
+    builder = open_prepared(settings.data_dir, settings.config)
+    source = RecordSource(builder, splits_of(builder, "train"))
+    validation = {
+        subset_of(split): RecordSource(builder, [split])
+        for split in builder.info.splits
+        if is_of_part(split, "val")
+    }
+    chief = is_chief()
+    folder = run_folder.open_folder(
+        settings.output, _of_the_result(settings), recipe.net, builder, chief
+    )
+    with strategy.scope():
+        model = TripletModel(
+            recipe, settings.seed, settings.precision, settings.distance_only
+        )
+        optimizer = make_optimizer()
+        optimizer.build(model.trainable_variables)
+        progress = checkpoint.restore(folder, model, optimizer)
+    run_folder.check_space(
+        folder, SPACE_FACTOR * checkpoint.nbytes(model, optimizer)
+    )
+    if recipe.on_vectors:
+        # Each worker makes its own: they are read at random.
+        where = folder if chief else folder / f"worker-{time.time_ns()}"
+        where.mkdir(exist_ok=True)
+        source = make_vectors(model, source, where / "train.npy")
+        validation = {
+            subset: make_vectors(model, part, where / f"val_{subset}.npy")
+            for subset, part in validation.items()
+        }
+    loop = Loop(strategy, model, optimizer, settings.batch_size, settings.jit)
+    saved = time.monotonic()
+
+    def save(epoch_ended):
+        nonlocal saved
+        due = time.monotonic() - saved >= settings.checkpoint_seconds
+        if not chief or not (epoch_ended or due):
+            return
+        checkpoint.save(folder, model, optimizer, progress)
+        if epoch_ended:
+            run_folder.write_epoch(folder, model, progress.history)
+            print(f"train: {_sentence(progress.history[-1])}")
+        saved = time.monotonic()
+
+    def validate():
+        logs = {}
+        for subset, part in validation.items():
+            loss, score = loop.validate(part)
+            logs |= {f"{subset}_loss": loss, f"{subset}_2afc": score}
+        return logs
+
+    rates = learning_rates(settings.schedule)
+    loop.train(
+        source,
+        rates[: settings.epochs or None],
+        settings.seed,
+        progress,
+        validate,
+        save,
+        list(callbacks),
+    )
+    if chief and progress.history:
+        # A run that was killed between two files of its last epoch.
+        run_folder.write_epoch(folder, model, progress.history)
+    return model
+
+
+def _of_the_result(settings):
+    return {
+        name: value
+        for name, value in dataclasses.asdict(settings).items()
+        if name not in NOT_OF_THE_RESULT
+    }
+
+
+def _sentence(logs):
+    scores = ", ".join(
+        f"{name.removesuffix('_2afc')} {value:.2f} %"
+        for name, value in logs.items()
+        if name.endswith("_2afc")
+    )
+    return (
+        f"epoch {logs['epoch']}: loss {logs['loss']:.4f}, "
+        f"{logs['triplets_per_second']:.0f} triplets/s, 2AFC {scores}"
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
