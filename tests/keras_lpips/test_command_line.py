@@ -145,7 +145,11 @@ def test_ctrl_c_while_tensorflow_loads_is_quiet(photo_folders, tmp_path):
     )
     time.sleep(1)
     process.send_signal(signal.SIGINT)
-    _, error = process.communicate(timeout=30)
-    assert process.returncode == 130
+    try:
+        _, error = process.communicate(timeout=30)
+    finally:
+        process.kill()
+    # Ended by the signal while it loads, or by itself shortly after.
+    assert process.returncode in (-signal.SIGINT, 130)
     assert error in ("keras-lpips: interrupted\n", "")
     assert list(output.parent.iterdir()) == []
