@@ -1,6 +1,7 @@
 """What tests need from outside the repository, or the reason to skip."""
 
 import functools
+import signal
 from pathlib import Path
 
 import pytest
@@ -58,3 +59,14 @@ def shared_data():
     if not SHARED_DATA.is_dir():
         pytest.skip(f"There is no {SHARED_DATA}, the data for tests.")
     return SHARED_DATA
+
+
+@pytest.fixture
+def ctrl_c():
+    """Python's own handler of Ctrl-C, for this process and those it starts.
+
+    A test run in the background of a shell inherits that Ctrl-C is ignored.
+    """
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)

@@ -132,6 +132,7 @@ def test_a_reader_that_has_gone_is_no_trouble(photo_folders, trunk):
     assert (done.returncode, done.stderr) == (1, "")
 
 
+@pytest.mark.usefixtures("ctrl_c")
 def test_ctrl_c_while_tensorflow_loads_is_quiet(photo_folders, tmp_path):
     paths = [folder / "coffee.png" for folder in photo_folders]
     output = tmp_path / "results" / "out.png"

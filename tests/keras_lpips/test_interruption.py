@@ -8,6 +8,8 @@ import pytest
 
 from keras_lpips.interruption import interruptible
 
+pytestmark = pytest.mark.usefixtures("ctrl_c")
+
 
 def test_the_step_is_finished_and_the_next_not_begun():
     begun, finished = [], []
