@@ -40,13 +40,14 @@ def main(argv=None) -> int:
         print(f"keras-lpips: {error}", file=sys.stderr)
         return 1
     except BrokenPipeError:
-        # Who read the output has gone; nothing is to be flushed at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # Who read the output has gone.
+        _give_up_output()
         return 1
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         reason = error.strerror or error
         print(f"keras-lpips: {where}{reason}", file=sys.stderr)
+        _give_up_output()
         return 1
     except MemoryError:
         print("keras-lpips: there is not enough memory", file=sys.stderr)
@@ -54,3 +55,11 @@ def main(argv=None) -> int:
     except KeyboardInterrupt:
         print("keras-lpips: interrupted", file=sys.stderr)
         return 130
+
+
+def _give_up_output():
+    """Keeps Python from trying again, at exit, to write what cannot be."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -73,8 +73,19 @@ class Exported:
                 reference=pair[0], distorted=pair[1]
             )
         except self._refusal as error:
-            raise ImageError(f"The export refused: {error.message}") from None
+            raise ImageError(
+                f"The export refused: {_sentence(error.message)}"
+            ) from None
         return outputs[output].numpy()
+
+
+def _sentence(message):
+    """Returns what the graph said, without where in the graph it did.
+
+    An assertion's parts each come in brackets.
+    """
+    said = message.rsplit("assertion failed: ", 1)[-1].splitlines()[0]
+    return said.replace("] [", " ").strip("[]")
 
 
 def find_version(folder) -> Path:

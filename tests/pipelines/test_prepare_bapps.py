@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import psutil
 import pytest
@@ -111,7 +112,8 @@ def kill_a_worker_that_writes(folder, killed):
     for child in psutil.Process().children(recursive=True):
         with contextlib.suppress(psutil.Error):
             command = child.cmdline()
-            if "sh" not in command[0] and "sdk_worker_main" in str(command):
+            is_shell = Path(command[0]).name == "sh"
+            if not is_shell and "sdk_worker_main" in str(command):
                 child.kill()
                 killed.append(child.pid)
                 return

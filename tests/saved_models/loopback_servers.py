@@ -38,12 +38,11 @@ class Behaviour:
             self._now += 1
             self.most_at_once = max(self.most_at_once, self._now)
             failure = self.failures.pop(0) if self.failures else None
-        try:
-            time.sleep(self.delay)
-            yield failure
-        finally:
-            with self._lock:
-                self._now -= 1
+        time.sleep(self.delay)
+        # Before the answer: who has it may ask again before this goes on.
+        with self._lock:
+            self._now -= 1
+        yield failure
 
 
 @contextlib.contextmanager

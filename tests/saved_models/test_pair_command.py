@@ -51,3 +51,6 @@ def test_what_the_graph_refuses_is_one_sentence(exported, files, capsys):
     error = capsys.readouterr().err
     assert error.startswith(f"keras-lpips: {files[0]}: The export refused: ")
     assert "at least 31 pixels" in error
+    # One line of ours; TensorFlow's own log has lines of its own.
+    assert error.count("keras-lpips:") == 1
+    assert error.splitlines()[-1].endswith("the smallest height and width is 8")
