@@ -1,5 +1,6 @@
 """What a metric is to the evaluation."""
 
+import abc
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -12,7 +13,7 @@ class MetricError(ValueError):
     """A metric cannot be found or fails; the message names it."""
 
 
-class Metric:
+class Metric(abc.ABC):
     """A metric for which smaller means closer.
 
     Attributes:
@@ -24,9 +25,9 @@ class Metric:
 
     name: str
 
+    @abc.abstractmethod
     def distances(self, reference, distorted) -> np.ndarray:
         """Returns the distance of each pair."""
-        raise NotImplementedError
 
     def two_distances(self, reference, distorted0, distorted1):
         """Returns the distances of each triplet's two pairs."""
