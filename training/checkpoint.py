@@ -37,7 +37,10 @@ def save(folder, model, optimizer, progress: Progress) -> None:
         name: np.asarray(variable)
         for name, variable in _variables(model, optimizer).items()
     }
-    arrays["progress"] = np.array(json.dumps(vars(progress)))
+    # As bytes: the files of weights hold numbers only.
+    arrays["progress"] = np.frombuffer(
+        json.dumps(vars(progress)).encode(), np.uint8
+    )
     write_npz(Path(folder) / FILE, arrays)
 
 
@@ -51,7 +54,7 @@ def restore(folder, model, optimizer) -> Progress:
         arrays = read_npz(Path(folder) / FILE)
     except FileNotFoundError:
         return Progress()
-    progress = Progress(**json.loads(str(arrays.pop("progress"))))
+    progress = Progress(**json.loads(arrays.pop("progress").tobytes()))
     variables = _variables(model, optimizer)
     shapes = {name: variable.shape for name, variable in variables.items()}
     check_keys(arrays, shapes, f"{Path(folder) / FILE}")
