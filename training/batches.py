@@ -10,7 +10,12 @@ from dataclasses import dataclass
 import numpy as np
 import tensorflow as tf
 
-from training.prepared import JUDGEMENT_ROLES, DataError, roles_of
+from training.prepared import (
+    JUDGEMENT_ROLES,
+    DataError,
+    check_judged,
+    roles_of,
+)
 from training.records import Records
 
 PATCHES = JUDGEMENT_ROLES[:3]
@@ -24,7 +29,8 @@ class RecordSource:
         splits: names of splits, read as one.
 
     Raises:
-        DataError: if they are no 2AFC triplets of one size in TFRecords.
+        DataError: if they are no judged 2AFC triplets of one size in
+            TFRecords.
     """
 
     def __init__(self, builder, splits):
@@ -44,6 +50,7 @@ class RecordSource:
         self._features = builder.info.features
         first = self._features.deserialize_example(self._records.read([0])[0])
         self._shape = first["ref"].shape
+        check_judged(builder, first["judge"].numpy())
 
     def __len__(self):
         """How many triplets there are."""

@@ -98,6 +98,9 @@ def read_batches(builder, split: str, batch_size: int) -> Iterator[Batch]:
 
     Yields:
         Batches; a new one begins where the size changes.
+
+    Raises:
+        DataError: if an example has no judgement.
     """
     roles = roles_of(builder)
     *patches, answer = roles
@@ -111,6 +114,7 @@ def read_batches(builder, split: str, batch_size: int) -> Iterator[Batch]:
         )
 
     for example in tfds.as_numpy(builder.as_dataset(split=split)):
+        check_judged(builder, example[answer])
         shape = example[patches[0]].shape
         if waiting and (
             len(waiting) == batch_size or waiting[0][patches[0]].shape != shape
@@ -120,6 +124,16 @@ def read_batches(builder, split: str, batch_size: int) -> Iterator[Batch]:
         waiting.append(example)
     if waiting:
         yield batch()
+
+
+def check_judged(builder, answer) -> None:
+    """Raises `DataError` for NaN, which a set without judges holds."""
+    if np.isnan(answer):
+        raise DataError(
+            f"{builder.data_dir} holds triplets without judgements; "
+            "pipelines.synthesize makes some with --judge severity, or "
+            "--judge and a metric"
+        )
 
 
 def roles_of(builder) -> tuple[str, ...]:
