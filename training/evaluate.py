@@ -25,6 +25,7 @@ from training.metrics.metric import MetricError
 from training.metrics.names import find_metric
 from training.prepared import (
     DataError,
+    judge_meaning,
     open_prepared,
     read_batches,
     splits_of,
@@ -115,6 +116,7 @@ def evaluate(settings: Settings) -> Results:
             if parts
         },
         data=str(builder.data_dir),
+        meaning=judge_meaning(builder),
     )
     write_report(output, results)
     write_disagreements(output / "disagreements.html", worst)

@@ -1,5 +1,6 @@
 """Finding and reading a prepared dataset: BAPPS, or one in its form."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -134,6 +135,17 @@ def check_judged(builder, answer) -> None:
             "pipelines.synthesize makes some with --judge severity, or "
             "--judge and a metric"
         )
+
+
+def judge_meaning(builder) -> str:
+    """Returns what the answers are; "" where people gave them.
+
+    A synthetic set says so in the manifest beside it.
+    """
+    manifest = Path(builder.data_dir) / "manifest.json"
+    if not manifest.exists():
+        return ""
+    return json.loads(manifest.read_text()).get("judge_meaning", "")
 
 
 def roles_of(builder) -> tuple[str, ...]:

@@ -28,12 +28,14 @@ class Results:
         jnd: see `training.scores.jnd_table`; empty without JND pairs.
         flips: in percent, by metric and shift in pixels; may be empty.
         data: where the judgements are from.
+        meaning: what they are, where no people made them.
     """
 
     judged: list[Judged]
     jnd: dict = field(default_factory=dict)
     flips: dict = field(default_factory=dict)
     data: str = ""
+    meaning: str = ""
 
 
 def write_report(output, results: Results) -> None:
@@ -72,7 +74,7 @@ def write_report(output, results: Results) -> None:
         _triplet_rows(results.judged),
     )
     text = [
-        "# How well metrics agree with people",
+        *_heading(results.meaning),
         "",
         f"Judgements: `{results.data}`, "
         + ", ".join(f"{x.subset} {len(x.ids)}" for x in results.judged)
@@ -100,6 +102,17 @@ def write_report(output, results: Results) -> None:
     with replacing(output / "report.md") as partial:
         partial.write_text("\n".join(text) + "\n")
     write_chart(output / "two_afc.png", table)
+
+
+def _heading(meaning):
+    if not meaning:
+        return ["# How well metrics agree with people"]
+    return [
+        "# How well metrics agree with judgements that no people made",
+        "",
+        f"{meaning} The row `{HUMAN}` is how these answers agree with each "
+        "other; the paper's numbers are of other data.",
+    ]
 
 
 def write_chart(path, table) -> None:

@@ -1,4 +1,4 @@
-"""A synthetic set whose triplets nobody and nothing judged."""
+"""Synthetic sets: judged by nothing, and by something that is no person."""
 
 import pytest
 import skimage.data
@@ -11,6 +11,10 @@ from training import evaluate, train
 @pytest.fixture(scope="module")
 def unjudged(tmp_path_factory):
     """The folder of 40 triplets made with `--judge none`, the default."""
+    return synthesized(tmp_path_factory)
+
+
+def synthesized(tmp_path_factory, *options):
     photos = tmp_path_factory.mktemp("photos")
     for name in ("astronaut", "coffee", "chelsea", "rocket"):
         Image.fromarray(getattr(skimage.data, name)()).save(
@@ -18,6 +22,7 @@ def unjudged(tmp_path_factory):
         )
     data = tmp_path_factory.mktemp("made") / "data"
     arguments = ["--photos", photos, "--triplets", 40, "--output", data]
+    arguments += options
     assert synthesize.main(list(map(str, arguments))) == 0
     return data
 
@@ -39,3 +44,14 @@ def test_evaluation_refuses_it(unjudged, tmp_path, capsys):
     assert evaluate.main([*flags, "--output", str(output)]) == 1
     assert "without judgements" in capsys.readouterr().err.splitlines()[-1]
     assert not (output / "report.md").exists()
+
+
+def test_a_report_does_not_call_an_order_of_severity_human(
+    tmp_path_factory, tmp_path
+):
+    data = synthesized(tmp_path_factory, "--judge", "severity")
+    flags = ["--data-dir", str(data), "--metrics", "l2"]
+    assert evaluate.main([*flags, "--output", str(tmp_path / "report")]) == 0
+    report = (tmp_path / "report" / "report.md").read_text()
+    assert "judgements that no people made" in report.splitlines()[0]
+    assert "Not human" in report
