@@ -6,14 +6,15 @@ Makes the archives of `benchmarks.synthetic_bapps` in FOLDER and prepares them
 in this process, in two processes, and by a plain Python loop that reads,
 checks and writes the same triplets.
 
-On two cores that ten other jobs shared, so that CPU seconds say more than
-seconds; memory counts pages that processes share once for each:
+187,644 triplets on two quiet AVX-512 cores; memory counts pages that processes
+share once for each:
 
-    187,644 triplets   in process      395 s, 82.7 s of CPU, peak  977 MiB
-    18,764 triplets    in process       44 s, 13.4 s of CPU, peak  851 MiB
-                       two processes    58 s, 21.5 s of CPU, peak 1925 MiB
-                       plain loop       29 s, 10.9 s of CPU, peak  859 MiB
+    in process       77.2 s,   76.0 s of CPU, peak   982 MiB
+    two processes    58.4 s,   84.6 s of CPU, peak  2324 MiB
+    plain loop       50.6 s,   49.8 s of CPU, peak  1194 MiB
 
+That is 2,430, 3,210 and 3,710 triplets per second. The loop does not count,
+compare with the sources, make checksums or survive anything.
 TensorFlow and Beam alone take about 840 MiB. The index of 187,644 triplets
 has 54 bytes for each (10 MB); with its copies on the way to the workers the
 peak grows by 0.8 KB for each triplet.

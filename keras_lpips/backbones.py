@@ -14,6 +14,8 @@ from dataclasses import dataclass
 import keras
 from keras import layers
 
+from keras_lpips.ceil_pooling import CeilMaxPooling2D
+
 CHANNELS_LAST = {"data_format": "channels_last"}
 
 
@@ -112,16 +114,8 @@ class _Stack:
             )
         )
 
-    def pool_ceil(self, name, size, stride):
-        """A pool whose last window may reach past the bottom and right.
-
-        This is torch's `ceil_mode` for windows of 3 at steps of 2: one more
-        row and column of zeros let the last window start on an even size,
-        and no window reaches them on an odd size. The inputs follow a ReLU,
-        so zeros never win against a pixel.
-        """
-        self.pad(((0, 1), (0, 1)))
-        self.pool(name, size, stride)
+    def pool_ceil(self, name):
+        self._add(CeilMaxPooling2D(name=name, dtype=self._dtype))
 
     def fire(self, name, squeeze, expand):
         """A squeeze to few channels and the two expansions of it, joined."""
@@ -191,7 +185,7 @@ def _squeezenet(stack):
     stack.convolution("conv1", 64, 3, stride=2)
     for name, (squeeze, expand) in SQUEEZENET_FIRES.items():
         if name in SQUEEZENET_POOLS:
-            stack.pool_ceil(SQUEEZENET_POOLS[name], 3, 2)
+            stack.pool_ceil(SQUEEZENET_POOLS[name])
         stack.fire(name, squeeze, expand)
 
 

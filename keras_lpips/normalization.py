@@ -30,9 +30,14 @@ def scale_images(images, value_range, version):
     if (lowest, highest) != (-1.0, 1.0):
         images = (images - lowest) * (2 / (highest - lowest)) - 1
     if version == "0.1":
-        shift = ops.convert_to_tensor(SHIFT, "float32")
-        scale = ops.convert_to_tensor(SCALE, "float32")
-        images = (images - shift) / scale
+        # On flat rows: an innermost axis of three channels is what TensorFlow
+        # broadcasts along slowest, five times as long as this.
+        shape = ops.shape(images)
+        width = shape[2]
+        rows = ops.reshape(images, (-1, width * len(SHIFT)))
+        shift = ops.tile(ops.convert_to_tensor(SHIFT, "float32"), [width])
+        scale = ops.tile(ops.convert_to_tensor(SCALE, "float32"), [width])
+        images = ops.reshape((rows - shift) / scale, shape)
     return images
 
 
