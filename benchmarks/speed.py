@@ -3,7 +3,7 @@
     python -m benchmarks.speed --output benchmarks/results
 
 runs in the environment of `make parity` (`make benchmark` does both) and
-writes `speed.json` and `speed.md` after each part. Ten minutes on two quiet
+writes `speed.json` and `speed.md` after each part. Fifteen minutes on two quiet
 cores.
 """
 
