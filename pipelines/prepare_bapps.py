@@ -108,8 +108,16 @@ def prepare_all(settings: Settings, options) -> None:
             if settings.config:
                 raise
             empty.append(error)
+            _remove_if_empty(epath.Path(settings.data_dir) / "bapps" / config)
     if len(empty) == len(CONFIGS):
         raise empty[0]
+    for error in empty:
+        print(f"Left out: {error}")
+
+
+def _remove_if_empty(folder):
+    if folder.exists() and not any(folder.iterdir()):
+        folder.rmdir()
 
 
 def prepare(settings: Settings, config: str, options) -> None:

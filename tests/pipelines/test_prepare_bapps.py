@@ -200,6 +200,16 @@ def test_all_configurations_that_a_source_holds_are_prepared(tmp_path, capsys):
     assert capsys.readouterr().out.count("is there already") == 4
 
 
+def test_what_a_source_does_not_hold_is_said_and_leaves_no_folder(
+    tmp_path, source, capsys
+):
+    flags = ["--data-dir", str(tmp_path / "data"), "--source", str(source)]
+    assert prepare_bapps.main(flags) == 0
+    configs = {path.name for path in (tmp_path / "data/bapps").iterdir()}
+    assert configs == {"twoafc", "twoafc_64"}
+    assert "Left out: mine.tar holds no jnd triplets" in capsys.readouterr().out
+
+
 def start(tmp_path, source, *beam):
     command = [sys.executable, "-m", "pipelines.prepare_bapps"]
     command += ["--data-dir", tmp_path, "--source", source]
