@@ -18,9 +18,7 @@ import simple_parsing
 from etils import epath
 from simple_parsing.wrappers.field_wrapper import DashVariant
 
-from pipelines.networks.bank import save_network
-from pipelines.networks.settings import RESTORERS, sample_settings
-from pipelines.networks.training import PATCH_SIZE, train
+from pipelines.networks.settings import PATCH_SIZE, RESTORERS, sample_settings
 from pipelines.photographs.reading import BadPhotograph, read_photograph
 from pipelines.photographs.survey import find_photographs
 from pipelines.synthesis.randomness import generator_of
@@ -74,6 +72,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def train_bank(settings: Settings) -> None:
     """Trains and saves the networks that the bank lacks."""
+    # Keras takes seconds to load, and `--help` needs none of it.
+    from pipelines.networks.bank import save_network
+    from pipelines.networks.training import train
+
     photographs = _photographs(settings.photos)
 
     def patch(generator):
