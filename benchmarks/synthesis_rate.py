@@ -26,7 +26,7 @@ from pipelines.synthesis.shards import Shard, features_of
 from pipelines.synthesis.synthesis import Order, synthesize
 
 # Few and many triplets of each family.
-TRIPLETS = {"traditional": (1024, 11264), "algorithms": (128, 1152)}
+TRIPLETS = {"traditional": (1024, 11264), "algorithms": (256, 4096)}
 STYLE = Style("2afc", 0.2, 64, 0)
 
 
@@ -47,10 +47,10 @@ def main() -> None:
             partial(step, family, found.usable) for step in (_distort, _write)
         )
         _print(family, "distortions alone", alone)
-        _print(family, "and records, no Beam", records)
+        _print(family, "and records, without Beam", records)
         for workers in arguments.workers:
             run = partial(_synthesize, family, arguments.photos, workers)
-            _print(family, f"Beam, {workers} workers", run, workers)
+            _print(family, f"the command, {workers} workers", run, workers)
 
 
 def _print(family, what, run, cores=1):

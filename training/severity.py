@@ -122,13 +122,13 @@ def _check_judge(builder):
 
 def _kinds(builder, split):
     """Subset and type by the triplet's id; no image is decoded."""
-    wanted = {"id": True, "subset": True, "p0_type": True}
-    dataset = builder.as_dataset(
-        split=split, decoders=tfds.decode.PartialDecoding(wanted)
-    )
+    patches = dict.fromkeys(("ref", "p0", "p1"), tfds.decode.SkipDecoding())
+    dataset = builder.as_dataset(split=split, decoders=patches)
     kinds = {}
     for example in tfds.as_numpy(dataset):
-        name, subset, kind = (example[key].decode() for key in wanted)
+        name, subset, kind = (
+            example[key].decode() for key in ("id", "subset", "p0_type")
+        )
         kinds[name] = (subset, SEQUENCE if "+" in kind else kind)
     return kinds
 
