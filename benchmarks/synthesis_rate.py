@@ -1,81 +1,124 @@
-"""What a triplet costs: the distortions alone, and the whole shard.
+"""Triplets per second: distortions alone, with their records, and with Beam.
 
-    python -m benchmarks.synthesis_rate --photos DIR
+    python -m benchmarks.synthesis_rate --photos DIR --workers 1 2
 
-Prints processor time, which other programs on the machine change little, in
-milliseconds for each triplet. The difference is reading photographs, PNG,
-TFDS's records and their file. Measured on two shared cores, Kodak: traditional
-1.07 and 2.05, algorithms 20.4 and 21.2. What Beam adds is the command's
-processor time less that: 34.1 s for 20,000 traditional triplets in one
-worker, starting included, so 1.7 a triplet.
+Each step is done with few and with many triplets; the rate is that of the
+difference, so starting (imports, worker processes, the survey of the
+photographs) is told apart. Wall-clock time: the machine must be free.
+`pipelines/synthesis/README.md` has the numbers.
 """
 
 import argparse
-import hashlib
 import tempfile
 import time
 from functools import partial
 from pathlib import Path
 
-from pipelines.photographs.reading import BadPhotograph, read_photograph
-from pipelines.photographs.survey import Photograph, find_photographs
+from apache_beam.options.pipeline_options import PipelineOptions
+from etils import epath
+
+from pipelines.photographs.reading import read_photograph
+from pipelines.photographs.survey import find_photographs, survey
 from pipelines.synthesis.catalog import Catalog
+from pipelines.synthesis.planning import plan
 from pipelines.synthesis.recipe import Style, draw_recipe
 from pipelines.synthesis.shards import Shard, features_of
+from pipelines.synthesis.synthesis import Order, synthesize
 
-# Triplets of each photograph.
-TRIPLETS = {"traditional": 40, "algorithms": 8}
+# Few and many triplets of each family.
+TRIPLETS = {"traditional": (1024, 11264), "algorithms": (256, 4096)}
+STYLE = Style("2afc", 0.2, 64, 0)
 
 
 def main() -> None:
-    """Measures both families."""
+    """Measures both families and prints a table in Markdown."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--photos", required=True)
-    where = parser.parse_args().photos
-    photographs, pixels = [], []
-    for name, path in find_photographs(where):
-        data = Path(path).read_bytes()
-        try:
-            pixels.append(read_photograph(data, min_side=64))
-        except BadPhotograph:
-            continue
-        digest = hashlib.sha256(data).hexdigest()
-        photographs.append(Photograph(digest, name, path))
-    for family, count in TRIPLETS.items():
+    parser.add_argument("--workers", type=int, nargs="+", default=[1, 2])
+    arguments = parser.parse_args()
+    print("| family | what | triplets/s | per core | start, s |")
+    print("|---|---|---|---|---|")
+    for family in TRIPLETS:
         with tempfile.TemporaryDirectory() as folder:
-            shard = Shard(
-                path=f"{folder}/shard.tfrecord",
+            found = survey(
+                find_photographs(arguments.photos), 64, epath.Path(folder)
+            )
+        alone, records = (
+            partial(step, family, found.usable) for step in (_distort, _write)
+        )
+        _print(family, "distortions alone", alone)
+        _print(family, "and records, without Beam", records)
+        for workers in arguments.workers:
+            run = partial(_synthesize, family, arguments.photos, workers)
+            _print(family, f"the command, {workers} workers", run, workers)
+
+
+def _print(family, what, run, cores=1):
+    seconds = []
+    for triplets in TRIPLETS[family]:
+        with tempfile.TemporaryDirectory() as folder:
+            run(1, folder)  # Loads everything once.
+        with tempfile.TemporaryDirectory() as folder:
+            start = time.perf_counter()
+            run(triplets, folder)
+            seconds.append(time.perf_counter() - start)
+    few, many = TRIPLETS[family]
+    rate = (many - few) / (seconds[1] - seconds[0])
+    begin = max(0.0, seconds[0] - few / rate)
+    numbers = f"{rate:.0f} | {rate / cores:.0f} | {begin:.1f}"
+    print(f"| {family} | {what} | {numbers} |", flush=True)
+
+
+def _distort(family, photographs, triplets, folder):
+    catalog = Catalog((family,))
+    for shards in plan(photographs, triplets, catalog, 0.2).values():
+        for shard in shards:
+            for photograph, indices in shard:
+                pixels = read_photograph(Path(photograph.path).read_bytes())
+                for index in indices:
+                    draw_recipe(photograph.digest, index, catalog, STYLE).cook(
+                        pixels
+                    )
+
+
+def _write(family, photographs, triplets, folder):
+    catalog = Catalog((family,))
+    features = features_of("2afc")
+    Shard.prepare()
+    for split, shards in plan(photographs, triplets, catalog, 0.2).items():
+        for number, shard in enumerate(shards):
+            Shard(
+                path=f"{folder}/{split}-{number}.tfrecord",
                 file_format="tfrecord",
-                features=features_of("2afc"),
-                photographs=tuple(photographs),
-                indices=(tuple(range(count)),) * len(photographs),
-                catalog=Catalog((family,)),
-                style=Style("2afc", 0.2, 64, 0),
+                features=features,
+                photographs=tuple(photograph for photograph, _ in shard),
+                indices=tuple(indices for _, indices in shard),
+                catalog=catalog,
+                style=STYLE,
                 judge="none",
-            )
-            shard.prepare()
-            shard.perform()  # Loads everything once.
-            alone = _milliseconds(partial(_distort, shard, pixels), shard)
-            whole = _milliseconds(shard.perform, shard)
-        print(f"{family}: distortions {alone:.2f} ms, shard {whole:.2f} ms")
+            ).perform()
 
 
-def _distort(shard, pixels):
-    for photograph, indices, image in zip(
-        shard.photographs, shard.indices, pixels, strict=True
-    ):
-        for index in indices:
-            recipe = draw_recipe(
-                photograph.digest, index, shard.catalog, shard.style
-            )
-            recipe.cook(image)
-
-
-def _milliseconds(function, shard):
-    start = time.process_time()
-    function()
-    spent = time.process_time() - start
-    return 1000 * spent / sum(map(len, shard.indices))
+def _synthesize(family, photos, workers, triplets, folder):
+    flags = []
+    if workers > 1:
+        flags = [
+            "--direct_running_mode=multi_processing",
+            f"--direct_num_workers={workers}",
+        ]
+    synthesize(
+        Order(
+            photos=photos,
+            videos="",
+            triplets=triplets,
+            catalog=Catalog((family,)),
+            style=STYLE,
+            judge="none",
+            val_share=0.2,
+        ),
+        f"{folder}/data",
+        PipelineOptions(flags),
+    )
 
 
 if __name__ == "__main__":

@@ -17,10 +17,9 @@ from dataclasses import dataclass
 import simple_parsing
 import tensorflow_datasets as tfds
 from etils import epath
-from simple_parsing.wrappers.field_wrapper import DashVariant
 
 import tfds_bapps
-from pipelines.beam_options import parse_beam_options, split_command_line
+from pipelines.program import parse_with_beam, run
 from tfds_bapps.pipeline import refuse_threads
 from tfds_bapps.preparation import NothingFound
 from tfds_bapps.problems import PreparationError
@@ -53,33 +52,16 @@ class Settings:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Parses the command line and prepares; returns the exit status."""
-    ours, beams = split_command_line(sys.argv[1:] if argv is None else argv)
-    parser = simple_parsing.ArgumentParser(
-        prog="prepare_bapps",
-        description=__doc__,
-        add_option_string_dash_variants=DashVariant.DASH,
+    settings, options = parse_with_beam(
+        "prepare_bapps", __doc__, Settings, argv
     )
-    parser.add_arguments(Settings, "settings")
-    settings = parser.parse_args(ours).settings
-    options = parse_beam_options(parser, beams)
     # A stopped preparation removes what it has begun, as an interrupted one.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
-    try:
-        prepare_all(settings, options)
-    except PreparationError as error:
-        print(f"prepare_bapps: {error}", file=sys.stderr)
-        return 1
-    except OSError as error:
-        where = f"{error.filename}: " if error.filename else ""
-        print(
-            f"prepare_bapps: {where}{error.strerror or error}.",
-            file=sys.stderr,
-        )
-        return 1
-    except KeyboardInterrupt:
-        print("prepare_bapps: interrupted, nothing is left.", file=sys.stderr)
-        return 130
-    return 0
+    return run(
+        "prepare_bapps",
+        lambda: prepare_all(settings, options),
+        "nothing is left",
+    )
 
 
 def prepare_all(settings: Settings, options) -> None:

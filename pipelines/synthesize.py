@@ -16,25 +16,26 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import simple_parsing
-from simple_parsing.wrappers.field_wrapper import DashVariant
 
-from pipelines.beam_options import parse_beam_options, split_command_line
+from pipelines.program import parse_with_beam, run
 from pipelines.synthesis.catalog import Catalog
 from pipelines.synthesis.recipe import Style
 from pipelines.synthesis.synthesis import Order, synthesize
-from tfds_bapps.problems import PreparationError
 
 
 @dataclass(frozen=True)
 class Settings:
     """What is made, and of what."""
 
-    photos: str
-    """Folder of photographs, searched with all below it, or a pattern."""
     triplets: int
     """How many triplets are made, or pairs for JND."""
     output: str
     """Folder of the dataset."""
+    photos: str = ""
+    """Folder of photographs, searched with all below it, or a pattern."""
+    videos: str = ""
+    """The same of videos; each counts as a photograph, all of whose triplets
+    are interpolated frames."""
     families: list[str] = simple_parsing.list_field("traditional")
     """Among traditional, cnn, algorithms."""
     seed: int = 0
@@ -59,33 +60,14 @@ class Settings:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Parses the command line and synthesizes; returns the exit status."""
-    ours, beams = split_command_line(sys.argv[1:] if argv is None else argv)
-    parser = simple_parsing.ArgumentParser(
-        prog="synthesize",
-        description=__doc__,
-        add_option_string_dash_variants=DashVariant.DASH,
-    )
-    parser.add_arguments(Settings, "settings")
-    settings = parser.parse_args(ours).settings
-    options = parse_beam_options(parser, beams)
-    start = time.monotonic()
-    try:
+    settings, options = parse_with_beam("synthesize", __doc__, Settings, argv)
+
+    def work():
+        start = time.monotonic()
         manifest = synthesize(order_of(settings), settings.output, options)
-    except PreparationError as error:
-        print(f"synthesize: {error}", file=sys.stderr)
-        return 1
-    except OSError as error:
-        where = f"{error.filename}: " if error.filename else ""
-        print(f"synthesize: {where}{error.strerror or error}.", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print(
-            "synthesize: interrupted; the same command goes on.",
-            file=sys.stderr,
-        )
-        return 130
-    _report(settings, manifest, time.monotonic() - start)
-    return 0
+        _report(settings, manifest, time.monotonic() - start)
+
+    return run("synthesize", work, "the same command goes on")
 
 
 def order_of(settings: Settings) -> Order:
@@ -93,6 +75,7 @@ def order_of(settings: Settings) -> Order:
     severity = settings.judge == "severity"
     return Order(
         photos=settings.photos,
+        videos=settings.videos,
         triplets=settings.triplets,
         catalog=Catalog(
             families=tuple(settings.families),

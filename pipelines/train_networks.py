@@ -16,13 +16,11 @@ from dataclasses import dataclass
 import numpy as np
 import simple_parsing
 from etils import epath
-from simple_parsing.wrappers.field_wrapper import DashVariant
 
-from pipelines.networks.bank import save_network
-from pipelines.networks.settings import RESTORERS, sample_settings
-from pipelines.networks.training import PATCH_SIZE, train
+from pipelines.networks.settings import PATCH_SIZE, RESTORERS, sample_settings
 from pipelines.photographs.reading import BadPhotograph, read_photograph
 from pipelines.photographs.survey import find_photographs
+from pipelines.program import parse, run
 from pipelines.synthesis.randomness import generator_of
 from tfds_bapps.problems import PreparationError
 
@@ -50,30 +48,31 @@ class Settings:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Parses the command line and trains; returns the exit status."""
-    parser = simple_parsing.ArgumentParser(
-        prog="train_networks",
-        description=__doc__,
-        add_option_string_dash_variants=DashVariant.DASH,
+    settings = parse("train_networks", __doc__, Settings, argv)
+    return run(
+        "train_networks",
+        lambda: train_bank(settings),
+        "the same command goes on",
     )
-    parser.add_arguments(Settings, "settings")
-    settings = parser.parse_args(argv).settings
-    try:
-        if min(settings.networks, settings.steps) < 1:
-            raise PreparationError("--networks and --steps must be positive.")
-        if not set(settings.restorers) <= set(RESTORERS):
-            raise PreparationError(
-                f"--restorers must be among {', '.join(RESTORERS)}. "
-                f"Received: {', '.join(settings.restorers)}"
-            )
-        train_bank(settings)
-    except PreparationError as error:
-        print(f"train_networks: {error}", file=sys.stderr)
-        return 1
-    return 0
 
 
 def train_bank(settings: Settings) -> None:
-    """Trains and saves the networks that the bank lacks."""
+    """Trains and saves the networks that the bank lacks.
+
+    Raises:
+        PreparationError: a setting or a photograph cannot be used.
+    """
+    if min(settings.networks, settings.steps) < 1:
+        raise PreparationError("--networks and --steps must be positive.")
+    if not set(settings.restorers) <= set(RESTORERS):
+        raise PreparationError(
+            f"--restorers must be among {', '.join(RESTORERS)}. "
+            f"Received: {', '.join(settings.restorers)}"
+        )
+    # Keras takes seconds to load, and `--help` needs none of it.
+    from pipelines.networks.bank import save_network
+    from pipelines.networks.training import train
+
     photographs = _photographs(settings.photos)
 
     def patch(generator):
@@ -109,12 +108,12 @@ def train_bank(settings: Settings) -> None:
 
 def _photographs(where) -> list[np.ndarray]:
     photographs = []
-    for _, path in find_photographs(where):
+    for name, path in find_photographs(where):
         try:
             data = epath.Path(path).read_bytes()
             photographs.append(read_photograph(data, PATCH_SIZE))
-        except (BadPhotograph, OSError):
-            continue
+        except (BadPhotograph, OSError) as error:
+            print(f"refused: {name} {error}")
         if len(photographs) == MAX_PHOTOGRAPHS:
             break
     if not photographs:

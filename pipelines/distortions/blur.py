@@ -6,10 +6,10 @@ a generator (not used here), and returns uint8 RGB of the same shape.
 
 import cv2
 
-# In pixels: KADID-10k's five levels end here.
+# In pixels: the last of KADID-10k's levels, .1, .5, 1, 2 and 5.
 MAX_GAUSSIAN_DEVIATION = 5.0
-# In pixels, and in levels of [0, 255]. Tomasi and Manduchi (1998, figure 5)
-# show up to 10 and 300; by these the texture of a 64 pixel patch is gone.
+# In pixels, and in levels of [0, 255]; our choice: by these the texture of a
+# 64 pixel patch is gone.
 MAX_BILATERAL_SPACE = 5.0
 MAX_BILATERAL_COLOR = 150.0
 

@@ -5,8 +5,8 @@ import io
 import numpy as np
 from PIL import Image
 
-# Of the Independent JPEG Group's scale. KADID-10k's five levels go from 43 to
-# 4; at 95, the most that Pillow's documentation advises, nothing is seen.
+# Of the Independent JPEG Group's scale. KADID-10k's levels are 43, 36, 24, 7
+# and 4; at 95, the most that Pillow's documentation advises, nothing is seen.
 MAX_QUALITY, MIN_QUALITY = 95, 4
 
 

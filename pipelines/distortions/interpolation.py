@@ -1,10 +1,10 @@
-"""Real algorithms: frame interpolation of a synthetic motion.
+"""Real algorithms: frame interpolation, of a synthetic motion or of a video.
 
-Every function takes uint8 RGB `(height, width, 3)`, a strength in [0, 1] and
-a generator, and returns uint8 RGB of the same shape. The patch is the frame
-in the middle: the frames before and after it are made by moving it along a
-smooth random field, half of it backwards and half forwards, and the algorithm
-makes the middle one from those two.
+`INTERPOLATORS` make the frame in the middle from those before and after it,
+uint8 RGB `(height, width, 3)` all three. Of each there is a distortion that
+takes a patch, a strength in [0, 1] and a generator: the patch is the frame in
+the middle, and the others are made by moving it along a smooth random field,
+half of it backwards and half forwards.
 """
 
 import cv2
@@ -17,13 +17,12 @@ from pipelines.distortions.spatial import remap, warp_field
 MAX_MOTION = 1 / 8
 
 
-def blended_frames(image, strength, generator):
+def blend(before, after):
     """The mean of the two frames."""
-    before, after = _outer_frames(image, strength, generator)
     return to_uint8((before.astype(np.float32) + after) / 2)
 
 
-def farneback_frames(image, strength, generator):
+def farneback(before, after):
     """Moves both frames half way along the flow of Farnebäck (2003)."""
 
     def flow(first, second):
@@ -40,10 +39,10 @@ def farneback_frames(image, strength, generator):
             flags=0,
         )
 
-    return _interpolate(image, strength, generator, flow)
+    return _along_flow(before, after, flow)
 
 
-def dis_frames(image, strength, generator):
+def dis(before, after):
     """Moves both frames half way along the flow of DIS.
 
     Kroeger et al., "Fast optical flow using dense inverse search", 2016.
@@ -55,7 +54,29 @@ def dis_frames(image, strength, generator):
     def flow(first, second):
         return algorithm.calc(first, second, None)
 
-    return _interpolate(image, strength, generator, flow)
+    return _along_flow(before, after, flow)
+
+
+INTERPOLATORS = {
+    "blended_frames": blend,
+    "farneback_frames": farneback,
+    "dis_frames": dis,
+}
+
+
+def blended_frames(image, strength, generator):
+    """`blend` of a synthetic motion."""
+    return blend(*_outer_frames(image, strength, generator))
+
+
+def farneback_frames(image, strength, generator):
+    """`farneback` of a synthetic motion."""
+    return farneback(*_outer_frames(image, strength, generator))
+
+
+def dis_frames(image, strength, generator):
+    """`dis` of a synthetic motion."""
+    return dis(*_outer_frames(image, strength, generator))
 
 
 def _outer_frames(image, strength, generator):
@@ -69,11 +90,10 @@ def _outer_frames(image, strength, generator):
     return [remap(image, *(grid + sign * motion / 2)) for sign in (-1, 1)]
 
 
-def _interpolate(image, strength, generator, flow):
-    before, after = _outer_frames(image, strength, generator)
+def _along_flow(before, after, flow):
     grays = [cv2.cvtColor(x, cv2.COLOR_RGB2GRAY) for x in (before, after)]
     forwards, backwards = flow(*grays), flow(*grays[::-1])
-    rows, columns = np.indices(image.shape[:2])
+    rows, columns = np.indices(before.shape[:2])
     middle = [
         remap(
             frame,

@@ -11,12 +11,14 @@ import numpy as np
 
 from pipelines.distortions.pixels import to_uint8
 
-# L* spans 100; KADID-10k's strongest mean shift is .15 of the range, and this
-# is 2.5 times that, so that the strong end is plain.
+# L* spans 100; our choice, 2.5 times KADID-10k's strongest mean shift, .15 of
+# the range, so that the strong end is plain.
 MAX_LIGHTNESS_SHIFT = 38.0
-# In a*b*; 2.3 is just noticeable (Mahy et al. 1994), 30 an evident cast.
+# In a*b*; 2.3 is just noticeable (Mahy et al. 1994). 30, our choice, is an
+# evident cast.
 MAX_COLOR_SHIFT = 30.0
-# ImageNet-C's strongest but one keeps .1 of the contrast; this keeps .2.
+# Keeps .2 of the contrast, as the third of ImageNet-C's levels, .4, .3, .2, .1
+# and .05.
 MAX_CONTRAST_RATIO = 5.0
 # Chroma is multiplied by up to this, or lowered to none.
 MAX_SATURATION_RATIO = 3.0

@@ -9,10 +9,9 @@ filter, and enlarged again by the algorithm.
 import numpy as np
 from PIL import Image
 
-# BAPPS holds results for factors 2, 3, 4 and 8 (NTIRE 2017 and earlier); 8
-# leaves 8 pixels of 64, so this stops at 4.
+# Our choice: 8 would leave 8 pixels of 64.
 MAX_FACTOR = 4.0
-# Irani and Peleg (1991): the error no longer falls visibly after some ten.
+# Our choice.
 BACK_PROJECTIONS = 10
 
 

@@ -22,6 +22,8 @@ FIRST_STRIDES = (1, 2)
 FIRST_CHANNELS = (8, 16, 32)
 MOST_CHANNELS = (32, 64)
 MAX_LAYERS = 3
+# Height and width of what they learn from.
+PATCH_SIZE = 64
 # The input of ESPCN is smaller than its output by this.
 ESPCN_FACTOR = 4
 MAX_DISCRIMINATOR_LAYERS = 3

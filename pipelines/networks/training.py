@@ -13,7 +13,6 @@ from pipelines.networks.generator import make_discriminator, make_generator
 from pipelines.networks.settings import NetworkSettings
 from pipelines.synthesis.randomness import generator_of
 
-PATCH_SIZE = 64
 BATCH_SIZE = 8
 # As for other networks that learn from a discriminator (DCGAN).
 BETA_1 = 0.5
@@ -85,7 +84,7 @@ def train(
 
     Args:
         settings: of the network.
-        patch: draws a patch, uint8 RGB, `PATCH_SIZE` square.
+        patch: draws a patch, uint8 RGB, of one size.
         steps: batches to learn from.
         seed: of the weights, patches and corruptions.
 

@@ -1,1 +1,1 @@
-"""Photographs of any source: found, read, and refused with a reason."""
+"""Photographs and videos: found, read, and refused with a reason."""

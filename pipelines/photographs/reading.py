@@ -4,7 +4,7 @@ import io
 import warnings
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageOps
 
 # A bomb of pixels is refused from the header, before it is decoded.
 MAX_PIXELS = 200_000_000
@@ -24,7 +24,8 @@ def read_photograph(data: bytes, min_side: int = 1) -> np.ndarray:
         min_side: the least height and width in pixels.
 
     Returns:
-        uint8 RGB, `(height, width, 3)`, [0, 255]. Alpha is dropped.
+        uint8 RGB, `(height, width, 3)`, [0, 255]. Alpha is dropped, EXIF
+        orientation is applied.
 
     Raises:
         BadPhotograph: it is damaged, too small, too large, or gray: without
@@ -46,7 +47,8 @@ def read_photograph(data: bytes, min_side: int = 1) -> np.ndarray:
                 raise BadPhotograph("is gray")
             if image.mode not in _EIGHT_BIT_COLOR:
                 raise BadPhotograph(f"is of an unknown kind ({image.mode})")
-            pixels = np.asarray(image.convert("RGB"))
+            upright = ImageOps.exif_transpose(image)
+            pixels = np.asarray(upright.convert("RGB"))
     except BadPhotograph:
         raise
     except Image.UnidentifiedImageError:

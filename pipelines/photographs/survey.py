@@ -1,7 +1,7 @@
-"""Finds photographs, and which of them can be used.
+"""Finds photographs and videos, and which of them can be used.
 
-A photograph is known by the digest of its file's bytes, never by its name:
-the same photographs give the same data wherever they lie.
+Each is known by the digest of its file's bytes, never by its name:
+the same files give the same data wherever they lie.
 """
 
 import glob
@@ -14,6 +14,7 @@ from etils import epath
 
 from pipelines.beam_tasks import perform_all
 from pipelines.photographs.reading import BadPhotograph, read_photograph
+from pipelines.photographs.videos import count_frames
 from tfds_bapps.problems import PreparationError
 
 PHOTOGRAPHS_PER_TASK = 64
@@ -21,17 +22,19 @@ PHOTOGRAPHS_PER_TASK = 64
 
 @dataclass(frozen=True, order=True)
 class Photograph:
-    """A photograph that can be used.
+    """A photograph, or a video, that can be used.
 
     Attributes:
         digest: sha256 of its file's bytes, in hexadecimal.
         name: of the file, below the folder that was given.
         path: where it is read.
+        frames: of a video; 0 for a photograph.
     """
 
     digest: str
     name: str
     path: str
+    frames: int = 0
 
 
 @dataclass(frozen=True)
@@ -39,7 +42,7 @@ class Survey:
     """What was found.
 
     Attributes:
-        usable: the photographs, ordered by digest; each content once.
+        usable: what can be used, ordered by digest; each content once.
         refused: reasons by the names of those that cannot be used.
     """
 
@@ -58,6 +61,8 @@ def find_photographs(where: str) -> list[tuple[str, str]]:
         PreparationError: there are none.
     """
     folder = epath.Path(where)
+    if not folder.exists() and not glob.has_magic(where):
+        raise PreparationError(f"{where}: there is no such folder.")
     if folder.is_dir():
         found = list(_walk(folder, ""))
     else:
@@ -91,23 +96,30 @@ class SurveyTask:
         report_path: the file of the report.
         files: names and paths.
         min_side: the least height and width in pixels.
+        min_frames: of a video; 0 for photographs.
     """
 
     report_path: str
     files: tuple[tuple[str, str], ...]
     min_side: int
+    min_frames: int
 
     @staticmethod
     def prepare() -> None:
         """Nothing is slow to load."""
 
     def perform(self) -> dict:
-        """Returns digests, and reasons of refusal, by name."""
-        digests, refused = {}, {}
+        """Returns digests, frames, and reasons of refusal, by name."""
+        digests, frames, refused = {}, {}, {}
         for name, path in self.files:
             try:
                 data = epath.Path(path).read_bytes()
-                read_photograph(data, self.min_side)
+                if self.min_frames:
+                    frames[name] = count_frames(
+                        path, self.min_side, self.min_frames
+                    )
+                else:
+                    read_photograph(data, self.min_side)
                 digests[name] = hashlib.sha256(data).hexdigest()
             except BadPhotograph as error:
                 refused[name] = str(error)
@@ -117,6 +129,7 @@ class SurveyTask:
             "photographs": len(digests),
             "refusals": len(refused),
             "digests": digests,
+            "frames": frames,
             "refused": refused,
         }
 
@@ -126,14 +139,16 @@ def survey(
     min_side: int,
     folder: epath.Path,
     options=None,
+    min_frames: int = 0,
 ) -> Survey:
-    """Reads all photographs once, with Beam.
+    """Reads all photographs, or all videos, once, with Beam.
 
     Args:
         files: names and paths.
         min_side: the least height and width in pixels.
         folder: for the reports, which are removed again.
         options: Beam's options.
+        min_frames: the least frames of a video; 0 for photographs.
     """
     for left in folder.glob("survey-*"):
         left.unlink()
@@ -142,6 +157,7 @@ def survey(
             str(folder / f"survey-{start:09}.json"),
             tuple(files[start : start + PHOTOGRAPHS_PER_TASK]),
             min_side,
+            min_frames,
         )
         for start in range(0, len(files), PHOTOGRAPHS_PER_TASK)
     ]
@@ -157,7 +173,9 @@ def survey(
                 same = by_digest[digest].name
                 refused[name] = f"is the same as {same}"
             else:
-                by_digest[digest] = Photograph(digest, name, paths[name])
+                by_digest[digest] = Photograph(
+                    digest, name, paths[name], report["frames"].get(name, 0)
+                )
     return Survey(
         tuple(sorted(by_digest.values())), dict(sorted(refused.items()))
     )

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from keras_lpips.low_level import l2, ssim
 from pipelines.synthesis.recipe import Recipe
 from tfds_bapps.problems import PreparationError
 
@@ -78,6 +77,7 @@ def answers(
 
 def distances(metric):
     """A function of two uint8 batches that returns float64 `(batch,)`."""
+    # Keras is loaded only where something is scored.
     if metric in NETS:
         from keras_lpips import distance
 
@@ -85,6 +85,8 @@ def distances(metric):
             return np.float64(distance(reference, distorted, net=metric))
 
         return lpips
+
+    from keras_lpips.low_level import l2, ssim
 
     def one_by_one(reference, distorted):
         pairs = zip(reference, distorted, strict=True)

@@ -4,12 +4,15 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from pipelines.photographs.survey import Photograph
+from pipelines.synthesis import frames
 from pipelines.synthesis.catalog import Catalog
 from tfds_bapps import layout
 
-# A shard is the unit of work, so shards are small enough to go round; all
-# their patches are held at once, 37 MB at 64 pixels.
-SHARD_TRIPLETS = 1024
+# A shard is the unit of work, and a runner may deal shards out beforehand: a
+# deblurred triplet costs many times what a traditional one does, so shards
+# are small enough for workers to end together. All patches of one are held at
+# once, 9 MB at 64 pixels.
+SHARD_TRIPLETS = 256
 
 
 def part_of(digest: str, val_share: float) -> str:
@@ -31,7 +34,7 @@ def plan(
     """Divides the triplets over photographs, splits and shards.
 
     Args:
-        photographs: ordered by digest.
+        photographs: and videos, ordered by digest.
         triplets: how many are made of all photographs together.
         catalog: says which subset a triplet belongs to.
         val_share: of the photographs, how many are for validation.
@@ -47,7 +50,11 @@ def plan(
         part = part_of(photograph.digest, val_share)
         indices = defaultdict(list)
         for index in range(after - before):
-            subset = catalog.subset_of(photograph.digest, index)
+            subset = (
+                frames.SUBSET
+                if photograph.frames
+                else catalog.subset_of(photograph.digest, index)
+            )
             indices[subset].append(index)
         for subset, mine in indices.items():
             split = layout.split_name(part, subset)

@@ -19,6 +19,7 @@ from etils import epath
 from pipelines.beam_tasks import perform_all
 from pipelines.photographs.survey import Survey, find_photographs, survey
 from pipelines.synthesis.catalog import Catalog, checked
+from pipelines.synthesis.frames import MIN_FRAMES
 from pipelines.synthesis.judging import MEANING, check_judge
 from pipelines.synthesis.planning import part_of, plan
 from pipelines.synthesis.recipe import Style
@@ -39,6 +40,8 @@ PACKAGES = (
     "tensorflow",
     "tensorflow-datasets",
 )
+# Of photographs that cannot be used, in one sentence.
+MOST_REASONS = 10
 _PLAN = "plan.json"
 
 
@@ -47,7 +50,8 @@ class Order:
     """What is to be made.
 
     Attributes:
-        photos: a folder or a pattern.
+        photos: a folder or a pattern; "" for none.
+        videos: as `photos`, for frame interpolation.
         triplets: how many.
         catalog: the types to draw from.
         style: what kind of triplets are made.
@@ -56,6 +60,7 @@ class Order:
     """
 
     photos: str
+    videos: str
     triplets: int
     catalog: Catalog
     style: Style
@@ -66,6 +71,15 @@ class Order:
         """Raises `PreparationError` for what cannot be made."""
         checked(self.catalog)
         check_judge(self.judge, self.style.task)
+        if not (self.photos or self.videos):
+            raise PreparationError("--photos or --videos is needed.")
+        if self.videos and "algorithms" not in self.catalog.families:
+            raise PreparationError("--videos needs --families algorithms.")
+        if self.videos and self.style.task == "jnd":
+            raise PreparationError(
+                "--videos cannot be used with --task jnd: how visible an "
+                "interpolation is cannot be chosen."
+            )
         if self.triplets < 1:
             raise PreparationError(
                 f"--triplets must be positive. Received: {self.triplets}"
@@ -104,15 +118,10 @@ def synthesize(order: Order, output: epath.PathLike, options=None) -> dict:
         raise PreparationError(
             f"{output} is there already; delete it to start anew."
         )
-    files = find_photographs(order.photos)
+    sources = _sources(order)
     folder = output.parent / f"{output.name}.incomplete"
     folder.mkdir(parents=True, exist_ok=True)
-    found = survey(files, order.style.size, folder, options)
-    if not found.usable:
-        reasons = "; ".join(
-            f"{name} {reason}" for name, reason in found.refused.items()
-        )
-        raise PreparationError(f"no photograph can be used: {reasons}.")
+    found = _survey(sources, order.style.size, folder, options)
     _clear_unless_planned(folder, order, found)
 
     features = features_of(order.style.task)
@@ -144,11 +153,35 @@ def synthesize(order: Order, output: epath.PathLike, options=None) -> dict:
     return manifest
 
 
+def _sources(order):
+    """Files, and the least frames that they must have."""
+    wanted = ((order.photos, 0), (order.videos, MIN_FRAMES))
+    return [(find_photographs(x), least) for x, least in wanted if x]
+
+
+def _survey(sources, size, folder, options):
+    usable, refused = [], {}
+    for files, min_frames in sources:
+        found = survey(files, size, folder, options, min_frames)
+        usable += found.usable
+        refused |= found.refused
+    if not usable:
+        # A folder may hold thousands of other files.
+        reasons = [f"{name} {reason}" for name, reason in refused.items()]
+        more = len(reasons) - MOST_REASONS
+        listing = "; ".join(reasons[:MOST_REASONS])
+        raise PreparationError(
+            f"no photograph can be used: {listing}"
+            + (f"; and {more} more." if more > 0 else ".")
+        )
+    return Survey(tuple(sorted(usable)), refused)
+
+
 def _clear_unless_planned(folder, order, found):
     """Removes what another order, or other photographs, have left."""
     settings = dataclasses.asdict(order)
     # The same photographs may be found elsewhere.
-    settings.pop("photos")
+    del settings["photos"], settings["videos"]
     text = json.dumps(
         {
             **settings,
@@ -262,6 +295,7 @@ def _manifest(order, found: Survey, shards, reports):
                 "name": photograph.name,
                 "sha256": photograph.digest,
                 "part": part_of(photograph.digest, order.val_share),
+                **({"frames": photograph.frames} if photograph.frames else {}),
             }
             for photograph in found.usable
         ],

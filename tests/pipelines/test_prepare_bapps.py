@@ -222,19 +222,6 @@ def start(tmp_path, source, *beam):
     )
 
 
-@pytest.fixture
-def small_disk(tmp_path):
-    """A file system of one mebibyte."""
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(disk)]
-    mounted = subprocess.run(mount, capture_output=True, text=True)
-    if mounted.returncode:
-        pytest.skip(f"no small file system: {mounted.stderr.strip()}")
-    yield disk
-    subprocess.run(["umount", str(disk)], check=True)
-
-
 @pytest.mark.parametrize("beam", [(), PROCESSES], ids=["one", "processes"])
 def test_a_full_disk_is_one_sentence_and_leaves_nothing(
     tmp_path, small_disk, beam

@@ -1,6 +1,7 @@
 """The synthesis: plan, splits, answers, equal bytes, manifest."""
 
 import hashlib
+import io
 import json
 import re
 import subprocess
@@ -15,6 +16,8 @@ from PIL import Image
 from skimage import data
 
 import tfds_bapps
+from keras_lpips.low_level import l2
+from pipelines.photographs.reading import read_photograph
 from pipelines.photographs.survey import Photograph
 from pipelines.synthesis import judging, planning, recipe
 from pipelines.synthesis.catalog import Catalog
@@ -252,6 +255,21 @@ def test_the_bytes_depend_neither_on_workers_nor_on_the_place(
     assert files_of(output) == files_of(made)
 
 
+def test_workers_of_a_job_service_make_the_same(
+    made, photos, tmp_path, job_service, worker_pool
+):
+    output = tmp_path / "there"
+    argv = command(photos, output, "--families", "traditional", "algorithms")
+    beam = [
+        "--runner=PortableRunner",
+        f"--job_endpoint={job_service}",
+        "--environment_type=EXTERNAL",
+        f"--environment_config={worker_pool}",
+    ]
+    assert main([*argv, "--", *beam]) == 0
+    assert files_of(output) == files_of(made)
+
+
 def test_a_killed_run_goes_on_and_makes_the_same(made, photos, tmp_path):
     output = tmp_path / "killed"
     argv = command(photos, output, "--families", "traditional", "algorithms")
@@ -288,6 +306,20 @@ def test_another_seed_starts_anew_and_makes_other_patches(
     assert not (output / "old.report.json").exists()
     name = next(x.name for x in made.glob("*traditional*"))
     assert (output / name).read_bytes() != (made / name).read_bytes()
+
+
+def test_a_metric_as_judge_is_never_called_human(photos, tmp_path):
+    output = tmp_path / "taught"
+    assert main(command(photos, output, "--judge", "l2")) == 0
+    manifest = json.loads((output / "manifest.json").read_text())
+    assert manifest["judge"] == "l2"
+    assert manifest["judge_meaning"].startswith("Not human: the soft answer")
+    builder = tfds.builder_from_directory(output)
+    assert "Not human" in builder.info.description
+    for split in builder.info.splits:
+        for example in tfds.as_numpy(builder.as_dataset(split=split)):
+            d0, d1 = (l2(example["ref"], example[p]) for p in ("p0", "p1"))
+            assert example["judge"] == pytest.approx(d0 / (d0 + d1), abs=1e-6)
 
 
 def test_jnd_pairs_have_the_features_of_jnd(photos, tmp_path):
@@ -336,6 +368,91 @@ def test_errors_are_one_sentence(flags, message, photos, tmp_path, capsys):
     error = capsys.readouterr().err
     assert len(error.splitlines()) == 1
     assert re.search(message, error)
+
+
+def test_odd_photographs_are_counted_and_named(photos, tmp_path, capsys):
+    odd = tmp_path / "odd"
+    odd.mkdir()
+    whole = Image.fromarray(data.astronaut())
+    whole.save(odd / "whole.png")
+    whole.save(odd / "opaque.webp", lossless=True)
+    whole.convert("RGBA").save(odd / "alpha.png")
+    lying = Image.Exif()
+    lying[0x0112] = 6
+    whole.crop((0, 0, 300, 200)).save(odd / "lying.jpg", exif=lying)
+    whole.convert("L").save(odd / "gray.png")
+    whole.resize((40, 50)).save(odd / "tiny.png")
+    encoded = (odd / "whole.png").read_bytes()
+    (odd / "cut.png").write_bytes(encoded[:5000])
+    (odd / "empty.png").write_bytes(b"")
+    output = tmp_path / "data"
+    assert main(command(odd, output)) == 0
+    said = capsys.readouterr().out
+    manifest = json.loads((output / "manifest.json").read_text())
+    refused = manifest["refused_photographs"]
+    assert set(refused) == {"gray.png", "tiny.png", "cut.png", "empty.png"}
+    used = {x["name"] for x in manifest["photographs"]}
+    assert used == {"whole.png", "opaque.webp", "alpha.png", "lying.jpg"}
+    for name, reason in refused.items():
+        assert f"refused: {name} {reason}" in said
+    assert "of 4 photographs (4 refused)" in said
+
+
+def test_a_photograph_is_turned_as_its_orientation_says():
+    image = data.astronaut()[:200, :300]
+    lying = Image.Exif()
+    lying[0x0112] = 6
+    file = io.BytesIO()
+    Image.fromarray(image).save(file, "PNG", exif=lying)
+    np.testing.assert_array_equal(
+        read_photograph(file.getvalue()), np.rot90(image, -1)
+    )
+
+
+def test_nowhere_nothing_and_no_photograph_are_told_apart(tmp_path, capsys):
+    def refused(where):
+        assert main(command(where, tmp_path / "x")) == 1
+        error = capsys.readouterr().err
+        assert len(error.splitlines()) == 1
+        assert not list(tmp_path.glob("x*/*.tfrecord*"))
+        return error
+
+    nowhere = tmp_path / "nodir"
+    assert f"{nowhere}: there is no such folder" in refused(nowhere)
+    nothing = tmp_path / "nothing"
+    nothing.mkdir()
+    assert f"{nothing}: there are no files" in refused(nothing)
+    assert "there are no files" in refused(f"{nothing}/*.png")
+    (nothing / "note.txt").write_text("no photograph")
+    assert "no photograph can be used: note.txt is no image" in refused(nothing)
+
+
+def test_an_output_that_is_there_is_left_alone(photos, tmp_path, capsys):
+    output = tmp_path / "mine"
+    output.mkdir()
+    (output / "precious").write_text("x")
+    assert main(command(photos, output)) == 1
+    assert "is there already" in capsys.readouterr().err
+    assert files_of(output) == {"precious": b"x"}
+
+
+def test_a_full_disk_is_one_sentence_and_room_lets_it_go_on(
+    photos, tmp_path, small_disk, capsys
+):
+    output = small_disk / "data"
+    argv = command(photos, output, "--triplets", "200")
+    assert main(argv) == 1
+    error = capsys.readouterr().err
+    assert error.startswith("synthesize: ")
+    assert "No space left on device" in error
+    assert len(error.splitlines()) == 1
+    assert not output.exists()
+    grow = ["mount", "-o", "remount,size=64m", str(small_disk)]
+    subprocess.run(grow, check=True)
+    assert main(argv) == 0
+    elsewhere = tmp_path / "elsewhere"
+    assert main(command(photos, elsewhere, "--triplets", "200")) == 0
+    assert files_of(output) == files_of(elsewhere)
 
 
 def test_unknown_flags_are_refused(photos, tmp_path, capsys):

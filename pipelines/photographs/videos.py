@@ -1,0 +1,57 @@
+"""Frames of a video, decoded from its beginning in one pass.
+
+A container's own count of frames, and jumps in it, are not exact for every
+codec; decoding in order is.
+"""
+
+from collections.abc import Iterator
+
+import cv2
+import numpy as np
+
+from pipelines.photographs.reading import BadPhotograph
+
+
+def frames_of(path: str) -> Iterator[np.ndarray]:
+    """Decodes a video.
+
+    Args:
+        path: of a local file that OpenCV reads.
+
+    Yields:
+        The frames, uint8 RGB, `(height, width, 3)`, [0, 255].
+
+    Raises:
+        BadPhotograph: it is no video.
+    """
+    cv2.setLogLevel(0)
+    capture = cv2.VideoCapture(path, cv2.CAP_FFMPEG)
+    try:
+        if not capture.isOpened():
+            raise BadPhotograph("is no video")
+        while True:
+            decoded, frame = capture.read()
+            if not decoded:
+                return
+            yield cv2.cvtColor(frame, cv2.COLOR_BGR2RGB)
+    finally:
+        capture.release()
+
+
+def count_frames(path: str, min_side: int, min_frames: int) -> int:
+    """Decodes a whole video and counts its frames.
+
+    Raises:
+        BadPhotograph: it is no video, too small, or too short.
+    """
+    count = 0
+    for frame in frames_of(path):
+        height, width = frame.shape[:2]
+        if min(height, width) < min_side:
+            raise BadPhotograph(
+                f"is {width} x {height}, smaller than {min_side} pixels"
+            )
+        count += 1
+    if count < min_frames:
+        raise BadPhotograph(f"has {count} frames of {min_frames} needed")
+    return count

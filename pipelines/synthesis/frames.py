@@ -1,0 +1,107 @@
+"""How a triplet is made of a video: two interpolations of a real frame.
+
+The frame between frame t - n and frame t + n is interpolated, and compared
+with the real frame t. The strength is n, as a share of `MAX_STEP`.
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+import numpy as np
+
+from pipelines.distortions.algorithms import ALGORITHMS
+from pipelines.distortions.interpolation import INTERPOLATORS
+from pipelines.photographs.survey import Photograph
+from pipelines.photographs.videos import frames_of
+from pipelines.synthesis.randomness import generator_of
+from pipelines.synthesis.recipe import Recipe, Style
+
+SUBSET = "frameinterp"
+# At 25 frames a second, a third of a second lies between the outer frames.
+MAX_STEP = 4
+MIN_FRAMES = 2 * MAX_STEP + 1
+_KINDS = tuple(kind for kind in ALGORITHMS if kind.name in INTERPOLATORS)
+
+
+def draw_frames_recipe(digest: str, index: int, style: Style) -> Recipe:
+    """Draws the algorithms and steps of a video's triplet."""
+    generator = generator_of(style.seed, digest, index, "frames")
+    if generator.random() < style.same_type_share:
+        kinds = (_KINDS[generator.integers(len(_KINDS))],) * 2
+        # Two steps of one type differ, so that one is stronger.
+        steps = generator.permutation(MAX_STEP)[:2] + 1
+    else:
+        kinds = tuple(
+            _KINDS[at] for at in generator.permutation(len(_KINDS))[:2]
+        )
+        steps = generator.integers(1, MAX_STEP + 1, 2)
+    strengths = tuple(float(step / MAX_STEP) for step in steps)
+    return Recipe(digest, index, SUBSET, kinds, strengths, style)
+
+
+def cook_frames(
+    video: Photograph, recipes: Sequence[Recipe]
+) -> list[tuple[np.ndarray, ...]]:
+    """Makes triplets of a video, which is decoded once.
+
+    Args:
+        video: what they are cut from.
+        recipes: drawn for it by `draw_frames_recipe`.
+
+    Returns:
+        The real frame and the two interpolated ones of each recipe, uint8 RGB
+        `(size, size, 3)` each.
+    """
+    wanted = [_Wanted(recipe, video.frames) for recipe in recipes]
+    by_number = defaultdict(list)
+    for each in wanted:
+        for number in each.numbers:
+            by_number[number].append(each)
+    last = max(by_number)
+    for number, frame in enumerate(frames_of(video.path)):
+        for each in by_number[number]:
+            each.crop(number, frame)
+        if number == last:
+            break
+    return [each.cook() for each in wanted]
+
+
+class _Wanted:
+    """The crops that one triplet needs."""
+
+    def __init__(self, recipe, frames):
+        self._recipe = recipe
+        self._steps = [round(x * MAX_STEP) for x in recipe.strengths]
+        generator = generator_of(
+            recipe.style.seed, recipe.digest, recipe.index, "place"
+        )
+        self._middle = int(generator.integers(MAX_STEP, frames - MAX_STEP))
+        self._place = generator.random(2)
+        self._crops = {}
+
+    @property
+    def numbers(self):
+        """Of the frames."""
+        steps = (0, *self._steps, *(-step for step in self._steps))
+        return {self._middle + step for step in steps}
+
+    def crop(self, number, frame):
+        """Takes its part of a frame."""
+        size = self._recipe.style.size
+        top, left = (
+            int(share * (side - size + 1))
+            for share, side in zip(self._place, frame.shape[:2], strict=True)
+        )
+        # Not a view, which would keep the whole frame.
+        self._crops[number] = frame[top : top + size, left : left + size].copy()
+
+    def cook(self):
+        """The real frame, and what the algorithms make of its neighbours."""
+        interpolated = [
+            INTERPOLATORS[kind.name](
+                self._crops[self._middle - step],
+                self._crops[self._middle + step],
+            )
+            for kind, step in zip(self._recipe.kinds, self._steps, strict=True)
+        ]
+        return (self._crops[self._middle], *interpolated)

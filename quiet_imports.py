@@ -1,0 +1,69 @@
+"""Keeps programs from saying what their libraries log as they are loaded.
+
+TensorFlow writes some lines before it reads any setting, so standard error is
+set aside while it is loaded, and shown only if that fails. As a library,
+`keras_lpips` leaves all this as it is.
+"""
+
+import contextlib
+import importlib.abc
+import importlib.util
+import logging
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+
+# Of a client of Google's that nothing here uses.
+_BEAM_MISSES = "apitools not found"
+
+
+def silence_imports() -> None:
+    """Makes later imports of TensorFlow and Beam silent.
+
+    `TF_CPP_MIN_LOG_LEVEL` is set unless it is given.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    logging.getLogger().addFilter(_is_of_use)
+    if "tensorflow" not in sys.modules and _Finder not in sys.meta_path:
+        sys.meta_path.insert(0, _Finder)
+
+
+def _is_of_use(record):
+    return not record.getMessage().startswith(_BEAM_MISSES)
+
+
+class _Finder(importlib.abc.MetaPathFinder):
+    """Finds TensorFlow as everyone does, to be loaded in silence."""
+
+    @classmethod
+    def find_spec(cls, name, path=None, target=None):
+        if name != "tensorflow":
+            return None
+        sys.meta_path.remove(cls)
+        spec = importlib.util.find_spec(name)
+        if spec is not None:
+            load = spec.loader.exec_module
+
+            def load_in_silence(module):
+                with _stderr_set_aside():
+                    load(module)
+
+            spec.loader.exec_module = load_in_silence
+        return spec
+
+
+@contextlib.contextmanager
+def _stderr_set_aside() -> Iterator[None]:
+    stderr = os.dup(2)
+    with tempfile.TemporaryFile() as log:
+        os.dup2(log.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            log.seek(0)
+            os.write(stderr, log.read())
+            raise
+        finally:
+            os.dup2(stderr, 2)
+            os.close(stderr)
