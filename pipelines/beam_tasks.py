@@ -8,6 +8,7 @@ speculative bundles cannot change the outcome.
 import contextlib
 import json
 import logging
+import re
 import threading
 from collections.abc import Iterator, Sequence
 from typing import Protocol
@@ -28,6 +29,8 @@ from tfds_bapps.pipeline import ATTEMPTS, refuse_threads
 from tfds_bapps.problems import PreparationError
 
 PROGRESS_SECONDS = 20.0
+# What Beam adds to the message of an exception on its way to the driver.
+_BEAMS_WORDS = re.compile(r" \[while running .*|, pt: .*", re.S)
 
 _log = logging.getLogger(__name__)
 
@@ -152,7 +155,7 @@ def perform_all(
     if missing:
         raise PreparationError(
             f"{missing} of {len(tasks)} tasks are not done after {attempts} "
-            f"attempts: {failure or 'the runner reported no failure'}"
+            f"attempts: {_sentence(failure)}"
         ) from failure
     return reports
 
@@ -171,6 +174,12 @@ def _run(tasks, runner, options):
         # Runners pass on a worker's exception as text, or as another type.
         return error
     return None
+
+
+def _sentence(failure):
+    """The last line of a failure, which may be a worker's whole traceback."""
+    lines = _BEAMS_WORDS.sub("", str(failure or "")).strip().splitlines()
+    return lines[-1] if lines else "the runner reported no failure"
 
 
 @contextlib.contextmanager

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import cv2
 import numpy as np
+from cv2.utils import logging
 
 from pipelines.photographs.reading import BadPhotograph
 
@@ -24,7 +25,8 @@ def frames_of(path: str) -> Iterator[np.ndarray]:
     Raises:
         BadPhotograph: it is no video.
     """
-    cv2.setLogLevel(0)
+    # What is wrong is said by the exception.
+    logging.setLogLevel(logging.LOG_LEVEL_SILENT)
     capture = cv2.VideoCapture(path, cv2.CAP_FFMPEG)
     try:
         if not capture.isOpened():
