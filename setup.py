@@ -10,6 +10,8 @@ METRIC = [
     "tqdm>=4.66",
     "matplotlib>=3.9",
     "scikit-image>=0.25",
+    # scikit-image brings it too.
+    "tifffile>=2025.1.10",
 ]
 DATASETS = [
     "tensorflow-datasets>=4.9.10,<4.10",
@@ -24,10 +26,8 @@ DATASETS = [
     # TFDS brings it too; the programs' flags are made of it.
     "simple-parsing>=0.1.6",
 ]
-DISTORTIONS = [
-    "opencv-python-headless>=5,<6",
-    "scipy>=1.14",
-]
+VIDEO = ["opencv-python-headless>=5,<6"]
+DISTORTIONS = [*VIDEO, "scipy>=1.14"]
 SERVING = ["simple-parsing>=0.1.6", "tensorflow-serving-api>=2.21,<2.22"]
 TARGETS = [
     "tf2onnx>=1.17,<2",
@@ -59,6 +59,8 @@ setup(
         "distortions": DATASETS + DISTORTIONS,
         "training": TRAINING,
         "serving": SERVING,
+        # `keras-lpips video`.
+        "video": VIDEO,
         # ONNX and LiteRT: `saved_models.convert`.
         "targets": TARGETS,
         # Servers that others maintain, for `make serving`.

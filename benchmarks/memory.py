@@ -41,12 +41,11 @@ def main(argv) -> None:
     compare, pair = (_ours if way == "ours" else _theirs)(
         way, net, tuple(map(int, shape))
     )
-    # Not `ru_maxrss`, which begins with the peak of the parent process. What
-    # loading took at its peak is forgotten first.
-    Path("/proc/self/clear_refs").write_text("5")
-    before = _status_bytes("VmRSS")
+    # What loading took at its peak is forgotten first.
+    forget_peak()
+    before = status_bytes("VmRSS")
     compare(*pair)
-    print(_status_bytes("VmHWM") - before)
+    print(status_bytes("VmHWM") - before)
 
 
 def _ours(way, net, shape):
@@ -86,7 +85,16 @@ def _images(shape):
     return [random.random((*shape, 3), np.float32) * 2 - 1 for _ in range(2)]
 
 
-def _status_bytes(name):
+def forget_peak() -> None:
+    """Lets `VmHWM` begin anew at what the process holds.
+
+    Not `ru_maxrss`, which begins with the peak of the parent process.
+    """
+    Path("/proc/self/clear_refs").write_text("5")
+
+
+def status_bytes(name: str) -> int:
+    """Returns "VmRSS" or "VmHWM" of this process, in bytes."""
     for line in Path("/proc/self/status").read_text().splitlines():
         if line.startswith(f"{name}:"):
             return int(line.split()[1]) * 1024

@@ -8,7 +8,7 @@ from keras_lpips import commands
 from keras_lpips.image_checks import ImageError
 from keras_lpips.weights.arrays import WeightsError
 
-COMMANDS = ("pair", "folders", "matrix", "optimize", "weights")
+COMMANDS = ("pair", "folders", "matrix", "video", "optimize", "weights")
 
 
 def main(argv=None) -> int:

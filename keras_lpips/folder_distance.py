@@ -1,7 +1,5 @@
 """The distances between two folders of images, name by name, in batches."""
 
-import hashlib
-import json
 import sys
 from collections import defaultdict, deque
 from concurrent.futures import ThreadPoolExecutor
@@ -13,6 +11,7 @@ from tqdm import tqdm
 from keras_lpips.image_checks import ImageError
 from keras_lpips.images import list_images, load_pair, read_size
 from keras_lpips.interruption import interruptible
+from keras_lpips.journal import fingerprint
 
 # Pixels of either side in a batch: 64 images of 64 x 64, or one of 512 x 512.
 BATCH_PIXELS = 64 * 64 * 64
@@ -67,7 +66,8 @@ def compare_folders(pairs, score, resize, journal, settings):
     distances, faults, finished = {}, {}, journal.values()
     batches, rest = _batches(pairs, resize, faults), []
     for batch in batches:
-        key = _fingerprint(batch, settings)
+        files = [path for pair in batch.values() for path in pair]
+        key = fingerprint(files, settings)
         if key in finished:
             distances |= finished[key]
         else:
@@ -113,19 +113,6 @@ def _batches(pairs, resize, faults):
             {name: pairs[name] for name in names[i : i + count]} for i in chunks
         ]
     return batches
-
-
-def _fingerprint(pairs, settings):
-    """Changes with the settings and the files' places, sizes and times."""
-    digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
-    for path in (path for paths in pairs.values() for path in paths):
-        try:
-            stat = path.stat()
-            state = (str(path.resolve()), stat.st_size, stat.st_mtime_ns)
-        except OSError as error:
-            state = (str(path), error.errno)
-        digest.update(repr(state).encode())
-    return digest.hexdigest()
 
 
 def _load(batch, resize):

@@ -33,20 +33,22 @@ def write_heat_map(path, reference, distorted, heat, title) -> None:
     _save(figure, path)
 
 
-def write_curve(path, values, label) -> None:
+def write_curve(path, values, label, along="step", scale="log") -> None:
     """Draws a distance against the step.
 
     Args:
         path: the picture to write.
         values: one distance per step.
         label: what they are.
+        along: what a step is. Defaults to "step".
+        scale: "log" or "linear". Defaults to "log".
     """
     figure = _figure((6, 4))
     axis = figure.subplots()
     axis.plot(np.arange(len(values)), values)
-    axis.set_xlabel("step")
+    axis.set_xlabel(along)
     axis.set_ylabel(label)
-    axis.set_yscale("log")
+    axis.set_yscale(scale)
     axis.grid(alpha=0.3)
     _save(figure, path)
 

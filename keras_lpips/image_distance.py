@@ -9,6 +9,7 @@ from PIL import Image
 from keras_lpips.image_checks import ImageError, check_value_range
 from keras_lpips.images import load_image
 from keras_lpips.scorer import scorer, to_signed_unit
+from keras_lpips.tiling import TiledScorer
 
 # Rounding and resampling may leave a range by this share of its width.
 RANGE_TOLERANCE = 1e-3
@@ -23,6 +24,7 @@ def distance(
     calibrated=True,
     value_range=None,
     resize=None,
+    tile=None,
 ):
     """Returns the LPIPS distance between images.
 
@@ -46,6 +48,9 @@ def distance(
             given when no value is below 0, since that looks like `(0, 1)`.
         resize: `(height, width)` to which paths and PIL images are resized.
             Defaults to `None`: two sizes that differ are an error.
+        tile: height and width, in pixels, of what goes through the net at a
+            time, for images too large to do so whole. The distance is the
+            same. Defaults to `None`, whole.
 
     Returns:
         A `float` for one image, or float32 `(batch,)`. 0 for identical images.
@@ -68,7 +73,14 @@ def distance(
         )
     if value_range is None:
         _warn_of_unit_range(reference, distorted)
-    scores = scorer(net, version, calibrated).distance(reference, distorted)
+    score = scorer(net, version, calibrated)
+    if tile is None:
+        scores = score.distance(reference, distorted)
+    else:
+        tiled = TiledScorer(score, tile)
+        pairs = zip(reference, distorted, strict=True)
+        found = [tiled.compare(*pair, progress=False) for pair in pairs]
+        scores = np.float32([pair.per_layer.sum() for pair in found])
     return float(scores[0]) if one else scores
 
 

@@ -53,6 +53,22 @@ def explained(name):
         raise ImageError(f"{name} cannot be used: {error}") from None
 
 
+@contextlib.contextmanager
+def admitting(pixels):
+    """Raises Pillow's limit against decompression bombs, inside.
+
+    Args:
+        pixels: the largest height times width that is not refused.
+    """
+    before = Image.MAX_IMAGE_PIXELS
+    # Pillow warns above its limit and refuses above twice that.
+    Image.MAX_IMAGE_PIXELS = pixels // 2
+    try:
+        yield
+    finally:
+        Image.MAX_IMAGE_PIXELS = before
+
+
 def refuse_misread(image, name) -> None:
     """Raises `ImageError` if Pillow would not give the pixels as meant.
 

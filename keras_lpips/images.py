@@ -85,13 +85,24 @@ def load_pair(reference, distorted, resize=None):
         ImageError: also if the sizes differ and `resize` is `None`.
     """
     pair = load_image(reference, resize), load_image(distorted, resize)
+    check_pair(reference, distorted, pair)
+    return pair
+
+
+def check_pair(reference, distorted, pair) -> None:
+    """Raises `ImageError` if two images that were read differ in size.
+
+    Args:
+        reference: what the first is called.
+        distorted: what the second is called.
+        pair: the images, of any kind that has a `shape`.
+    """
     if pair[0].shape != pair[1].shape:
         sizes = " and ".join(f"{x.shape[1]}x{x.shape[0]}" for x in pair)
         raise ImageError(
             f"{reference} and {distorted} are of different sizes, {sizes}; "
             "compare them with `resize` (--resize HEIGHTxWIDTH)"
         )
-    return pair
 
 
 def list_images(folder) -> list[Path]:
@@ -155,11 +166,16 @@ def _opened(path):
 
 def _to_rgb(image, name, size):
     refuse_misread(image, name)
-    image = ImageOps.exif_transpose(image)
+    # Not without need, here and below: these are copies. A TIFF that is turned
+    # as it is loaded forgets its orientation.
+    image.load()
+    if image.getexif().get(ORIENTATION_TAG, 1) != 1:
+        image = ImageOps.exif_transpose(image)
     if image.mode in SIXTEEN_BIT_GRAY:
         high = (np.asarray(image).astype(np.uint16) >> 8).astype(np.uint8)
         image = Image.fromarray(high)
-    image = image.convert("RGB")
+    if image.mode != "RGB":
+        image = image.convert("RGB")
     if size is not None:
         image = image.resize(size[::-1], Image.Resampling.BILINEAR)
     return np.asarray(image)

@@ -1,11 +1,30 @@
 """Results of long work, kept as they come, so that a stopped run can go on."""
 
 import contextlib
+import hashlib
 import json
 import os
 from pathlib import Path
 
 from keras_lpips.output import replacing
+
+
+def fingerprint(paths, settings) -> str:
+    """Changes with the settings and the files' places, sizes and times.
+
+    Args:
+        paths: `Path`s of the files that a value depends on.
+        settings: what else it depends on, as JSON can hold it.
+    """
+    digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
+    for path in paths:
+        try:
+            stat = path.stat()
+            state = (str(path.resolve()), stat.st_size, stat.st_mtime_ns)
+        except OSError as error:
+            state = (str(path), error.errno)
+        digest.update(repr(state).encode())
+    return digest.hexdigest()
 
 
 class Journal:

@@ -242,6 +242,19 @@ class LPIPS(keras.layers.Layer):
             )
         )
 
+    def tap_maps(self, reference, distorted):
+        """Returns each tap's distances, at its own pixels.
+
+        Args:
+            reference: as in the call.
+            distorted: as in the call.
+
+        Returns:
+            A list with one float32 array `(batch, h, w)` per tap, whose means
+            add up to the distance.
+        """
+        return list(self._differences(reference, distorted, False))
+
     def _differences(self, reference, distorted, apply_dropout):
         """Yields each tap's weighted squared difference, `(batch, h, w)`.
 

@@ -27,11 +27,12 @@ class Scorer:
         # Float32 under any global policy: the number is the reference's.
         lpips = LPIPS(net, version, calibrated, dtype="float32")
         self.taps = lpips.taps
-        self._smallest_size = lpips.smallest_size
+        self.lpips = lpips
         state = lpips.variables
         self._distance = compiled(lambda a, b: lpips(a, b), state)
         self._per_layer = compiled(lambda a, b: lpips.per_layer(a, b), state)
         self._spatial = compiled(lambda a, b: lpips.spatial_map(a, b), state)
+        self._tap_maps = compiled(lambda a, b: lpips.tap_maps(a, b), state)
         self._embed = compiled(lambda a: lpips.flatten(lpips.embed(a)), state)
 
     def distance(self, reference, distorted):
@@ -46,6 +47,10 @@ class Scorer:
         """Returns the distances, float32, `(batch, height, width)`."""
         return self._run(self._spatial, reference, distorted)
 
+    def tap_maps(self, reference, distorted):
+        """Returns each tap's own map, a list of float32 `(batch, h, w)`."""
+        return self._run(self._tap_maps, reference, distorted)
+
     def embed(self, images):
         """Returns vectors, float32, `(batch, features)`.
 
@@ -55,9 +60,12 @@ class Scorer:
 
     def _run(self, function, *batches):
         batches = [to_signed_unit(images) for images in batches]
+        smallest_size = self.lpips.smallest_size
         for images in batches:
-            check_images(images.shape, "float32", (-1, 1), self._smallest_size)
-        return keras.ops.convert_to_numpy(function(*batches))
+            check_images(images.shape, "float32", (-1, 1), smallest_size)
+        return keras.tree.map_structure(
+            keras.ops.convert_to_numpy, function(*batches)
+        )
 
 
 @functools.lru_cache(maxsize=8)

@@ -6,8 +6,9 @@ from keras_lpips.commands.options import (
     add_net_options,
     add_resize_option,
     check_output,
+    count,
 )
-from keras_lpips.image_checks import naming
+from keras_lpips.image_checks import ImageError, naming
 
 
 def add_parser(subparsers) -> None:
@@ -22,6 +23,13 @@ def add_parser(subparsers) -> None:
         metavar="DIR",
         help="use this export, and its net, instead of --net",
     )
+    parser.add_argument(
+        "--tile",
+        type=count,
+        metavar="N",
+        help="the same number in the memory of N x N pixels, for images too "
+        "large to go through the net at once",
+    )
     parser.add_argument("--map", type=Path, help="write a heat map here")
     parser.add_argument(
         "--per-layer", action="store_true", help="print each tap's share, too"
@@ -31,22 +39,17 @@ def add_parser(subparsers) -> None:
 
 def run(arguments) -> None:
     """Prints the distance."""
-    from keras_lpips.images import load_pair
     from keras_lpips.output import to_json
 
+    if arguments.tile is not None and arguments.saved_model:
+        raise ImageError("--tile cannot be given together with --saved-model")
     if arguments.map:
         from keras_lpips.heat_map import SUFFIXES
 
         inputs = (arguments.reference, arguments.distorted)
         check_output(arguments.map, SUFFIXES, "--map", inputs)
-    images = load_pair(
-        arguments.reference, arguments.distorted, arguments.resize
-    )
-    score, description = _scorer(arguments)
-    batches = [image[None] for image in images]
-    with naming(arguments.reference):
-        shares = score.per_layer(*batches)[0].tolist()
-    per_layer = dict(zip(score.taps, shares, strict=True))
+    compare = _compare_whole if arguments.tile is None else _compare_tiled
+    per_layer, description = compare(arguments)
     result = {
         "reference": arguments.reference,
         "distorted": arguments.distorted,
@@ -55,12 +58,6 @@ def run(arguments) -> None:
         **description,
     }
     if arguments.map:
-        from keras_lpips.heat_map import write_heat_map
-
-        title = f"LPIPS {description['net']}: {result['distance']:.4f}"
-        write_heat_map(
-            arguments.map, *images, score.spatial_map(*batches)[0], title
-        )
         result["map"] = str(arguments.map)
     if arguments.json:
         print(to_json(result))
@@ -69,6 +66,53 @@ def run(arguments) -> None:
     if arguments.per_layer:
         for tap, share in per_layer.items():
             print(f"  {tap:8s} {share:.6f}")
+
+
+def _compare_whole(arguments):
+    """Returns each tap's share, and what it was made with; draws the map."""
+    from keras_lpips.images import load_pair
+
+    images = load_pair(
+        arguments.reference, arguments.distorted, arguments.resize
+    )
+    score, description = _scorer(arguments)
+    batches = [image[None] for image in images]
+    with naming(arguments.reference):
+        shares = score.per_layer(*batches)[0].tolist()
+    if arguments.map:
+        from keras_lpips.heat_map import write_heat_map
+
+        heat = score.spatial_map(*batches)[0]
+        title = _title(description, shares)
+        write_heat_map(arguments.map, *images, heat, title)
+    return dict(zip(score.taps, shares, strict=True)), description
+
+
+def _compare_tiled(arguments):
+    """Does what `_compare_whole` does, in bounded memory."""
+    from keras_lpips.image_rows import open_pair
+    from keras_lpips.tiling import TiledScorer
+
+    images = open_pair(
+        arguments.reference, arguments.distorted, arguments.resize
+    )
+    score, description = _scorer(arguments)
+    with naming(arguments.reference):
+        found = TiledScorer(score, arguments.tile).compare(
+            *images, with_maps=bool(arguments.map)
+        )
+    shares = found.per_layer.tolist()
+    if arguments.map:
+        from keras_lpips.tiled_map import write_tiled_heat_map
+
+        title = _title(description, shares)
+        write_tiled_heat_map(arguments.map, images, found.tap_maps, title)
+    per_layer = dict(zip(score.taps, shares, strict=True))
+    return per_layer, {**description, "tile": arguments.tile}
+
+
+def _title(description, shares):
+    return f"LPIPS {description['net']}: {sum(shares):.4f}"
 
 
 def _scorer(arguments):

@@ -42,6 +42,33 @@ def photo_folders(tmp_path):
     return tmp_path / "sharp", tmp_path / "blurred"
 
 
+@pytest.fixture
+def make_video(tmp_path, monkeypatch):
+    """A function that writes a small video and returns its path."""
+    # FFmpeg looks it up when it is first used, which is here.
+    monkeypatch.setenv("OPENCV_FFMPEG_LOGLEVEL", "-8")
+    import cv2
+
+    def make(name, frames, size=(48, 64), rate=25, noise=0):
+        random = np.random.default_rng(0)
+        writer = cv2.VideoWriter(
+            str(tmp_path / name),
+            cv2.VideoWriter_fourcc(*"MJPG"),
+            rate,
+            size[::-1],
+        )
+        for i in range(frames):
+            frame = np.full((*size, 3), 60 + 12 * i, np.int64)
+            frame[:10, :10] = (0, 0, 255)
+            frame[size[0] // 2, :] = 255
+            frame += random.integers(0, noise + 1, frame.shape)
+            writer.write(frame.clip(0, 255).astype(np.uint8))
+        writer.release()
+        return tmp_path / name
+
+    return make
+
+
 @dataclass
 class Done:
     """A finished command."""

@@ -28,9 +28,16 @@ def test_help_lists_what_there_is(command, arguments):
     described = " ".join(done.out.split())
     for part in {
         (): COMMANDS,
-        ("pair",): ("--net {alex,vgg,squeeze}", "--map MAP", "--json", "A B"),
+        ("pair",): (
+            "--net {alex,vgg,squeeze}",
+            "--map MAP",
+            "--json",
+            "A B",
+            "--tile N",
+        ),
         ("folders",): ("DIR0 DIR1", "--output OUTPUT", "--tolerate N"),
         ("matrix",): ("DIR", "--resize HEIGHTxWIDTH"),
+        ("video",): ("A B", "--output OUTPUT", "--resize HEIGHTxWIDTH"),
         ("optimize",): ("REFERENCE [START]", "--steps", "(default: 200)"),
         ("weights",): ("fetch", "import", "verify", "where"),
     }[tuple(arguments)]:

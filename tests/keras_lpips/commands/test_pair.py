@@ -2,6 +2,7 @@ import json
 
 import numpy as np
 import pytest
+import skimage.data
 from PIL import Image
 
 from keras_lpips import distance
@@ -115,3 +116,47 @@ def test_a_map_that_cannot_be_written_is_refused_before_the_work(
 def test_a_resize_that_is_no_size_is_explained(command, paths, size):
     done = command("pair", *paths, f"--resize={size}")
     assert done.status == 2 and "is not HEIGHTxWIDTH" in done.err
+
+
+@pytest.fixture
+def large_paths(tmp_path, trunk):
+    """A photograph larger than a tile, and the same, quantized."""
+    trunk("alex")
+    pixels = skimage.data.astronaut()[:300, :250]
+    paths = [tmp_path / "large.tif", tmp_path / "quantized.png"]
+    Image.fromarray(pixels).save(paths[0])
+    Image.fromarray(pixels // 32 * 32).save(paths[1])
+    return paths
+
+
+def test_tiles_change_the_memory_not_the_output(command, large_paths):
+    for options in ([], ["--per-layer", "--off-the-shelf", "--version=0.0"]):
+        whole = command("pair", *large_paths, *options)
+        tiled = command("pair", *large_paths, *options, "--tile", 200)
+        assert (tiled.status, tiled.out) == (0, whole.out)
+
+
+def test_tiles_are_told_in_json_and_drawn_as_a_whole_image(
+    command, large_paths, tmp_path
+):
+    pictures = [tmp_path / "whole.png", tmp_path / "tiled.png"]
+    results = [
+        json.loads(
+            command("pair", *large_paths, "--json", "--map", picture, *tile).out
+        )
+        for picture, tile in zip(pictures, ([], ["--tile=180"]), strict=True)
+    ]
+    assert results[1].pop("tile") == 180 and "tile" not in results[0]
+    assert results[1]["distance"] == pytest.approx(
+        results[0]["distance"], abs=1e-6
+    )
+    assert results[1].keys() == results[0].keys()
+    whole, tiled = (np.asarray(Image.open(path)) for path in pictures)
+    assert np.abs(whole.astype(int) - tiled).max() <= 1
+
+
+def test_tiles_that_cannot_be_used_are_refused(refused, large_paths, tmp_path):
+    error = refused("pair", *large_paths, "--tile", 100)
+    assert "at least 177 pixels" in error
+    error = refused("pair", *large_paths, "--tile=200", "--saved-model=x")
+    assert "together with --saved-model" in error

@@ -1,0 +1,312 @@
+"""Measures ways to run the trunk faster than a `tf.function` does.
+
+    python -m benchmarks.engines --output engines.json
+
+needs OpenVINO beside the extra `targets`; what is not installed is reported
+as failed. `TF_ENABLE_ONEDNN_OPTS=0` before it measures TensorFlow without
+oneDNN. Ways take turns; medians.
+
+On two AVX-512 cores with TensorFlow 2.21.0, OpenVINO 2026.4.1, ONNX Runtime
+1.31.1 and LiteRT 2.3.0, milliseconds for two batches of 4x256x256 / 1x512x512,
+the largest error relative to a distance, and seconds until the first result
+(a dash: not measured):
+
+                                 alex  squeeze         vgg  error  seconds
+    tf.function               41 / 40  36 / 38     771 / -  0e+00  0.2-0.9
+    XLA                       54 / 48  39 / 42    1001 / -  4e-07  0.7-1.8
+    both in one batch         41 / 41  37 / 39     817 / -  0e+00  0.2-0.9
+    one image to two others   84 / 77  68 / 69    1637 / -  0e+00  0.4-1.9
+    the same, embedded once   65 / 61  55 / 55    1174 / -  0e+00  0.3-1.4
+    bfloat16                  28 / 26  28 / 28     429 / -  4e-03  0.3-0.9
+    bfloat16, XLA             62 / 52  71 / 74    1015 / -  5e-03  1.0-2.3
+    OpenVINO                  43 / 43  38 / 41     945 / -  2e-07  6.0-35.2
+    OpenVINO, bfloat16        28 / 24  24 / 25     545 / -  4e-03  6.6-29.5
+    ONNX Runtime              43 / 41  37 / 48     862 / -  2e-07  4.5-22.6
+    LiteRT                    44 / 40  32 / 37     845 / -  4e-07  2.3-5.9
+    weights as constants      42 / 42    - / -     750 / -  0e+00  0.6-3.2
+
+So nothing that keeps the reference's number within 1e-5 wins by 10 %, and no
+engine became an option. What the rest lost by:
+
+- XLA is 5 to 30 % slower, and longer to compile each shape.
+- One batch of both images leaves the convolutions the same work and adds a
+  split.
+- Weights as constants, which oneDNN can lay out once, change 2 to 5 %, for
+  vgg to the better.
+- OpenVINO, ONNX Runtime and LiteRT are as fast as TensorFlow or slower; LiteRT
+  is 9 % faster for squeeze at one of the two shapes. They take 2 to 35 s to
+  export and compile.
+- bfloat16 takes 0.56 to 0.78 of the time and is wrong from the third digit
+  on: not the metric. `LPIPS(dtype="mixed_bfloat16")` has it for a loss. XLA
+  gains nothing from it.
+
+What does win, 20 to 28 %, is one pass for an image that is used twice:
+`embed` and `compare`, which training, evaluation and `keras-lpips matrix`
+use.
+"""
+
+import argparse
+import json
+import tempfile
+import time
+from pathlib import Path
+
+import keras
+import numpy as np
+import skimage.data
+import tensorflow as tf
+from scipy.ndimage import gaussian_filter
+from tensorflow.python.framework.convert_to_constants import (
+    convert_variables_to_constants_v2,
+)
+
+from benchmarks.alternation import alternate
+from keras_lpips import LPIPS
+from keras_lpips.compiled import compiled
+
+NETS = ("alex", "squeeze", "vgg")
+SHAPES = {"4x256x256": (4, 256, 256), "1x512x512": (1, 512, 512)}
+THREADS = 2
+OURS = "tf.function"
+
+
+def main(argv=None) -> None:
+    """Measures what the arguments name; see the module."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--output", type=Path, required=True)
+    parser.add_argument("--nets", nargs="+", choices=NETS, default=NETS)
+    parser.add_argument("--shapes", nargs="+", choices=SHAPES, default=SHAPES)
+    parser.add_argument("--ways", nargs="+", choices=WAYS, default=list(WAYS))
+    parser.add_argument(
+        "--seconds", type=float, default=6.0, help="for each net and shape"
+    )
+    arguments = parser.parse_args(argv)
+    rows = []
+    for net in arguments.nets:
+        for shape in arguments.shapes:
+            rows += measure(
+                net, SHAPES[shape], arguments.ways, arguments.seconds
+            )
+            arguments.output.write_text(json.dumps(rows, indent=1) + "\n")
+    for row in rows:
+        print(to_line(row))
+
+
+def measure(net: str, shape, ways, seconds: float) -> list[dict]:
+    """Times all ways for one net and shape.
+
+    Args:
+        net: "alex", "vgg" or "squeeze".
+        shape: `(batch, height, width)` of each of the two batches.
+        ways: names out of `WAYS`.
+        seconds: how long to measure.
+
+    Returns:
+        For each way `median_ms`, `ready_s` until the first result, and
+        `error`: its largest difference from `OURS`, relative to the value; or
+        `failed`.
+    """
+    pair = draw_pair(shape)
+    lpips = LPIPS(net, dtype="float32")
+    expected = WAYS[OURS](lpips, pair)()
+    running, found = {}, {}
+    for way in ways:
+        start = time.perf_counter()
+        try:
+            run = WAYS[way](lpips, pair)
+            distances = np.asarray(run()).reshape(expected.shape)
+        except Exception as error:
+            line = (str(error).strip().splitlines() or [""])[0]
+            found[way] = {"failed": f"{type(error).__name__}: {line}"}
+            continue
+        found[way] = {
+            "ready_s": time.perf_counter() - start,
+            "error": float(np.abs(distances / expected - 1).max()),
+        }
+        running[way] = run
+    for way, taken in alternate(running, seconds).items():
+        found[way] |= taken
+    return [
+        {"net": net, "shape": shape, "way": way, **found[way]} for way in ways
+    ]
+
+
+def draw_pair(shape) -> list[np.ndarray]:
+    """Returns parts of a photograph, and the same, blurred and with noise.
+
+    Args:
+        shape: `(batch, height, width)`, of 512 x 512 pixels at most.
+
+    Returns:
+        float32, `(batch, height, width, 3)`, [-1, 1].
+    """
+    batch, height, width = shape
+    photo = skimage.data.astronaut().astype(np.float32) / 127.5 - 1
+    corners = np.linspace(0, 512 - height, batch).astype(int)
+    sharp = np.stack([photo[i : i + height, i : i + width] for i in corners])
+    noise = np.random.default_rng(0).normal(0, 0.05, sharp.shape)
+    blurred = gaussian_filter(sharp, (0, 1, 1, 0)) + noise
+    return [sharp, np.clip(blurred, -1, 1).astype(np.float32)]
+
+
+def to_line(row: dict) -> str:
+    """Returns a row of a Markdown table."""
+    cells = [row["net"], "x".join(map(str, row["shape"])), row["way"]]
+    if "failed" in row:
+        cells += [row["failed"], "", ""]
+    else:
+        cells += [f"{row['median_ms']:.1f}", f"{row['error']:.0e}"]
+        cells += [f"{row['ready_s']:.1f}"]
+    return f"| {' | '.join(cells)} |"
+
+
+def _tf_function(lpips, pair):
+    function = compiled(lpips, lpips.variables)
+    tensors = [tf.constant(batch) for batch in pair]
+    return lambda: function(*tensors).numpy()
+
+
+def _frozen(lpips, pair):
+    """The weights as constants, which oneDNN may lay out once."""
+    tensors = [tf.constant(batch) for batch in pair]
+    function = compiled(lpips, lpips.variables).get_concrete_function(*tensors)
+    function = convert_variables_to_constants_v2(function)
+    return lambda: function(*tensors)[0].numpy()
+
+
+def _xla(lpips, pair):
+    function = tf.function(lpips, autograph=False, jit_compile=True)
+    tensors = [tf.constant(batch) for batch in pair]
+    return lambda: function(*tensors).numpy()
+
+
+def _one_batch(lpips, pair):
+    """Both images side by side in one batch through the trunk."""
+
+    @tf.function(autograph=False)
+    def function(both):
+        halves = [tf.split(tap, 2) for tap in lpips.embed(both)]
+        return lpips.compare(*zip(*halves, strict=True))
+
+    both = tf.constant(np.concatenate(pair))
+    return lambda: function(both).numpy()
+
+
+def _two_distances(lpips, pair):
+    """Of one image to two others, by two calls."""
+    reference, distorted = map(tf.constant, pair)
+    other = tf.reverse(distorted, [1])
+
+    @tf.function(autograph=False)
+    def function(reference, distorted, other):
+        return lpips(reference, distorted), lpips(reference, other)
+
+    return lambda: function(reference, distorted, other)[0].numpy()
+
+
+def _embedded_once(lpips, pair):
+    """Does what `_two_distances` does, with one pass for the one image."""
+    reference, distorted = map(tf.constant, pair)
+    other = tf.reverse(distorted, [1])
+
+    @tf.function(autograph=False)
+    def function(reference, distorted, other):
+        embedded = lpips.embed(reference)
+        return [
+            lpips.compare(embedded, lpips.embed(images))
+            for images in (distorted, other)
+        ]
+
+    return lambda: function(reference, distorted, other)[0].numpy()
+
+
+def _bfloat16(lpips, pair):
+    return _tf_function(LPIPS(lpips.net, dtype="mixed_bfloat16"), pair)
+
+
+def _bfloat16_xla(lpips, pair):
+    return _xla(LPIPS(lpips.net, dtype="mixed_bfloat16"), pair)
+
+
+def _openvino(precision):
+    def prepare(lpips, pair):
+        import openvino
+
+        shape = pair[0].shape
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder, "model.onnx")
+            _keras_model(lpips).export(path, format="onnx", verbose=False)
+            model = openvino.convert_model(path)
+        model.reshape({port: shape for port in model.inputs})
+        engine = openvino.compile_model(
+            model,
+            "CPU",
+            {
+                "INFERENCE_PRECISION_HINT": precision,
+                "PERFORMANCE_HINT": "LATENCY",
+                "INFERENCE_NUM_THREADS": THREADS,
+            },
+        )
+        request = engine.create_infer_request()
+        return lambda: request.infer(pair, share_inputs=True)[0]
+
+    return prepare
+
+
+def _onnx_runtime(lpips, pair):
+    import onnxruntime
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "model.onnx")
+        _keras_model(lpips).export(path, format="onnx", verbose=False)
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = THREADS
+        session = onnxruntime.InferenceSession(
+            path, options, providers=["CPUExecutionProvider"]
+        )
+    images = dict(zip(("reference", "distorted"), pair, strict=True))
+    return lambda: session.run(None, images)[0]
+
+
+def _litert(lpips, pair):
+    from ai_edge_litert.interpreter import Interpreter
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "model.tflite")
+        _keras_model(lpips).export(path, format="litert", verbose=False)
+        interpreter = Interpreter(str(path), num_threads=THREADS)
+    runner = interpreter.get_signature_runner()
+    images = dict(zip(("reference", "distorted"), pair, strict=True))
+    return lambda: next(iter(runner(**images).values()))
+
+
+def _keras_model(lpips):
+    images = [
+        keras.Input((None, None, 3), name=role)
+        for role in ("reference", "distorted")
+    ]
+    model = keras.Model(images, lpips(*images))
+    # Keras converts only a model that has been called.
+    model([np.zeros((1, 64, 64, 3), np.float32)] * 2)
+    return model
+
+
+# Each makes, of a layer and two batches, a function that gives distances.
+WAYS = {
+    OURS: _tf_function,
+    "weights as constants": _frozen,
+    "XLA": _xla,
+    "both in one batch": _one_batch,
+    "one image to two others": _two_distances,
+    "the same, embedded once": _embedded_once,
+    "bfloat16": _bfloat16,
+    "bfloat16, XLA": _bfloat16_xla,
+    "OpenVINO": _openvino("f32"),
+    "OpenVINO, bfloat16": _openvino("bf16"),
+    "ONNX Runtime": _onnx_runtime,
+    "LiteRT": _litert,
+}
+
+
+if __name__ == "__main__":
+    main()
