@@ -24,6 +24,11 @@ DATASETS = [
     # TFDS brings it too; the programs' flags are made of it.
     "simple-parsing>=0.1.6",
 ]
+SCORING = [
+    # Beam reads TFRECORD with it.
+    "google-crc32c>=1.5",
+    "faiss-cpu>=1.12,<2",
+]
 DISTORTIONS = [
     "opencv-python-headless>=5,<6",
     "scipy>=1.14",
@@ -37,6 +42,7 @@ TARGETS = [
 ]
 TRAINING = [*DATASETS, "scipy>=1.14"]
 TEST = [
+    *SCORING,
     "pytest>=8",
     "ruff>=0.17,<0.18",
     "jax==0.10.2",
@@ -56,6 +62,7 @@ setup(
     extras_require={
         "datasets": DATASETS,
         "distortions": DATASETS + DISTORTIONS,
+        "scoring": DATASETS + SCORING,
         "training": TRAINING,
         "serving": SERVING,
         # ONNX and LiteRT: `saved_models.convert`.

@@ -1,6 +1,7 @@
 """Reading images: any common file to uint8 RGB, or one sentence why not."""
 
 import contextlib
+import io
 import operator
 from pathlib import Path
 
@@ -57,6 +58,25 @@ def load_image(source, resize=None) -> np.ndarray:
         return _to_rgb(image, source, size)
 
 
+def decode_image(data: bytes, name, resize=None) -> np.ndarray:
+    """Reads an image from a file's bytes.
+
+    Args:
+        data: the content of the file.
+        name: what messages call it.
+        resize: see `load_image`.
+
+    Returns:
+        What `load_image` does.
+
+    Raises:
+        ImageError: as `load_image` does.
+    """
+    size = _checked_size(resize)
+    with explained(name), Image.open(io.BytesIO(data)) as image:
+        return _to_rgb(image, name, size)
+
+
 def read_size(path) -> tuple[int, int]:
     """Returns `(height, width)` from a file's head, as `load_image` gives it.
 
@@ -85,13 +105,26 @@ def load_pair(reference, distorted, resize=None):
         ImageError: also if the sizes differ and `resize` is `None`.
     """
     pair = load_image(reference, resize), load_image(distorted, resize)
-    if pair[0].shape != pair[1].shape:
+    check_pair(*pair, reference, distorted)
+    return pair
+
+
+def check_pair(reference, distorted, reference_name, distorted_name) -> None:
+    """Raises `ImageError` if two images differ in size.
+
+    Args:
+        reference: an array `(height, width, 3)`.
+        distorted: another.
+        reference_name: what the message calls it.
+        distorted_name: likewise.
+    """
+    if reference.shape != distorted.shape:
+        pair = (reference, distorted)
         sizes = " and ".join(f"{x.shape[1]}x{x.shape[0]}" for x in pair)
         raise ImageError(
-            f"{reference} and {distorted} are of different sizes, {sizes}; "
-            "compare them with `resize` (--resize HEIGHTxWIDTH)"
+            f"{reference_name} and {distorted_name} are of different sizes, "
+            f"{sizes}; compare them with `resize` (--resize HEIGHTxWIDTH)"
         )
-    return pair
 
 
 def list_images(folder) -> list[Path]:

@@ -242,6 +242,29 @@ class LPIPS(keras.layers.Layer):
             )
         )
 
+    def with_spatial_map(self, reference, distorted):
+        """Returns the distances, and those of every pixel, in one pass.
+
+        Args:
+            reference: as in the call.
+            distorted: as in the call.
+
+        Returns:
+            float32, `(batch,)`, and float32, `(batch, height, width)`.
+        """
+        height, width = ops.shape(reference)[1:3]
+        distances, maps = zip(
+            *(
+                (
+                    ops.mean(difference, axis=(1, 2)),
+                    upsample(difference, height, width),
+                )
+                for difference in self._differences(reference, distorted, False)
+            ),
+            strict=True,
+        )
+        return sum(distances), sum(maps)
+
     def _differences(self, reference, distorted, apply_dropout):
         """Yields each tap's weighted squared difference, `(batch, h, w)`.
 
