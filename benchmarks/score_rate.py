@@ -27,8 +27,8 @@ from pipelines.scoring.planning import plan
 from pipelines.scoring.scoring import Order, score
 from pipelines.scoring.shards import Style
 
-SHARDS = 5
-ROUNDS = 3
+SHARDS = 3
+ROUNDS = 2
 
 
 def main() -> None:
@@ -55,7 +55,7 @@ def main() -> None:
 
 def steps(span, model, batch_pixels) -> None:
     """Prints what each step takes alone, for each pair."""
-    count = min(span.count, 400)
+    count = min(span.count, 200)
     entries = list(itertools.islice(read_pairs(span), count))
     files = _timed("read", count, lambda: [x.read() for x in entries])
     _timed(

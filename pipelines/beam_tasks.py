@@ -15,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol
 
 import apache_beam as beam
+from apache_beam.io.filesystems import FileSystems
 from apache_beam.metrics import Metrics
 from apache_beam.options.pipeline_options import (
     PipelineOptions,
@@ -23,7 +24,12 @@ from apache_beam.options.pipeline_options import (
 )
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
-from pipelines.filesystems import exists, read_bytes, write_bytes
+from pipelines.filesystems import (
+    exists,
+    list_files,
+    read_bytes,
+    write_bytes,
+)
 from tfds_bapps import lost_workers
 from tfds_bapps.pipeline import ATTEMPTS, refuse_threads
 from tfds_bapps.problems import PreparationError
@@ -218,9 +224,13 @@ def progress(
 
     def log():
         while not over.wait(seconds):
-            with ThreadPoolExecutor(LOOKERS) as lookers:
-                paths = (task.report_path for task in tasks)
-                done = sum(lookers.map(exists, paths))
+            paths = {task.report_path for task in tasks}
+            folders = {FileSystems.split(path)[0] for path in paths}
+            for folder in folders:
+                paths.difference_update(
+                    list_files(FileSystems.join(folder, "*"))
+                )
+            done = len(tasks) - len(paths)
             _log.info("%d of %d tasks are done", done, len(tasks))
 
     thread = threading.Thread(target=log, daemon=True)

@@ -76,8 +76,6 @@ def list_files(pattern: str) -> list[str]:
     Raises:
         OSError: the place cannot be listed.
     """
-    if not pattern:
-        return []
     return sorted(x.path for x in FileSystems.match([pattern])[0].metadata_list)
 
 
@@ -91,6 +89,14 @@ def make_folder(path: str) -> None:
         FileSystems.mkdirs(path)
     except OSError as error:
         raise OSError(error.errno, sentence(error), path) from error
+
+
+def remove_folder(path: str) -> None:
+    """Removes a folder and all in it, if it is there."""
+    FileSystems.delete(list_files(FileSystems.join(path, "**")))
+    # Where there are folders, it is left.
+    if exists(path):
+        FileSystems.delete([path])
 
 
 def sentence(error: OSError) -> str:

@@ -15,6 +15,7 @@ from pipelines.filesystems import (
     exists,
     make_folder,
     read_bytes,
+    remove_folder,
     write_bytes,
 )
 from pipelines.neighbourhood.embedding import Embedding, Run, Style
@@ -108,7 +109,7 @@ def find_neighbours(order: Order, options: PipelineOptions | None = None):
     made = {**settings, "images": len(paths), "pairs": len(rows), "bad": faults}
     beside = order.output.removesuffix(".csv") + ".json"
     write_bytes(beside, (json.dumps(made, indent=1) + "\n").encode())
-    FileSystems.delete([work])
+    remove_folder(work)
     return made
 
 
@@ -135,8 +136,7 @@ def _clear_unless_planned(work, settings, found):
     path = FileSystems.join(work, PLAN)
     if exists(path) and read_bytes(path) == text:
         return
-    if exists(work):
-        FileSystems.delete([work])
+    remove_folder(work)
     make_folder(work)
     write_bytes(path, text)
 

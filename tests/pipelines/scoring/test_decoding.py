@@ -35,7 +35,7 @@ def turned():
         (encoded("RGBA"), False),
         (encoded("L"), False),
         (encoded("P"), False),
-        (encoded("I;16"), False),
+        (encoded("LA"), False),
         (encoded(kind="JPEG"), False),
         (encoded(kind="BMP"), False),
         (turned(), False),
