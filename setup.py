@@ -28,6 +28,11 @@ DATASETS = [
 ]
 VIDEO = ["opencv-python-headless>=5,<6"]
 DISTORTIONS = [*VIDEO, "scipy>=1.14"]
+SCORING = [
+    # Beam reads TFRECORD with it.
+    "google-crc32c>=1.5",
+    "faiss-cpu>=1.12,<2",
+]
 SERVING = ["simple-parsing>=0.1.6", "tensorflow-serving-api>=2.21,<2.22"]
 TARGETS = [
     "tf2onnx>=1.17,<2",
@@ -37,6 +42,7 @@ TARGETS = [
 ]
 TRAINING = [*DATASETS, "scipy>=1.14"]
 TEST = [
+    *SCORING,
     "pytest>=8",
     "ruff>=0.17,<0.18",
     "jax==0.10.2",
@@ -57,6 +63,7 @@ setup(
     extras_require={
         "datasets": DATASETS,
         "distortions": DATASETS + DISTORTIONS,
+        "scoring": DATASETS + SCORING,
         "training": TRAINING,
         "serving": SERVING,
         # `keras-lpips video`.

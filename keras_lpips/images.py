@@ -1,6 +1,7 @@
 """Reading images: any common file to uint8 RGB, or one sentence why not."""
 
 import contextlib
+import io
 import operator
 from pathlib import Path
 
@@ -55,6 +56,25 @@ def load_image(source, resize=None) -> np.ndarray:
             return _to_rgb(source, name, size)
     with _opened(source) as image:
         return _to_rgb(image, source, size)
+
+
+def decode_image(data: bytes, name, resize=None) -> np.ndarray:
+    """Reads an image from a file's bytes.
+
+    Args:
+        data: the content of the file.
+        name: what messages call it.
+        resize: see `load_image`.
+
+    Returns:
+        What `load_image` does.
+
+    Raises:
+        ImageError: as `load_image` does.
+    """
+    size = _checked_size(resize)
+    with explained(name), Image.open(io.BytesIO(data)) as image:
+        return _to_rgb(image, name, size)
 
 
 def read_size(path) -> tuple[int, int]:

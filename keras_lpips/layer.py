@@ -255,6 +255,23 @@ class LPIPS(keras.layers.Layer):
         """
         return list(self._differences(reference, distorted, False))
 
+    def with_spatial_map(self, reference, distorted):
+        """Returns the distances, and those of every pixel, in one pass.
+
+        Args:
+            reference: as in the call.
+            distorted: as in the call.
+
+        Returns:
+            float32, `(batch,)`, and float32, `(batch, height, width)`.
+        """
+        height, width = ops.shape(reference)[1:3]
+        taps = self.tap_maps(reference, distorted)
+        return (
+            sum(ops.mean(tap, axis=(1, 2)) for tap in taps),
+            sum(upsample(tap, height, width) for tap in taps),
+        )
+
     def _differences(self, reference, distorted, apply_dropout):
         """Yields each tap's weighted squared difference, `(batch, h, w)`.
 

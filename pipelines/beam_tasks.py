@@ -11,9 +11,11 @@ import logging
 import re
 import threading
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol
 
 import apache_beam as beam
+from apache_beam.io.filesystems import FileSystems
 from apache_beam.metrics import Metrics
 from apache_beam.options.pipeline_options import (
     PipelineOptions,
@@ -21,28 +23,38 @@ from apache_beam.options.pipeline_options import (
     TypeOptions,
 )
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
-from etils import epath
-from tensorflow_datasets.core.utils import incomplete_file
 
+from pipelines.filesystems import (
+    exists,
+    list_files,
+    read_bytes,
+    write_bytes,
+)
 from tfds_bapps import lost_workers
 from tfds_bapps.pipeline import ATTEMPTS, refuse_threads
 from tfds_bapps.problems import PreparationError
 
 PROGRESS_SECONDS = 20.0
+# Reports that are looked for at once: a store far away answers late.
+LOOKERS = 16
 # What Beam adds to the message of an exception on its way to the driver.
 _BEAMS_WORDS = re.compile(r" \[while running .*|, pt: .*", re.S)
 
 _log = logging.getLogger(__name__)
 
 
-class Task(Protocol):
-    """A piece of work.
+class Marked(Protocol):
+    """A piece of work that some transform does.
 
     Attributes:
         report_path: the file that says that it is done.
     """
 
     report_path: str
+
+
+class Task(Marked, Protocol):
+    """A piece of work that does itself."""
 
     @staticmethod
     def prepare() -> None:
@@ -85,32 +97,49 @@ class _PerformTask(beam.DoFn):
 
     def process(self, task):
         # A repeated bundle finds what the first one has finished.
-        if read_report(task) is not None:
-            return
-        report = perform(task)
-        for name, value in report.items():
-            if isinstance(value, int):
-                Metrics.counter(type(task).__name__, name).inc(value)
+        if read_report(task) is None:
+            note(task, task.perform())
 
 
-def perform(task: Task) -> dict:
-    """Performs a task and writes its report."""
-    report = task.perform()
-    with incomplete_file(epath.Path(task.report_path)) as incomplete:
-        incomplete.write_text(json.dumps(report))
-    return report
+class NoteReport(beam.DoFn):
+    """Writes the report of a task that a transform has done.
+
+    Takes pairs of the task and its report, and returns nothing.
+    """
+
+    def process(self, done):
+        """Writes the report, once."""
+        task, report = done
+        if not exists(task.report_path):
+            note(task, report)
 
 
-def read_report(task: Task) -> dict | None:
+def note(task: Marked, report: dict) -> None:
+    """Writes a report, and counts in Beam the whole numbers in it."""
+    write_bytes(task.report_path, json.dumps(report).encode())
+    for name, value in report.items():
+        if isinstance(value, int):
+            Metrics.counter(type(task).__name__, name).inc(value)
+
+
+def read_report(task: Marked) -> dict | None:
     """The report of a task, or `None` if it is not done."""
-    path = epath.Path(task.report_path)
-    return json.loads(path.read_text()) if path.exists() else None
+    if not exists(task.report_path):
+        return None
+    return json.loads(read_bytes(task.report_path))
+
+
+def read_reports(tasks: Sequence[Marked]) -> list[dict | None]:
+    """The reports of tasks, in their order; `None` for those not done."""
+    with ThreadPoolExecutor(LOOKERS) as lookers:
+        return list(lookers.map(read_report, tasks))
 
 
 def perform_all(
-    tasks: Sequence[Task],
+    tasks: Sequence[Marked],
     options: PipelineOptions | None = None,
     attempts: int = ATTEMPTS,
+    transform: beam.PTransform | None = None,
 ) -> list[dict]:
     """Performs tasks with Beam, again those that lost workers left undone.
 
@@ -118,6 +147,8 @@ def perform_all(
         tasks: what to do.
         options: Beam's options. Defaults to its runner in this process.
         attempts: how many pipelines are run at most.
+        transform: does a `PCollection` of tasks and writes their reports.
+            Defaults to `Perform`, for tasks that do themselves.
 
     Returns:
         The reports, in the order of `tasks`.
@@ -134,13 +165,18 @@ def perform_all(
         runner = FnApiRunner()
     failure = None
     for attempt in range(attempts):
-        undone = [task for task in tasks if read_report(task) is None]
+        reports = read_reports(tasks)
+        undone = [
+            task
+            for task, report in zip(tasks, reports, strict=True)
+            if report is None
+        ]
         if not undone:
             break
-        if len(tasks) == 1:
+        if len(tasks) == 1 and transform is None:
             # Starting workers would take longer.
             tasks[0].prepare()
-            perform(tasks[0])
+            note(tasks[0], tasks[0].perform())
             break
         if attempt:
             _log.warning(
@@ -149,8 +185,9 @@ def perform_all(
                 len(tasks),
                 failure,
             )
-        failure = _run(undone, runner, options)
-    reports = [read_report(task) for task in tasks]
+        todo = transform or Perform(tasks[0].prepare)
+        failure = _run(undone, todo, runner, options)
+    reports = read_reports(tasks)
     missing = reports.count(None)
     if missing:
         raise PreparationError(
@@ -160,16 +197,12 @@ def perform_all(
     return reports
 
 
-def _run(tasks, runner, options):
+def _run(tasks, transform, runner, options):
     """Runs one pipeline; returns the failure that another run may mend."""
     try:
         with lost_workers.noticed(), progress(tasks):
             with beam.Pipeline(runner=runner, options=options) as pipeline:
-                _ = (
-                    pipeline
-                    | "Tasks" >> beam.Create(tasks)
-                    | Perform(tasks[0].prepare)
-                )
+                _ = pipeline | "Tasks" >> beam.Create(tasks) | transform
     except Exception as error:
         # Runners pass on a worker's exception as text, or as another type.
         return error
@@ -184,14 +217,20 @@ def _sentence(failure):
 
 @contextlib.contextmanager
 def progress(
-    tasks: Sequence[Task], seconds: float = PROGRESS_SECONDS
+    tasks: Sequence[Marked], seconds: float = PROGRESS_SECONDS
 ) -> Iterator[None]:
     """Logs from time to time how many tasks are done, on any runner."""
     over = threading.Event()
 
     def log():
         while not over.wait(seconds):
-            done = sum(epath.Path(x.report_path).exists() for x in tasks)
+            paths = {task.report_path for task in tasks}
+            folders = {FileSystems.split(path)[0] for path in paths}
+            for folder in folders:
+                paths.difference_update(
+                    list_files(FileSystems.join(folder, "*"))
+                )
+            done = len(tasks) - len(paths)
             _log.info("%d of %d tasks are done", done, len(tasks))
 
     thread = threading.Thread(target=log, daemon=True)

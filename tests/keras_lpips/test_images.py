@@ -10,6 +10,7 @@ from PIL import Image
 from keras_lpips import ImageError
 from keras_lpips.images import (
     LOSSLESS,
+    decode_image,
     list_images,
     load_image,
     load_pair,
@@ -204,6 +205,16 @@ def test_pil_images_are_read_like_their_files(tmp_path, photo, gray):
         image = Image.fromarray(photo).convert(mode)
         image.save(path)
         np.testing.assert_array_equal(load_image(image), load_image(path))
+
+
+def test_bytes_are_read_like_their_file(tmp_path, photo):
+    path = tmp_path / "image.png"
+    Image.fromarray(photo).save(path)
+    data = path.read_bytes()
+    np.testing.assert_array_equal(decode_image(data, "x"), photo)
+    assert decode_image(data, "x", (20, 30)).shape == (20, 30, 3)
+    with pytest.raises(ImageError, match="a b.png cannot be"):
+        decode_image(data[:-500], "a b.png")
 
 
 def test_resize_is_height_and_width_and_pillows_bilinear_filter(photo):

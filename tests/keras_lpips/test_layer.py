@@ -76,6 +76,13 @@ def test_eager_graph_xla_and_tf_data_agree(spatial):
         np.testing.assert_allclose(other, eager, rtol=1e-5, atol=1e-7)
 
 
+def test_one_pass_gives_the_distance_and_the_map(lpips):
+    a, b = images(), images(seed=1)
+    distances, maps = lpips.with_spatial_map(a, b)
+    np.testing.assert_allclose(distances, lpips(a, b), rtol=1e-6)
+    np.testing.assert_allclose(maps, lpips.spatial_map(a, b), rtol=1e-6)
+
+
 @pytest.mark.parametrize("net", NETS)
 def test_embeddings_compare_as_images_do(net):
     a, b = images(3, seed=1), images(3, seed=2)

@@ -1,7 +1,9 @@
 """Photographs as patches, and Beam's services as processes of their own."""
 
 import contextlib
+import csv
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -13,6 +15,7 @@ import pytest
 from skimage import data
 
 from tests.conftest import REPOSITORY
+from tests.pipelines.made_pairs import SIZES, pixels_of, png, write_list
 
 START_SECONDS = 60
 # Of the patches: rows and columns.
@@ -67,6 +70,16 @@ def wait_for(port, process, log):
 
 
 @pytest.fixture
+def quiet_workers(monkeypatch):
+    """Worker processes find this checkout, and handlers are put back."""
+    monkeypatch.setenv("PYTHONPATH", str(REPOSITORY))
+    monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "3")
+    usual = signal.getsignal(signal.SIGTERM)
+    yield
+    signal.signal(signal.SIGTERM, usual)
+
+
+@pytest.fixture
 def worker_pool(tmp_path):
     """Address of a pool that starts a Python worker process per worker."""
     with service(
@@ -110,6 +123,45 @@ def patches():
         image = getattr(data, name)()
         found.append(image[row - 32 : row + 32, column - 32 : column + 32])
     return np.stack(found)
+
+
+@pytest.fixture(scope="session")
+def pairs(tmp_path_factory):
+    """A list of 20 pairs, every third of another size, with paths beside it."""
+    folder = tmp_path_factory.mktemp("pairs")
+    rows = []
+    for number in range(20):
+        pair = pixels_of(number, SIZES[number % 3 == 2])
+        names = [f"{number:02}_{side}.png" for side in (0, 1)]
+        for name, pixels in zip(names, pair, strict=True):
+            (folder / name).write_bytes(png(pixels))
+        rows.append(names)
+    return write_list(folder / "pairs.csv", rows)
+
+
+@pytest.fixture(scope="session")
+def records(pairs):
+    """The same pairs as records, in two files; the first has no ids."""
+    import tensorflow as tf
+
+    with pairs.open() as file:
+        rows = list(csv.DictReader(file))
+    paths = [pairs.with_name(f"pairs.tfrecord-0000{k}") for k in (0, 1)]
+    for k, path in enumerate(paths):
+        with tf.io.TFRecordWriter(str(path)) as writer:
+            for row in rows[10 * k : 10 * k + 10]:
+                example = tf.train.Example()
+                values = {
+                    role: (pairs.parent / name).read_bytes()
+                    for role, name in row.items()
+                }
+                if k:
+                    values["id"] = row["reference"].encode()
+                for name, value in values.items():
+                    feature = example.features.feature[name].bytes_list
+                    feature.value.append(value)
+                writer.write(example.SerializeToString())
+    return f"{pairs.parent}/pairs.tfrecord-*"
 
 
 @pytest.fixture

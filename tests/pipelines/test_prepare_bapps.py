@@ -1,35 +1,27 @@
 """The program on every engine: the same bytes, or one sentence."""
 
-import contextlib
 import hashlib
-import os
 import subprocess
 import sys
-import threading
 import time
-from pathlib import Path
 
-import psutil
 import pytest
 
 from pipelines import prepare_bapps
 from tests.conftest import REPOSITORY
+from tests.pipelines.engines import (
+    ONE_PROCESS,
+    PROCESSES,
+    flink,
+    needs_flink,
+    portable,
+    worker_killed,
+)
 from tests.tfds_bapps.made_triplets import files, png, write_tar, write_tree
 
-PROCESSES = ("--direct_running_mode=multi_processing",)
+pytestmark = pytest.mark.usefixtures("quiet_workers")
+
 COUNTS = {"val/cnn": 40, "val/color": 30, "train/mix": 20}
-
-
-@pytest.fixture(autouse=True)
-def quiet_workers(monkeypatch):
-    """Worker processes find this checkout, and handlers are put back."""
-    import signal
-
-    monkeypatch.setenv("PYTHONPATH", str(REPOSITORY))
-    monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "3")
-    usual = signal.getsignal(signal.SIGTERM)
-    yield
-    signal.signal(signal.SIGTERM, usual)
 
 
 def digests(folder):
@@ -58,7 +50,7 @@ def source(tmp_path):
 def test_several_processes_write_the_same_bytes_as_one(tmp_path, source):
     one = run(tmp_path, source, to="one")
     assert len([name for name in one if "tfrecord" in name]) == 3
-    two = run(tmp_path, source, *PROCESSES, "--direct_num_workers=2", to="two")
+    two = run(tmp_path, source, *PROCESSES, to="two")
     assert two == one
 
 
@@ -72,51 +64,16 @@ def test_workers_of_a_job_service_write_the_same_bytes(
     tmp_path, source, job_service, worker_pool
 ):
     here = run(tmp_path, source, to="here")
-    there = run(
-        tmp_path,
-        source,
-        "--runner=PortableRunner",
-        f"--job_endpoint={job_service}",
-        "--environment_type=EXTERNAL",
-        f"--environment_config={worker_pool}",
-        to="there",
-    )
+    engine = portable(job_service, worker_pool)
+    there = run(tmp_path, source, *engine, to="there")
     assert there == here
 
 
-FLINK = os.environ.get("FLINK_JOB_SERVER_JAR")
-
-
-@pytest.mark.skipif(
-    not FLINK, reason="FLINK_JOB_SERVER_JAR names no job server's jar"
-)
+@needs_flink
 def test_an_embedded_flink_writes_the_same_bytes(tmp_path, source, worker_pool):
     here = run(tmp_path, source, to="here")
-    there = run(
-        tmp_path,
-        source,
-        "--runner=FlinkRunner",
-        f"--flink_job_server_jar={FLINK}",
-        "--environment_type=EXTERNAL",
-        f"--environment_config={worker_pool}",
-        "--parallelism=2",
-        to="there",
-    )
+    there = run(tmp_path, source, *flink(worker_pool), to="there")
     assert there == here
-
-
-def kill_a_worker_that_writes(folder, killed):
-    """Kills one worker process once a shard is being written."""
-    while not list(folder.glob("bapps/*/*/incomplete.*")):
-        time.sleep(0.01)
-    for child in psutil.Process().children(recursive=True):
-        with contextlib.suppress(psutil.Error):
-            command = child.cmdline()
-            is_shell = Path(command[0]).name == "sh"
-            if not is_shell and "sdk_worker_main" in str(command):
-                child.kill()
-                killed.append(child.pid)
-                return
 
 
 # Beam's own thread of the dead worker's connection ends with it.
@@ -138,16 +95,12 @@ def test_a_killed_worker_changes_no_byte(tmp_path, caplog):
     }
     source = write_tar(tmp_path / "mine.tar", made)
     whole = run(tmp_path, source, to="whole")
-    killed = []
-    killer = threading.Thread(
-        target=kill_a_worker_that_writes,
-        args=(tmp_path / "mended", killed),
-        daemon=True,
-    )
-    killer.start()
-    mended = run(
-        tmp_path, source, *PROCESSES, "--direct_num_workers=2", to="mended"
-    )
+
+    def begun():
+        return list((tmp_path / "mended").glob("bapps/*/*/incomplete.*"))
+
+    with worker_killed(begun) as killed:
+        mended = run(tmp_path, source, *PROCESSES, to="mended")
     assert len(killed) == 1
     assert "shards are missing; they are written again" in caplog.text
     assert mended == whole
@@ -222,7 +175,7 @@ def start(tmp_path, source, *beam):
     )
 
 
-@pytest.mark.parametrize("beam", [(), PROCESSES], ids=["one", "processes"])
+@pytest.mark.parametrize("beam", [(), ONE_PROCESS], ids=["one", "processes"])
 def test_a_full_disk_is_one_sentence_and_leaves_nothing(
     tmp_path, small_disk, beam
 ):

@@ -1,0 +1,139 @@
+"""Where the time of scoring goes, and the pipeline's rate beside the model's.
+
+    python -m benchmarks.made_pairs PAIRS --photos DIR --pairs 2000 --size 256
+    python -m benchmarks.score_rate PAIRS/pairs.csv [--net vgg] [--threads 1]
+
+Milliseconds of a pair for each step alone, then pairs per second of the bare
+model, on batches that lie decoded in memory, and of the whole pipeline on
+Beam's runner in this process, from the end of its first shard to the end of
+its last, in turn.
+
+MEASURED
+"""
+
+import argparse
+import itertools
+import statistics
+import tempfile
+import time
+from pathlib import Path
+
+from keras_lpips.scorer import scorer
+from pipelines.scoring.batching import read_batches
+from pipelines.scoring.decoding import decode
+from pipelines.scoring.model import BATCH_PIXELS, NETS, Model
+from pipelines.scoring.pairs import read_pairs
+from pipelines.scoring.planning import plan
+from pipelines.scoring.scoring import Order, score
+from pipelines.scoring.shards import Style
+
+SHARDS = 3
+ROUNDS = 2
+
+
+def main() -> None:
+    """Measures a list of pairs."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("pairs", help="a list, as for pipelines.score")
+    parser.add_argument("--net", choices=NETS, default="alex")
+    parser.add_argument("--threads", type=int, default=0)
+    parser.add_argument("--batch-pixels", type=int, default=BATCH_PIXELS)
+    arguments = parser.parse_args()
+    (span,) = plan(arguments.pairs, 1 << 30, "").spans
+    model = Model(arguments.net, "0.1", True, False, arguments.threads)
+    steps(span, model, arguments.batch_pixels)
+    alone, whole = [], []
+    batches = _some_batches(span, model, arguments.batch_pixels)
+    for _ in range(ROUNDS):
+        alone.append(bare_rate(model, batches))
+        whole.append(pipeline_rate(arguments, span.count))
+    shares = [b / a for a, b in zip(alone, whole, strict=True)]
+    print(f"bare model: {statistics.median(alone):.1f} pairs/s")
+    print(f"pipeline:   {statistics.median(whole):.1f} pairs/s")
+    print(f"share:      {100 * statistics.median(shares):.1f} %")
+
+
+def steps(span, model, batch_pixels) -> None:
+    """Prints what each step takes alone, for each pair."""
+    count = min(span.count, 200)
+    entries = list(itertools.islice(read_pairs(span), count))
+    files = _timed("read", count, lambda: [x.read() for x in entries])
+    _timed(
+        "decode",
+        count,
+        lambda: [[decode(y, "") for y in x] for x in files],
+    )
+
+    def batches():
+        return list(
+            read_batches(entries, None, model.smallest_size, batch_pixels, {})
+        )
+
+    made = _timed("read, decode and batch", count, batches)
+    _timed("model", count, lambda: [model.score(x) for x in made])
+    layer = scorer(model.net)
+    _timed(
+        "keras_lpips.scorer",
+        count,
+        lambda: [layer.distance(*x.images) for x in made],
+    )
+
+
+def bare_rate(model, batches, seconds: float = 8.0) -> float:
+    """Pairs per second of the model on batches in memory."""
+    start = time.perf_counter()
+    done = 0
+    for batch in itertools.cycle(batches):
+        model.score(batch)
+        done += len(batch.positions)
+        if time.perf_counter() - start > seconds:
+            return done / (time.perf_counter() - start)
+
+
+def pipeline_rate(arguments, count) -> float:
+    """Pairs per second of the pipeline in this process, once it runs."""
+    shard_pairs = -(-count // SHARDS)
+    with tempfile.TemporaryDirectory() as folder:
+        order = Order(
+            pairs=arguments.pairs,
+            output=f"{folder}/scores",
+            style=Style(
+                net=arguments.net,
+                version="0.1",
+                calibrated=True,
+                resize=None,
+                format="csv",
+                maps=False,
+                batch_pixels=arguments.batch_pixels,
+            ),
+            shard_pairs=shard_pairs,
+            tolerate=0,
+            resume=False,
+            threads=arguments.threads,
+        )
+        score(order)
+        ends = sorted(
+            path.stat().st_mtime
+            for path in Path(folder, "scores").glob("report-*")
+        )
+    return shard_pairs * (len(ends) - 1) / (ends[-1] - ends[0])
+
+
+def _some_batches(span, model, batch_pixels):
+    entries = itertools.islice(read_pairs(span), 256)
+    return list(
+        read_batches(entries, None, model.smallest_size, batch_pixels, {})
+    )
+
+
+def _timed(name, count, step):
+    step()
+    start = time.perf_counter()
+    result = step()
+    taken = time.perf_counter() - start
+    print(f"{name + ':':24} {1000 * taken / count:7.3f} ms")
+    return result
+
+
+if __name__ == "__main__":
+    main()

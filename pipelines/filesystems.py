@@ -1,0 +1,110 @@
+"""Files wherever Beam reaches: this machine, Google Cloud Storage, S3, HDFS."""
+
+import contextlib
+import uuid
+from collections.abc import Iterator
+
+from apache_beam.io.filesystem import CompressionTypes
+from apache_beam.io.filesystems import FileSystems
+
+# Names that begin so are being written, or were left by a lost worker.
+PARTIAL_PREFIX = ".partial-"
+
+
+def read_bytes(path: str) -> bytes:
+    """The content of a file.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    with open_file(path) as file:
+        return file.read()
+
+
+def open_file(path: str):
+    """Opens a file for reading bytes, as they lie there.
+
+    Raises:
+        OSError: it cannot be opened.
+    """
+    return FileSystems.open(
+        path, compression_type=CompressionTypes.UNCOMPRESSED
+    )
+
+
+@contextlib.contextmanager
+def replacing(path: str) -> Iterator:
+    """Gives a binary file beside `path`, renamed to it at the end.
+
+    An error on the way removes it and leaves `path` as it was.
+
+    Raises:
+        OSError: naming `path`, if it cannot be written.
+    """
+    folder, name = FileSystems.split(path)
+    partial = FileSystems.join(
+        folder, f"{PARTIAL_PREFIX}{uuid.uuid4().hex}-{name}"
+    )
+    try:
+        with FileSystems.create(
+            partial, compression_type=CompressionTypes.UNCOMPRESSED
+        ) as file:
+            yield file
+        FileSystems.rename([partial], [path])
+    except BaseException as error:
+        with contextlib.suppress(OSError):
+            FileSystems.delete([partial])
+        if isinstance(error, OSError):
+            raise OSError(error.errno, sentence(error), path) from error
+        raise
+
+
+def write_bytes(path: str, data: bytes) -> None:
+    """Writes a file, whole or not at all."""
+    with replacing(path) as file:
+        file.write(data)
+
+
+def exists(path: str) -> bool:
+    """Whether there is such a file or folder."""
+    return FileSystems.exists(path)
+
+
+def list_files(pattern: str) -> list[str]:
+    """The files that match, sorted; `*` stops at a slash, `**` does not.
+
+    Raises:
+        OSError: the place cannot be listed.
+    """
+    return sorted(x.path for x in FileSystems.match([pattern])[0].metadata_list)
+
+
+def make_folder(path: str) -> None:
+    """Makes a folder, and those above it, where the filesystem has folders.
+
+    Raises:
+        OSError: naming `path`, if it cannot be made.
+    """
+    try:
+        FileSystems.mkdirs(path)
+    except OSError as error:
+        raise OSError(error.errno, sentence(error), path) from error
+
+
+def remove_folder(path: str) -> None:
+    """Removes a folder and all in it, if it is there."""
+    FileSystems.delete(list_files(FileSystems.join(path, "**")))
+    # Where there are folders, it is left.
+    if exists(path):
+        FileSystems.delete([path])
+
+
+def sentence(error: OSError) -> str:
+    """What went wrong, without Python's names for it."""
+    details = getattr(error, "exception_details", None)
+    # Beam wraps errors in its own, and in others of the same type.
+    inner = next(iter(details.values())) if details else error.args[:1]
+    inner = inner[0] if isinstance(inner, tuple) and inner else inner
+    if isinstance(inner, OSError):
+        return sentence(inner)
+    return error.strerror or str(error)

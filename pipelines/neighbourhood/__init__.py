@@ -1,0 +1,1 @@
+"""Near-duplicates in a set of images: the parts of `pipelines.neighbours`."""

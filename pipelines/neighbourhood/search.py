@@ -1,0 +1,100 @@
+"""All pairs of vectors within a distance: FAISS finds, float64 decides."""
+
+import io
+from dataclasses import dataclass
+
+import numpy as np
+
+from pipelines.filesystems import read_bytes
+
+# FAISS expands the square, in float32; by this share of the two squared norms
+# it may be wrong, with room to spare.
+FAISS_ERROR = 1e-5
+
+
+@dataclass(frozen=True)
+class Block:
+    """Vectors of images of one size.
+
+    Attributes:
+        path: an `.npy` of float32, `(images, features)`.
+        positions: of the images among all.
+    """
+
+    path: str
+    positions: tuple[int, ...]
+
+    def read(self) -> np.ndarray:
+        """The vectors."""
+        return np.load(io.BytesIO(read_bytes(self.path)), allow_pickle=False)
+
+
+@dataclass(frozen=True)
+class Search:
+    """A block compared with itself and with others of its size.
+
+    Attributes:
+        report_path: the file that says that it is done.
+        block: the vectors.
+        others: those that come after it.
+        threshold: the largest distance of a pair.
+    """
+
+    report_path: str
+    block: Block
+    others: tuple[Block, ...]
+    threshold: float
+
+    @staticmethod
+    def prepare() -> None:
+        """Loads FAISS."""
+        import faiss  # noqa: F401
+
+    def perform(self) -> dict:
+        """Finds the pairs.
+
+        Returns:
+            `near`: positions of two images and their distance.
+        """
+        import faiss
+
+        vectors = self.block.read()
+        index = faiss.IndexFlatL2(vectors.shape[1])
+        index.add(vectors)
+        near = []
+        for other in (self.block, *self.others):
+            theirs = vectors if other is self.block else other.read()
+            for i, k, distance in within(
+                index, vectors, theirs, self.threshold
+            ):
+                # Each pair of one block is found from both its ends.
+                if other is not self.block or i < k:
+                    pair = sorted((self.block.positions[i], other.positions[k]))
+                    near.append([*pair, distance])
+        return {"near": sorted(near)}
+
+
+def within(index, vectors, queries, threshold):
+    """Yields which rows are near to each other.
+
+    Args:
+        index: a FAISS index of `vectors`.
+        vectors: float32, `(images, features)`.
+        queries: float32, `(others, features)`.
+        threshold: largest squared distance.
+
+    Yields:
+        Row of `vectors`, row of `queries`, and their squared distance.
+    """
+    slack = FAISS_ERROR * (_largest_norm(vectors) + _largest_norm(queries))
+    limits, _, found = index.range_search(queries, threshold + slack)
+    for k in range(len(queries)):
+        for i in found[limits[k] : limits[k + 1]]:
+            difference = vectors[i].astype(np.float64) - queries[k]
+            distance = float(difference @ difference)
+            if distance <= threshold:
+                yield int(i), k, distance
+
+
+def _largest_norm(vectors):
+    return float(np.einsum("ij,ij->i", vectors, vectors).max())

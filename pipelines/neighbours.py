@@ -1,0 +1,125 @@
+r"""Finds near-duplicates: all pairs of images within a distance.
+
+    python -m pipelines.neighbours --images 'photos/**.png' --output near.csv \
+        --threshold 0.05
+
+Images of one size are compared by their flat embeddings, whose squared
+distance is LPIPS; with --resize, all images. Beam's options follow `--`.
+`pipelines/README.md` says what it costs.
+"""
+
+import logging
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import simple_parsing
+from simple_parsing.wrappers.field_wrapper import DashVariant
+
+from keras_lpips.layer import VERSIONS
+from keras_lpips.weights.arrays import WeightsError
+from pipelines.beam_options import parse_beam_options, split_command_line
+from pipelines.neighbourhood.embedding import Style
+from pipelines.neighbourhood.neighbourhood import Order, find_neighbours
+from pipelines.scoring.model import BATCH_PIXELS, NETS
+from pipelines.scoring.size import size_of
+from tfds_bapps.problems import PreparationError
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Among which images, how near, and by which net."""
+
+    images: str
+    """A pattern; ** also matches folders."""
+    output: str
+    """The table: a .csv of first, second, distance."""
+    threshold: float = 0.05
+    """The largest distance of a pair."""
+    net: str = simple_parsing.choice(*NETS, default="alex")
+    """The trunk."""
+    version: str = simple_parsing.choice(*VERSIONS, default="0.1")
+    """The heads' version."""
+    off_the_shelf: bool = simple_parsing.field(
+        default=False, action="store_true"
+    )
+    """Features without heads, the paper's w = 1."""
+    resize: str = ""
+    """HEIGHTxWIDTH to resize all images to; without it, only images of one
+    size are compared."""
+    tolerate: int = 0
+    """How many bad images are left out instead of failing."""
+    run_images: int = 500
+    """Images in each run: what is lost when a worker is."""
+    batch_pixels: int = BATCH_PIXELS
+    """Of a batch, at most; changes the last digits."""
+    threads: int = 0
+    """TensorFlow's, in each process; 0 is one for each core."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Parses the command line and searches; returns the exit status."""
+    ours, beams = split_command_line(sys.argv[1:] if argv is None else argv)
+    parser = simple_parsing.ArgumentParser(
+        prog="neighbours",
+        description=__doc__,
+        add_option_string_dash_variants=DashVariant.DASH,
+    )
+    parser.add_arguments(Settings, "settings")
+    settings = parser.parse_args(ours).settings
+    options = parse_beam_options(parser, beams)
+    try:
+        made = find_neighbours(order_of(settings), options)
+    except (PreparationError, WeightsError) as error:
+        print(f"neighbours: {error}", file=sys.stderr)
+        return 1
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        print(f"neighbours: {where}{error.strerror or error}.", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print(
+            "neighbours: interrupted; the same command goes on.",
+            file=sys.stderr,
+        )
+        return 130
+    for reason in made["bad"].values():
+        print(f"neighbours: left out: {reason}", file=sys.stderr)
+    print(
+        f"{made['pairs']} pairs among {made['images']} images within "
+        f"{settings.threshold:g} ({settings.output})"
+    )
+    return 0
+
+
+def order_of(settings: Settings) -> Order:
+    """What the settings ask for.
+
+    Raises:
+        PreparationError: a flag's value cannot be used.
+    """
+    if not settings.output.endswith(".csv"):
+        raise PreparationError(
+            f"--output must end in .csv. Received: {settings.output}"
+        )
+    return Order(
+        images=settings.images,
+        output=settings.output,
+        threshold=settings.threshold,
+        style=Style(
+            net=settings.net,
+            version=settings.version,
+            calibrated=not settings.off_the_shelf,
+            resize=size_of(settings.resize),
+            batch_pixels=settings.batch_pixels,
+        ),
+        run_images=settings.run_images,
+        tolerate=settings.tolerate,
+        threads=settings.threads,
+    )
+
+
+if __name__ == "__main__":
+    logging.basicConfig(level=logging.WARNING)
+    logging.getLogger("pipelines").setLevel(logging.INFO)
+    sys.exit(main())

@@ -1,0 +1,172 @@
+"""Pairs of images, as a list or as records, read one after the other."""
+
+import csv
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from apache_beam.io.filesystem import CompressionTypes
+from apache_beam.io.filesystems import FileSystems
+from apache_beam.io.tfrecordio import _TFRecordUtil
+from tensorflow.train import Example
+
+from keras_lpips.output import ESCAPE
+from pipelines.filesystems import open_file, read_bytes
+from tfds_bapps.problems import PreparationError
+
+COLUMNS = ("reference", "distorted")
+# What records are named in the results.
+RECORD_COLUMNS = ("id",)
+TFRECORD_SUFFIXES = (".tfrecord", ".tfrecords")
+
+
+@dataclass(frozen=True)
+class Span:
+    """A run of pairs in one file.
+
+    Attributes:
+        path: a list of pairs, or records.
+        start: where its first line begins, in bytes; 0 for records.
+        count: how many pairs; `None` for all of a file of records.
+    """
+
+    path: str
+    start: int = 0
+    count: int | None = None
+
+
+@dataclass(frozen=True)
+class Entry:
+    """Where a pair of images is, or a single one, or what they are.
+
+    Attributes:
+        name: what results call it, a text for each column.
+        paths: of the files, or what messages call what a record holds.
+        data: the encoded images, or `None` where files hold them.
+        fault: why there are no images, or "".
+    """
+
+    name: tuple[str, ...]
+    paths: tuple[str, ...] = ()
+    data: tuple[bytes, ...] | None = None
+    fault: str = ""
+
+    def read(self) -> tuple[bytes, ...]:
+        """The encoded images.
+
+        Raises:
+            OSError: a file cannot be read.
+        """
+        return self.data or tuple(map(read_bytes, self.paths))
+
+
+def is_records(path: str) -> bool:
+    """Whether a file holds records, by its name, as in x.tfrecord-00001."""
+    name = FileSystems.split(path)[1].lower()
+    return any(suffix in name for suffix in TFRECORD_SUFFIXES)
+
+
+def columns_of(path: str) -> tuple[str, ...]:
+    """What names a pair of this file in the results."""
+    return RECORD_COLUMNS if is_records(path) else COLUMNS
+
+
+def read_pairs(span: Span) -> Iterator[Entry]:
+    """The pairs of a run, in order.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    return _records(span) if is_records(span.path) else _listed(span)
+
+
+def read_header(file, path: str) -> list[str]:
+    """Reads the first line of a list: the names of its columns.
+
+    Raises:
+        PreparationError: `reference` or `distorted` is not among them.
+    """
+    header = _fields(file.readline())
+    if header and header[0].startswith("\ufeff"):
+        header[0] = header[0][1:]
+    for column in COLUMNS:
+        if header.count(column) != 1:
+            raise PreparationError(
+                f"{path} must begin with a line of column names, one of them "
+                f"{column!r}. Received: {','.join(header)[:200]!r}"
+            )
+    return header
+
+
+def _listed(span):
+    folder = FileSystems.split(span.path)[0]
+    with FileSystems.open(
+        span.path, compression_type=CompressionTypes.UNCOMPRESSED
+    ) as file:
+        header = read_header(file, span.path)
+        places = [header.index(column) for column in COLUMNS]
+        file.seek(span.start)
+        for _ in range(span.count):
+            fields = _fields(file.readline())
+            if len(fields) != len(header):
+                # As many names as columns, whatever the line holds.
+                yield Entry(
+                    tuple((*fields, "", "")[:2]),
+                    fault=f"the line has {len(fields)} fields instead of "
+                    f"{len(header)}",
+                )
+                continue
+            name = tuple(fields[place] for place in places)
+            # Joined, an absolute path stays itself.
+            yield Entry(name, tuple(_placed(folder, path) for path in name))
+
+
+def _placed(folder, path):
+    absolute = FileSystems.get_scheme(path) is not None or path[:1] == "/"
+    return path if absolute else FileSystems.join(folder, path)
+
+
+def _fields(line):
+    text = line.decode(errors=ESCAPE).rstrip("\r\n")
+    return next(csv.reader([text]), [])
+
+
+def _records(span):
+    file_name = FileSystems.split(span.path)[1]
+    with open_file(span.path) as file:
+        for number in itertools.count():
+            name = f"{file_name}:{number}"
+            try:
+                record = _TFRecordUtil.read_record(file)
+            except ValueError as error:
+                reason = str(error).split(":")[0]
+                fault = f"the file is damaged from here on: {reason}"
+                yield Entry((name,), fault=fault)
+                return
+            if record is None:
+                return
+            yield _pair_of(record, name)
+
+
+def _pair_of(record, name):
+    try:
+        features = Example.FromString(record).features.feature
+    except Exception as error:
+        return Entry(
+            (name,), fault=f"the record is no tf.train.Example: {error}"
+        )
+    values = {
+        key: features[key].bytes_list.value[:1]
+        for key in (*COLUMNS, *RECORD_COLUMNS)
+        if key in features
+    }
+    if values.get("id"):
+        name = values["id"][0].decode(errors=ESCAPE)
+    for role in COLUMNS:
+        if not values.get(role):
+            return Entry((name,), fault=f"the record has no bytes {role!r}")
+    return Entry(
+        (name,),
+        tuple(f"{role} of {name}" for role in COLUMNS),
+        tuple(values[role][0] for role in COLUMNS),
+    )

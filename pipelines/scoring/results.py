@@ -1,0 +1,91 @@
+"""What a shard's results look like as a file: CSV, Parquet, TFRecord, maps."""
+
+import csv
+import io
+import zipfile
+from collections.abc import Sequence
+
+import numpy as np
+import pyarrow as pa
+from apache_beam.io.tfrecordio import _TFRecordUtil
+from pyarrow import parquet
+from tensorflow.train import BytesList, Example, FloatList
+
+from keras_lpips.output import ESCAPE
+
+# A zip's first possible time: what is written again has the same bytes.
+_NO_TIME = (1980, 1, 1, 0, 0, 0)
+
+
+def to_csv(columns: Sequence[str], rows) -> bytes:
+    """A table of texts, and float32 with all their digits."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows([_text(value) for value in row] for row in rows)
+    # Names of files that are no UTF-8 are written as they are.
+    return text.getvalue().encode(errors=ESCAPE)
+
+
+def to_parquet(columns: Sequence[str], rows) -> bytes:
+    """A table of strings and float32."""
+    columns_of_rows = list(zip(*rows, strict=True)) or [()] * len(columns)
+    arrays = [
+        pa.array(values, pa.float32())
+        if name == "distance"
+        else pa.array([_utf8(value) for value in values], pa.string())
+        for name, values in zip(columns, columns_of_rows, strict=True)
+    ]
+    sink = pa.BufferOutputStream()
+    parquet.write_table(pa.table(arrays, names=list(columns)), sink)
+    return sink.getvalue().to_pybytes()
+
+
+def to_tfrecord(columns: Sequence[str], rows) -> bytes:
+    """Records of `tf.train.Example`: bytes features, and a float one."""
+    file = io.BytesIO()
+    for row in rows:
+        example = Example()
+        for name, value in zip(columns, row, strict=True):
+            feature = example.features.feature[name]
+            if isinstance(value, str):
+                data = value.encode(errors=ESCAPE)
+                feature.bytes_list.CopyFrom(BytesList(value=[data]))
+            else:
+                feature.float_list.CopyFrom(FloatList(value=[value]))
+        # Protobuf orders a map by chance unless told not to.
+        record = example.SerializeToString(deterministic=True)
+        _TFRecordUtil.write_record(file, record)
+    return file.getvalue()
+
+
+FORMATS = {"csv": to_csv, "parquet": to_parquet, "tfrecord": to_tfrecord}
+
+
+class MapFile:
+    """The maps of a shard, an `.npz` that is written map by map.
+
+    Args:
+        file: a binary file.
+    """
+
+    def __init__(self, file):
+        self._zip = zipfile.ZipFile(file, "w")
+
+    def add(self, key: str, distances: np.ndarray) -> None:
+        """Adds float32, `(height, width)`."""
+        info = zipfile.ZipInfo(f"{key}.npy", _NO_TIME)
+        with self._zip.open(info, "w") as entry:
+            np.lib.format.write_array(entry, distances, allow_pickle=False)
+
+    def close(self) -> None:
+        """Writes the list of what is inside."""
+        self._zip.close()
+
+
+def _text(value):
+    return value if isinstance(value, str) else f"{value:.9g}"
+
+
+def _utf8(text):
+    return text.encode(errors=ESCAPE).decode(errors="replace")

@@ -1,0 +1,69 @@
+"""Beam's engines, as flags of a program, and the death of a worker."""
+
+import contextlib
+import os
+import threading
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+ONE_PROCESS = ("--direct_running_mode=multi_processing",)
+PROCESSES = (*ONE_PROCESS, "--direct_num_workers=2")
+FLINK = os.environ.get("FLINK_JOB_SERVER_JAR")
+needs_flink = pytest.mark.skipif(
+    not FLINK, reason="FLINK_JOB_SERVER_JAR names no job server's jar"
+)
+
+
+def portable(job_service, worker_pool):
+    """Flags for a job service whose workers a pool starts."""
+    return (
+        "--runner=PortableRunner",
+        f"--job_endpoint={job_service}",
+        "--environment_type=EXTERNAL",
+        f"--environment_config={worker_pool}",
+    )
+
+
+def flink(worker_pool):
+    """Flags for a Flink inside its job server."""
+    return (
+        "--runner=FlinkRunner",
+        f"--flink_job_server_jar={FLINK}",
+        "--environment_type=EXTERNAL",
+        f"--environment_config={worker_pool}",
+        "--parallelism=2",
+    )
+
+
+@contextlib.contextmanager
+def worker_killed(when):
+    """Kills one of the direct runner's workers, once `when()` is true.
+
+    Yields a list that receives the id of the process.
+    """
+    killed, over = [], threading.Event()
+
+    def kill():
+        while not when():
+            if over.is_set():
+                return
+            time.sleep(0.01)
+        for child in psutil.Process().children(recursive=True):
+            with contextlib.suppress(psutil.Error):
+                command = child.cmdline()
+                is_shell = Path(command[0]).name == "sh"
+                if not is_shell and "sdk_worker_main" in str(command):
+                    child.kill()
+                    killed.append(child.pid)
+                    return
+
+    killer = threading.Thread(target=kill, daemon=True)
+    killer.start()
+    try:
+        yield killed
+    finally:
+        over.set()
+        killer.join()

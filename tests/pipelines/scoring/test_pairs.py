@@ -1,0 +1,134 @@
+"""Pairs: read from lists and records, cut into runs, named when bad."""
+
+import pytest
+
+from pipelines.filesystems import read_bytes
+from pipelines.scoring.pairs import Span, read_pairs
+from pipelines.scoring.planning import plan
+from tests.pipelines.made_pairs import write_list
+from tfds_bapps.problems import PreparationError
+
+
+def planned(path, shard_pairs=1000, output="/nowhere"):
+    return plan(str(path), shard_pairs, str(output))
+
+
+def names(plan):
+    return [[pair.name for pair in read_pairs(span)] for span in plan.spans]
+
+
+def test_a_list_is_cut_into_runs_of_lines(tmp_path):
+    rows = [(f"{n}.png", f'say "{n}", é.png') for n in range(7)]
+    path = write_list(tmp_path / "x.csv", rows)
+    assert names(planned(path, 3)) == [rows[:3], rows[3:6], rows[6:]]
+    assert names(planned(path, 7)) == [rows]
+
+
+def test_columns_may_stand_in_any_order_among_others(tmp_path):
+    path = tmp_path / "x.csv"
+    path.write_text("\ufeffdistorted,id,reference\r\nb,1,a\r\nd,2,c\r\n")
+    assert names(planned(path)) == [[("a", "b"), ("c", "d")]]
+
+
+def test_paths_start_from_the_lists_folder_unless_absolute(tmp_path):
+    rows = [("a/b.png", "/c/d.png"), ("gs://bucket/e.png", "f.png")]
+    path = write_list(tmp_path / "x.csv", rows)
+    first, second = read_pairs(planned(path).spans[0])
+    assert first.paths == (f"{tmp_path}/a/b.png", "/c/d.png")
+    assert second.paths == ("gs://bucket/e.png", f"{tmp_path}/f.png")
+
+
+def test_lines_that_are_no_pairs_are_bad_pairs(tmp_path):
+    path = tmp_path / "x.csv"
+    path.write_text("reference,distorted\na,b\n\nc\nd,e,f\ng,h\n\n\n")
+    (span,) = planned(path).spans
+    pairs = list(read_pairs(span))
+    assert [pair.fault for pair in pairs] == [
+        "",
+        "the line has 0 fields instead of 2",
+        "the line has 1 fields instead of 2",
+        "the line has 3 fields instead of 2",
+        "",
+    ]
+    assert all(len(pair.name) == 2 for pair in pairs)
+
+
+def test_the_digest_changes_with_the_list(tmp_path):
+    digests = {
+        planned(write_list(tmp_path / "x.csv", rows)).digest
+        for rows in ([("a", "b")], [("a", "c")], [("a", "b"), ("a", "b")])
+    }
+    assert len(digests) == 3
+
+
+def test_two_patterns_are_matched_by_name(tmp_path):
+    for place in ("r/1.png", "r/k/2.png", "r/3.png", "d/1.png", "d/k/2.png"):
+        (tmp_path / place).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / place).touch()
+    (tmp_path / "out").mkdir()
+    patterns = f"{tmp_path}/r/**.png,{tmp_path}/d/**.png"
+    assert names(planned(patterns, output=tmp_path / "out")) == [
+        [
+            (f"{tmp_path}/r/1.png", f"{tmp_path}/d/1.png"),
+            (f"{tmp_path}/r/k/2.png", f"{tmp_path}/d/k/2.png"),
+        ]
+    ]
+    nothing = f"{tmp_path}/r/*.png,{tmp_path}/d/k/*.png"
+    with pytest.raises(PreparationError, match="no image name in common"):
+        planned(nothing, output=tmp_path / "out")
+
+
+def test_records_are_shards_of_their_files(records, pairs):
+    plan = planned(records)
+    assert plan.columns == ("id",)
+    first, second = (list(read_pairs(span)) for span in plan.spans)
+    assert first[3].name == ("pairs.tfrecord-00000:3",)
+    assert second[3].name == ("13_0.png",)
+    for pair, number in ((first[3], 3), (second[3], 13)):
+        assert pair.read() == tuple(
+            read_bytes(f"{pairs.parent}/{number:02}_{side}.png")
+            for side in (0, 1)
+        )
+
+
+def test_damaged_records_are_bad_pairs(records, tmp_path):
+    whole = read_bytes(planned(records).spans[0].path)
+    cut = tmp_path / "cut.tfrecord"
+    cut.write_bytes(whole[: len(whole) // 2])
+    *good, last = read_pairs(Span(str(cut)))
+    assert 3 < len(good) < 8
+    assert not any(pair.fault for pair in good)
+    assert "damaged from here on" in last.fault
+
+
+def test_records_of_other_features_are_bad_pairs(tmp_path):
+    import tensorflow as tf
+
+    path = str(tmp_path / "other.tfrecord")
+    example = tf.train.Example()
+    example.features.feature["reference"].bytes_list.value.append(b"x")
+    with tf.io.TFRecordWriter(path) as writer:
+        writer.write(example.SerializeToString())
+        writer.write(b"no message")
+    first, second = read_pairs(Span(path))
+    assert first.fault == "the record has no bytes 'distorted'"
+    assert "no tf.train.Example" in second.fault
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("x.csv", "a.png,b.png\n", "one of them 'reference'"),
+        ("x.csv", "reference,distorted\n\n", "lists no pairs"),
+        ("x.png", "", "must be a list"),
+    ],
+)
+def test_what_is_no_list_is_refused(name, text, message, tmp_path):
+    (tmp_path / name).write_text(text)
+    with pytest.raises(PreparationError, match=message):
+        planned(tmp_path / name)
+
+
+def test_what_is_not_there_is_named(tmp_path):
+    with pytest.raises(PreparationError, match="none.csv does not exist"):
+        planned(tmp_path / "none.csv")

@@ -1,0 +1,298 @@
+"""The program on every engine: the same bytes; bad pairs; going on."""
+
+import csv
+import hashlib
+import json
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from keras_lpips import distance
+from keras_lpips.scorer import scorer
+from pipelines import score
+from tests.conftest import REPOSITORY
+from tests.pipelines.engines import (
+    PROCESSES,
+    flink,
+    needs_flink,
+    portable,
+    worker_killed,
+)
+from tests.pipelines.made_pairs import pixels_of, write_list
+
+pytestmark = pytest.mark.usefixtures("quiet_workers")
+
+
+@pytest.fixture(autouse=True, scope="module")
+def alex(trunk):
+    """Every test scores with it."""
+    trunk("alex")
+
+
+def digests(folder):
+    return {
+        path.name: hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.iterdir())
+    }
+
+
+def argv(pairs, output, *flags, shard_pairs=6, beam=()):
+    words = ["--pairs", pairs, "--output", output]
+    words += ["--shard-pairs", shard_pairs, *flags, "--", *beam]
+    return list(map(str, words))
+
+
+def run(*arguments, **more):
+    """Runs the program in this process; returns the digests it made."""
+    assert score.main(argv(*arguments, **more)) == 0
+    return digests(arguments[1])
+
+
+def rows_of(output):
+    """The scores of all shards, in order."""
+    rows = []
+    for path in sorted(output.glob("scores-*.csv")):
+        with path.open() as file:
+            rows += csv.DictReader(file)
+    return rows
+
+
+@pytest.fixture(scope="module")
+def here(pairs, tmp_path_factory):
+    """The pairs scored in this process."""
+    output = tmp_path_factory.mktemp("here") / "scores"
+    run(pairs, output)
+    return output
+
+
+@pytest.fixture(scope="module")
+def many(pairs, tmp_path_factory):
+    """Enough pairs for a death to come in the middle: 12 shards of 250."""
+    with pairs.open() as file:
+        _, *rows = csv.reader(file)
+    rows = [[f"{pairs.parent}/{name}" for name in row] for row in rows]
+    folder = tmp_path_factory.mktemp("many")
+    return write_list(folder / "many.csv", rows * 150)
+
+
+@pytest.fixture(scope="module")
+def whole(many):
+    """What the many pairs give without any death."""
+    return run(many, many.parent / "scores", shard_pairs=250)
+
+
+def test_distances_are_those_of_the_package(pairs, here):
+    rows = rows_of(here)
+    with pairs.open() as file:
+        named = list(csv.DictReader(file))
+    assert [(x["reference"], x["distorted"]) for x in rows] == [
+        (x["reference"], x["distorted"]) for x in named
+    ]
+    for row in rows:
+        paths = (pairs.parent / row[x] for x in ("reference", "distorted"))
+        expected = distance(*paths)
+        assert float(row["distance"]) == pytest.approx(expected, abs=1e-6)
+    manifest = json.loads((here / "manifest.json").read_text())
+    assert (manifest["scored"], manifest["bad"], manifest["shards"]) == (
+        20,
+        0,
+        4,
+    )
+    distances = [float(row["distance"]) for row in rows]
+    assert manifest["mean"] == pytest.approx(np.mean(distances), abs=1e-7)
+    assert manifest["net"] == "alex" and manifest["trunk_digest"]
+
+
+def test_several_processes_write_the_same_bytes(pairs, here, tmp_path):
+    assert run(pairs, tmp_path / "two", beam=PROCESSES) == digests(here)
+
+
+def test_repeated_bundles_write_the_same_bytes(pairs, here, tmp_path):
+    repeat = ("--direct_runner_bundle_repeat=2",)
+    assert run(pairs, tmp_path / "thrice", beam=repeat) == digests(here)
+
+
+def test_workers_of_a_job_service_write_the_same_bytes(
+    pairs, here, tmp_path, job_service, worker_pool
+):
+    engine = portable(job_service, worker_pool)
+    assert run(pairs, tmp_path / "there", beam=engine) == digests(here)
+
+
+@needs_flink
+def test_an_embedded_flink_writes_the_same_bytes(
+    pairs, here, tmp_path, worker_pool
+):
+    engine = flink(worker_pool)
+    assert run(pairs, tmp_path / "there", beam=engine) == digests(here)
+
+
+# Beam's own thread of the dead worker's connection ends with it.
+@pytest.mark.filterwarnings(
+    "ignore::pytest.PytestUnhandledThreadExceptionWarning"
+)
+def test_a_killed_worker_changes_no_byte(many, whole, tmp_path, caplog):
+    mended = tmp_path / "mended"
+
+    def begun():
+        return list(mended.glob("report-*"))
+
+    with worker_killed(begun) as killed:
+        same = run(many, mended, shard_pairs=250, beam=PROCESSES)
+    assert len(killed) == 1
+    assert "of 12 tasks are not done; they are done again" in caplog.text
+    assert same == whole
+
+
+def test_records_give_the_same_distances(here, records, tmp_path):
+    output = tmp_path / "records"
+    # As the list's shards are not the records', so are not the batches.
+    run(records, output)
+    rows = rows_of(output)
+    assert [row["id"] for row in rows[9:12]] == [
+        "pairs.tfrecord-00000:9",
+        "10_0.png",
+        "11_0.png",
+    ]
+    np.testing.assert_allclose(
+        [float(row["distance"]) for row in rows],
+        [float(row["distance"]) for row in rows_of(here)],
+        atol=1e-6,
+    )
+
+
+def test_maps_are_those_of_the_package(pairs, tmp_path):
+    output = tmp_path / "maps"
+    run(pairs, output, "--maps", "--format", "csv")
+    reference, distorted = pixels_of(7, 64)
+    with (output / "scores-00001-of-00004.csv").open() as file:
+        row = list(csv.DictReader(file))[1]
+    assert row["reference"] == "07_0.png"
+    maps = np.load(output / "maps-00001-of-00004.npz")
+    expected = scorer("alex").spatial_map(reference[None], distorted[None])[0]
+    np.testing.assert_allclose(maps[row["map"]], expected, atol=1e-6)
+    assert len(maps) == 6
+
+
+@pytest.fixture
+def damaged(pairs, tmp_path):
+    """The list with three bad pairs in it."""
+    with pairs.open() as file:
+        _, *rows = csv.reader(file)
+    rows = [[f"{pairs.parent}/{name}" for name in row] for row in rows]
+    (tmp_path / "text.png").write_text("no image")
+    rows[3][1] = f"{tmp_path}/text.png"
+    rows[8][0] = f"{tmp_path}/none.png"
+    rows[9] = [rows[0][0], rows[2][0]]
+    return write_list(tmp_path / "damaged.csv", rows)
+
+
+def test_bad_pairs_are_named_and_fail_the_job_at_its_end(
+    damaged, here, tmp_path, capsys
+):
+    output = tmp_path / "scores"
+    assert score.main(argv(damaged, output, "--tolerate", 2)) == 1
+    error = capsys.readouterr().err
+    assert "text.png is not an image that can be read" in error
+    assert "none.png does not exist" in error
+    assert "of different sizes" in error
+    assert "3 of 20 pairs are bad, and --tolerate allows 2" in error
+    assert not (output / "manifest.json").exists()
+
+    before = digests(output)
+    assert score.main(argv(damaged, output, "--tolerate", 3, "--resume")) == 0
+    after = digests(output)
+    assert after.pop("manifest.json") and after == before
+    assert json.loads((output / "manifest.json").read_text())["bad"] == 3
+    assert len(rows_of(output)) == 17
+    bad = [
+        path.read_text().splitlines()[1:] for path in output.glob("bad-*.csv")
+    ]
+    assert sorted(map(len, bad)) == [1, 2]
+
+
+def test_resuming_does_only_what_is_left(pairs, here, tmp_path, capsys):
+    output = tmp_path / "scores"
+    run(pairs, output)
+    assert score.main(argv(pairs, output)) == 1
+    assert "--resume goes on with it" in capsys.readouterr().err
+    (output / "report-00002-of-00004.json").unlink()
+    (output / "scores-00002-of-00004.csv").unlink()
+    (output / ".partial-x").touch()
+    kept = output / "scores-00001-of-00004.csv"
+    time_before = kept.stat().st_mtime_ns
+    assert run(pairs, output, "--resume") == digests(here)
+    assert kept.stat().st_mtime_ns == time_before
+
+
+def test_resuming_with_other_settings_or_pairs_is_refused(
+    pairs, tmp_path, capsys
+):
+    output = tmp_path / "scores"
+    run(pairs, output)
+    other = argv(pairs, output, "--resume", "--version", "0.0")
+    assert score.main(other) == 1
+    error = capsys.readouterr().err
+    assert "was made with other settings" in error
+    shorter = write_list(tmp_path / "shorter.csv", [("a", "b")] * 20)
+    assert score.main(argv(shorter, output, "--resume")) == 1
+    assert "input_sha256 was" in capsys.readouterr().err
+    strange = tmp_path / "strange"
+    strange.mkdir()
+    (strange / "thesis.tex").touch()
+    assert score.main(argv(pairs, strange, "--resume")) == 1
+    assert "was not made by this command" in capsys.readouterr().err
+
+
+def test_a_stopped_run_goes_on_to_the_same_bytes(many, whole, tmp_path):
+    output = tmp_path / "scores"
+    command = [sys.executable, "-m", "pipelines.score"]
+    program = subprocess.Popen(
+        [*command, *argv(many, output, shard_pairs=250)],
+        cwd=REPOSITORY,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    while not list(output.glob("report-*")):
+        assert program.poll() is None
+        time.sleep(0.005)
+    program.kill()
+    program.wait()
+    assert not (output / "manifest.json").exists()
+    assert run(many, output, "--resume", shard_pairs=250) == whole
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (("--resize", "64"), "--resize must be HEIGHTxWIDTH"),
+        (("--tolerate", "-1"), "--tolerate must be at least 0"),
+        (("--net", "resnet"), "invalid choice: 'resnet'"),
+        (("--nett", "alex"), "unrecognized arguments: --nett"),
+        (
+            ("--", "--direct_running_mode=multi_threading"),
+            "seen to lose elements",
+        ),
+        (("--", "--direct_num_worker5=2"), "Beam knows no option"),
+    ],
+)
+def test_errors_are_one_sentence(flags, message, pairs, tmp_path, capsys):
+    words = ["--pairs", str(pairs), "--output", str(tmp_path / "x"), *flags]
+    try:
+        status = score.main(words)
+    except SystemExit as error:
+        status = error.code
+    assert status in (1, 2)
+    last = capsys.readouterr().err.strip().splitlines()[-1]
+    assert message in last and "Traceback" not in last
+    assert not (tmp_path / "x").exists()
+
+
+def test_an_output_that_cannot_be_written_is_named(pairs, tmp_path, capsys):
+    (tmp_path / "file").touch()
+    assert score.main(argv(pairs, tmp_path / "file" / "scores")) == 1
+    last = capsys.readouterr().err.strip().splitlines()[-1]
+    assert last.startswith(f"score: {tmp_path}/file/scores")
