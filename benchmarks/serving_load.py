@@ -7,6 +7,10 @@ Sends pairs of PNGs over gRPC, one pair a request, with 1, 4 and 16 in flight,
 then many small ones, and reads the server's memory on the way; and, before
 that, how many pairs the bare model compares on the same cores. Without
 `--port` it exports alex and starts the tests' small Python server with it.
+
+On two AVX-512 cores that server answers up to 351 pairs of 64 pixels a second
+(p99 19 ms, 4 in flight), where the bare layer compares 394 one at a time; and
+75 of 256 pixels, the bare layer 86. `saved_models/README.md` has the table.
 """
 
 import argparse
