@@ -19,6 +19,7 @@ DESCRIPTION = (
     "heads_digest",
     "backend",
     "keras_lpips",
+    "training_run",
 )
 
 

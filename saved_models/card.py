@@ -10,6 +10,7 @@ import tensorflow as tf
 from keras_lpips.exported import CARD_FILE
 from keras_lpips.provenance import describe
 from keras_lpips.weights.arrays import content_digest
+from saved_models.preference import PREFERENCE
 
 PARITY_SEED = 0
 # Pairs, height and width of the images on which parity is measured: odd sizes,
@@ -32,7 +33,7 @@ EXAMPLE = {
 }
 
 
-def make_card(lpips, signatures, folder, max_pixels, resize) -> dict:
+def make_card(lpips, signatures, folder, max_pixels, resize, run=None) -> dict:
     """Returns the card of a SavedModel that has just been written.
 
     Args:
@@ -41,12 +42,16 @@ def make_card(lpips, signatures, folder, max_pixels, resize) -> dict:
         folder: where the SavedModel is.
         max_pixels: see `Signatures`.
         resize: see `Signatures`.
+        run: the `TrainedRun` whose layer it is. Defaults to `None`.
     """
+    about = describe(lpips.net, lpips.version, lpips.calibrated)
+    if run is not None:
+        about["metric"] = "LPIPS, trained by training.train"
     return {
-        **describe(lpips.net, lpips.version, lpips.calibrated),
+        **about,
         **digests(lpips),
         "tensorflow": tf.__version__,
-        "training_run": None,
+        "training_run": run and run.description(),
         "taps": lpips.taps,
         "value_range": {
             "float32": list(lpips.value_range),
@@ -63,7 +68,7 @@ def make_card(lpips, signatures, folder, max_pixels, resize) -> dict:
             }
             for name, signature in signatures.items()
         },
-        "parity": measure_parity(lpips, folder),
+        "parity": measure_parity(lpips, folder, run),
         "example_request": EXAMPLE,
     }
 
@@ -85,22 +90,35 @@ def digests(lpips) -> dict[str, str | None]:
     }
 
 
-def measure_parity(lpips, folder) -> dict:
-    """Returns the largest difference between a SavedModel and its layer."""
+def measure_parity(lpips, folder, run=None) -> dict:
+    """Returns the largest difference between a SavedModel and its layer.
+
+    And, of a run, of the preference from what its own ranking head says.
+    """
     generator = np.random.default_rng(PARITY_SEED)
-    pair = [
+    reference, p0, p1 = (
         generator.uniform(-1, 1, PARITY_SHAPE).astype(np.float32)
-        for _ in range(2)
-    ]
-    served = tf.saved_model.load(str(folder)).signatures["distance"]
-    found = served(reference=pair[0], distorted=pair[1])["distance"]
-    difference = np.abs(found.numpy() - np.asarray(lpips(*pair)))
-    return {
+        for _ in range(3)
+    )
+    served = tf.saved_model.load(str(folder)).signatures
+    found = served["distance"](reference=reference, distorted=p0)["distance"]
+    parity = {
         "against": "keras_lpips.LPIPS, uniform noise",
         "shape": list(PARITY_SHAPE),
         "seed": PARITY_SEED,
-        "largest_difference": float(difference.max()),
+        "largest_difference": _largest(found, lpips(reference, p0)),
     }
+    if run is not None:
+        found = served[PREFERENCE](reference=reference, p0=p0, p1=p1)
+        logits = run.ranking_head()(lpips(reference, p0), lpips(reference, p1))
+        parity["largest_difference_of_preference"] = _largest(
+            found[PREFERENCE], keras.ops.sigmoid(logits)
+        )
+    return parity
+
+
+def _largest(found, expected):
+    return float(np.abs(_values(found) - _values(expected)).max())
 
 
 def write_card(folder, card) -> None:
@@ -115,5 +133,5 @@ def read_card(version) -> dict:
     return json.loads(Path(version, CARD_FILE).read_text())
 
 
-def _values(variable):
-    return keras.ops.convert_to_numpy(variable)
+def _values(tensor):
+    return keras.ops.convert_to_numpy(tensor)

@@ -3,11 +3,13 @@ r"""Exports LPIPS as a SavedModel that a server runs.
     python -m saved_models.export --net alex --output models/lpips_alex
     python -m saved_models.export --net vgg --output models/lpips_vgg \
         --resize 256x256
+    python -m saved_models.export --from runs/alex-lin --output models/mine
 
 Writes `<output>/<version>/`, with several signatures (`signatures.py`), a card
 and warm-up requests (`assets.extra`). Only TensorFlow is needed to run it.
 """
 
+import contextlib
 import signal
 import sys
 from dataclasses import dataclass
@@ -18,10 +20,13 @@ import simple_parsing
 from simple_parsing.wrappers.field_wrapper import DashVariant
 
 from keras_lpips import LPIPS, ImageError, WeightsError
+from keras_lpips.backbones import BACKBONES
 from saved_models.card import make_card, write_card
+from saved_models.preference import PREFERENCE, preference_signature
 from saved_models.signatures import Signatures
 from saved_models.versions import VersionError, write_version
 from saved_models.warm_up import write_warm_up
+from training.trained import TrainedRun
 
 
 @dataclass(frozen=True)
@@ -30,8 +35,10 @@ class Settings:
 
     output: Path
     """The model's folder; its versions are folders in it."""
-    net: str = simple_parsing.choice("alex", "vgg", "squeeze", default="alex")
-    """The trunk."""
+    net: str | None = simple_parsing.choice(*BACKBONES, default=None)
+    """The trunk; by default alex, or the run's."""
+    from_run: Path | None = simple_parsing.field(default=None, alias="--from")
+    """Folder of a run of training.train, in place of the published heads."""
     heads: str = simple_parsing.choice("0.1", "0.0", default="0.1")
     """The heads' version."""
     off_the_shelf: bool = simple_parsing.field(
@@ -55,24 +62,9 @@ def main(argv=None) -> int:
     )
     parser.add_arguments(Settings, "settings")
     settings = parser.parse_args(argv).settings
-    # An export that is stopped removes what it has begun, as an interrupted
-    # one does.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
-        resize = _parse_size(settings.resize)
-        lpips = LPIPS(
-            settings.net,
-            settings.heads,
-            calibrated=not settings.off_the_shelf,
-            dtype="float32",
-        )
-        folder = export(
-            lpips,
-            settings.output,
-            settings.version,
-            resize,
-            settings.max_pixels,
-        )
+        with _stopping_cleanly():
+            folder = export_as_asked(settings)
     except (ImageError, WeightsError, VersionError) as error:
         print(f"export: {error}", file=sys.stderr)
         return 1
@@ -87,8 +79,78 @@ def main(argv=None) -> int:
     return 0
 
 
+@contextlib.contextmanager
+def _stopping_cleanly():
+    """Makes an export that is stopped remove what it has begun.
+
+    As one that is interrupted does.
+    """
+    before = signal.signal(
+        signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM)
+    )
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def export_as_asked(settings: Settings) -> Path:
+    """Exports the published weights, or what a run has learnt.
+
+    Args:
+        settings: the user's wishes.
+
+    Returns:
+        The version's folder.
+
+    Raises:
+        ImageError: if `resize` is no size.
+        WeightsError: if weights cannot be had, or the run is another.
+        VersionError: if the version is there already.
+    """
+    resize = _parse_size(settings.resize)
+    run = None
+    if settings.from_run is None:
+        lpips = LPIPS(
+            settings.net or "alex",
+            settings.heads,
+            calibrated=not settings.off_the_shelf,
+            dtype="float32",
+        )
+    else:
+        run = _open_run(settings)
+        lpips = run.layer(value_range=(-1, 1))
+    return export(
+        lpips,
+        settings.output,
+        settings.version,
+        resize,
+        settings.max_pixels,
+        run,
+    )
+
+
+def _open_run(settings):
+    run = TrainedRun(settings.from_run)
+    if settings.off_the_shelf or settings.heads != Settings.heads:
+        raise WeightsError(
+            "--from brings its own heads: leave --heads and --off-the-shelf out"
+        )
+    if settings.net not in (None, run.recipe.net):
+        raise WeightsError(
+            f"{settings.from_run} is a run of {run.recipe.net}, not of "
+            f"{settings.net}; --net may be left out"
+        )
+    return run
+
+
 def export(
-    lpips, output, version=None, resize=None, max_pixels=Settings.max_pixels
+    lpips,
+    output,
+    version=None,
+    resize=None,
+    max_pixels=Settings.max_pixels,
+    run=None,
 ) -> Path:
     """Writes a version of a model.
 
@@ -98,6 +160,8 @@ def export(
         version: the version; `None` for one more than the highest.
         resize: `(height, width)` to which `encoded` resizes, or `None`.
         max_pixels: most pixels of an image that a request may hold.
+        run: the `TrainedRun` whose layer it is, or `None`. With it there is
+            the signature `preference`, too.
 
     Returns:
         The version's folder.
@@ -113,10 +177,14 @@ def export(
             f"Received: {keras.backend.backend()}"
         )
     signatures = Signatures(lpips, max_pixels, resize).all()
+    if run is not None:
+        signatures[PREFERENCE] = preference_signature(
+            lpips, run.ranking_head(), max_pixels
+        )
 
     def write(folder):
         write_saved_model(signatures, folder)
-        card = make_card(lpips, signatures, folder, max_pixels, resize)
+        card = make_card(lpips, signatures, folder, max_pixels, resize, run)
         write_card(folder, card)
         write_warm_up(folder, signatures)
 
@@ -128,12 +196,17 @@ def write_saved_model(signatures, folder) -> None:
     archive = keras.export.ExportArchive()
     # The layer is not tracked: Keras would write every variable a second time
     # (keras#23553). The endpoints' own variables are found without it.
+    traced = {}
     for name, signature in signatures.items():
-        archive.add_endpoint(
-            name,
-            signature.function,
-            [_named(*item) for item in signature.inputs.items()],
+        function = signature.function
+        if function in traced:
+            archive.add_endpoint(name, traced[function])
+            continue
+        traced[function] = archive.add_endpoint(
+            name, function, [_named(*item) for item in signature.inputs.items()]
         )
+        # One graph under two names needs to be there by the second.
+        traced[function].get_concrete_function()
     archive.write_out(str(folder), verbose=False)
 
 

@@ -7,39 +7,36 @@ goes on.
 import tensorflow as tf
 
 
-def checked_pair(reference, distorted, smallest_size, max_pixels):
-    """Returns two batches of images, once they are known to be comparable.
+def checked_batches(smallest_size, max_pixels, **batches):
+    """Returns batches of images, once they are known to be comparable.
 
     Args:
-        reference: float32 or uint8 RGB, `(batch, height, width, 3)`.
-        distorted: the same.
         smallest_size: smallest height and width, in pixels.
         max_pixels: most pixels of one image.
+        **batches: float32 or uint8 RGB, `(batch, height, width, 3)`, by name.
 
     Returns:
-        Both, unchanged.
+        A list of them, unchanged.
 
     Raises:
         tf.errors.InvalidArgumentError: when the graph runs, if the shapes
             differ or `checked_images` raises.
     """
-    with tf.control_dependencies(
+    *names, last = (f"`{name}`" for name in batches)
+    first, *others = shapes = [tf.shape(images) for images in batches.values()]
+    same = tf.reduce_all([tf.reduce_all(first == shape) for shape in others])
+    check = tf.debugging.Assert(
+        same,
         [
-            tf.debugging.Assert(
-                tf.reduce_all(
-                    tf.equal(tf.shape(reference), tf.shape(distorted))
-                ),
-                [
-                    "`reference` and `distorted` must have one shape "
-                    "(batch, height, width, 3), not",
-                    tf.shape(reference),
-                    tf.shape(distorted),
-                ],
-            )
-        ]
-    ):
-        reference = checked_images(reference, smallest_size, max_pixels)
-        return reference, tf.identity(distorted)
+            f"{', '.join(names)} and {last} must have one shape "
+            "(batch, height, width, 3), not",
+            *shapes,
+        ],
+    )
+    with tf.control_dependencies([check]):
+        first, *others = batches.values()
+        first = checked_images(first, smallest_size, max_pixels)
+        return [first, *map(tf.identity, others)]
 
 
 def checked_images(images, smallest_size, max_pixels):

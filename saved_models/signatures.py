@@ -9,8 +9,8 @@ from saved_models.encoded_images import decode, read_sizes
 from saved_models.request_checks import (
     check_not_empty,
     check_sizes,
+    checked_batches,
     checked_images,
-    checked_pair,
 )
 
 # The one that a client gets who names none.
@@ -156,9 +156,11 @@ class Signatures:
         }
 
     def _pairwise(self, function, reference, distorted, output):
-        pair = checked_pair(reference, distorted, *self._limits)
+        pair = checked_batches(
+            *self._limits, reference=reference, distorted=distorted
+        )
         step = chunk_of(tf.shape(pair[0])[1:3])
-        return in_chunks(function, list(pair), step, output)
+        return in_chunks(function, pair, step, output)
 
     def _checked_sizes(self, reference, distorted):
         """Returns the sizes of checked pairs of files, int32 `(pairs, 2)`."""

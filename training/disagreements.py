@@ -1,4 +1,4 @@
-"""A page of the triplets on which a metric and people disagree most."""
+"""A page of the triplets on which a metric and the judges disagree most."""
 
 import base64
 import html
@@ -27,7 +27,7 @@ p.note { color: #555; margin: .2rem 0 .8rem; }
 
 @dataclass(frozen=True)
 class Disagreement:
-    """One triplet and how far apart metric and people are on it."""
+    """One triplet and how far apart metric and judges are on it."""
 
     lost: float
     split: str
@@ -53,7 +53,7 @@ class Worst:
     def note(self, metric: Metric, split: str, batch: Batch, pair) -> None:
         """Adds a batch.
 
-        What a metric loses on a triplet is the share of people against it
+        What a metric loses on a triplet is the share of judges against it
         beyond one half; of equal ones, the larger relative difference of the
         distances is worse.
         """
@@ -94,17 +94,17 @@ def write_disagreements(path, worst: Worst) -> None:
     parts = [
         "<!doctype html><html lang=en><meta charset=utf-8>",
         "<meta name=viewport content='width=device-width'>",
-        f"<title>Where metrics and people disagree</title><style>{STYLE}"
-        "</style><h1>Where metrics and people disagree</h1>",
-        "<p class=note>People chose the image in the solid green frame, the "
-        "metric the one in the dashed red frame. Below each is a map of its "
-        "difference from the reference, one scale per triplet.</p>",
+        f"<title>Where metrics and judges disagree</title><style>{STYLE}"
+        "</style><h1>Where metrics and judges disagree</h1>",
+        "<p class=note>The judges chose the image in the solid green frame, "
+        "the metric the one in the dashed red frame. Below each is a map of "
+        "its difference from the reference, one scale per triplet.</p>",
     ]
     for metric in worst.metrics:
         parts.append(f"<h2>{html.escape(metric.name)}</h2>")
         found = worst.of(metric)
         if not found:
-            parts.append("<p>No triplet on which most people disagree.</p>")
+            parts.append("<p>No triplet on which most judges disagree.</p>")
         parts += [_triplet(metric, one) for one in found]
     with replacing(path) as partial:
         partial.write_text("\n".join(parts) + "\n</html>\n")
@@ -127,7 +127,7 @@ def _triplet(metric, one):
         )
         picture = _picture(image, f"distortion {i}", frame)
         cells.append(
-            f"<td>{picture}{shares[i]:.0%} of people"
+            f"<td>{picture}{shares[i]:.0%} of the judges"
             f"<br>distance {one.distances[i]:.4g}</td>"
         )
         colors = colormaps["inferno"](np.clip(maps[i] / top, 0, 1))

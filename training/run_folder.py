@@ -1,13 +1,16 @@
-"""The folder of a run: settings, weights, history, curves, TensorBoard."""
+"""The folder of a run: settings, weights, history, curves, TensorBoard.
+
+Nothing here needs TFDS, so that an export can read a run without it.
+"""
 
 import json
 import shutil
 import subprocess
+from importlib import metadata
 from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
-import tensorflow_datasets as tfds
 
 from keras_lpips.output import replacing, write_csv, write_json
 from keras_lpips.provenance import describe
@@ -22,7 +25,9 @@ class RunError(ValueError):
     """A run cannot begin or go on in its folder."""
 
 
-def open_folder(path, settings: dict, net: str, data, chief: bool) -> Path:
+def open_folder(
+    path, settings: dict, net: str, data, judgements: str, chief: bool
+) -> Path:
     """Makes a run's folder, or checks that it holds the same run.
 
     Args:
@@ -30,6 +35,7 @@ def open_folder(path, settings: dict, net: str, data, chief: bool) -> Path:
         settings: all that the result depends on, as JSON holds it.
         net: name of the trunk.
         data: TFDS builder of the judgements.
+        judgements: what they are, where no people made them; else "".
         chief: whether this process writes.
 
     Raises:
@@ -58,7 +64,10 @@ def open_folder(path, settings: dict, net: str, data, chief: bool) -> Path:
                     "about": {
                         **about,
                         "tensorflow": tf.__version__,
-                        "tensorflow_datasets": tfds.__version__,
+                        "tensorflow_datasets": metadata.version(
+                            "tensorflow-datasets"
+                        ),
+                        "judgements": judgements or None,
                         "git_revision": _git_revision(),
                     },
                 },
@@ -126,7 +135,7 @@ def _write_curves(path, history):
 
 def _write_logs(folder, logs):
     """Writes scalars as TensorBoard reads them, without TensorBoard."""
-    metadata = tf.compat.v1.SummaryMetadata(
+    scalars = tf.compat.v1.SummaryMetadata(
         plugin_data=tf.compat.v1.SummaryMetadata.PluginData(
             plugin_name="scalars"
         ),
@@ -141,7 +150,7 @@ def _write_logs(folder, logs):
                     name,
                     tf.constant(value, tf.float32),
                     step=logs["epoch"],
-                    metadata=metadata,
+                    metadata=scalars,
                 )
     writer.close()
 

@@ -26,6 +26,7 @@ from training.optimizer import make_optimizer
 from training.prepared import (
     DataError,
     is_of_part,
+    judge_meaning,
     open_prepared,
     splits_of,
     subset_of,
@@ -117,7 +118,12 @@ def train(settings: Settings, strategy, callbacks=()) -> TripletModel:
     }
     chief = is_chief()
     folder = run_folder.open_folder(
-        settings.output, _of_the_result(settings), recipe.net, builder, chief
+        settings.output,
+        _of_the_result(settings),
+        recipe.net,
+        builder,
+        judge_meaning(builder),
+        chief,
     )
     with strategy.scope():
         model = TripletModel(

@@ -8,6 +8,9 @@ from training.dropout_mask import keep_mask
 from training.ranking_head import DistanceOnly, RankingHead
 from training.recipes import Recipe
 
+# How names of the ranking head's weights begin.
+RANKING_HEAD = "ranking_head/"
+
 
 class TripletModel(keras.Model):
     """Predicts the judge of a triplet; the reference is embedded once.
@@ -139,19 +142,36 @@ def named_weights(model: TripletModel) -> dict:
     Keys are `heads/<tap>/kernel`, `ranking_head/...` and
     `trunk/<layer>/<weight>`.
     """
-    lpips = model.lpips
+    return {
+        **named_lpips_weights(model.lpips, model.recipe.trainable_trunk),
+        **named_ranking_head_weights(model.ranking_head),
+    }
+
+
+def named_lpips_weights(lpips, trainable_trunk: bool) -> dict:
+    """Returns the variables of a metric that training changes.
+
+    Args:
+        lpips: the layer.
+        trainable_trunk: whether the trunk is trained, too.
+    """
     named = {
         f"heads/{tap}/kernel": head.kernel
         for tap, head in zip(lpips.taps, lpips.heads, strict=True)
     }
-    if isinstance(model.ranking_head, DistanceOnly):
-        named["ranking_head/log_scale"] = model.ranking_head.log_scale
-    else:
-        for layer in model.ranking_head.layers:
-            for variable in layer.weights:
-                named[f"ranking_head/{layer.name}/{variable.name}"] = variable
-    if model.recipe.trainable_trunk:
+    if trainable_trunk:
         for layer in lpips.trunk.layers:
             for variable in layer.weights:
                 named[f"trunk/{layer.name}/{variable.name}"] = variable
     return named
+
+
+def named_ranking_head_weights(head) -> dict:
+    """Returns the variables of a `RankingHead` or `DistanceOnly`."""
+    if isinstance(head, DistanceOnly):
+        return {f"{RANKING_HEAD}log_scale": head.log_scale}
+    return {
+        f"{RANKING_HEAD}{layer.name}/{variable.name}": variable
+        for layer in head.layers
+        for variable in layer.weights
+    }

@@ -4,7 +4,12 @@ import functools
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from PIL import Image
+
+from tests.training.made_judgements import write_tree
+
+RESIZE = (48, 40)
 
 
 @pytest.fixture(scope="session")
@@ -21,6 +26,57 @@ def exported(trunk, tmp_path_factory):
         return model
 
     return export_once
+
+
+@pytest.fixture(scope="session")
+def loaded():
+    """A function from a model's folder to its only version, loaded."""
+    return functools.cache(lambda model: tf.saved_model.load(str(model / "1")))
+
+
+@pytest.fixture(scope="session")
+def resized(trunk, tmp_path_factory):
+    """An exported alex that resizes, by the program: its folder."""
+    from saved_models import export
+
+    model = tmp_path_factory.mktemp("models") / "resized"
+    arguments = ["--net", trunk("alex"), "--output", str(model)]
+    resize = "x".join(map(str, RESIZE))
+    assert export.main([*arguments, "--resize", resize]) == 0
+    return model
+
+
+@pytest.fixture(scope="session")
+def trained(trunk, tmp_path_factory):
+    """A finished run, its folder and the model that it trained."""
+    import tfds_bapps
+    from training.train import Settings, train
+
+    folder = tmp_path_factory.mktemp("trained")
+    tree = write_tree(folder / "tree", {"train/cnn": 20, "val/cnn": 10})
+    tfds_bapps.Builder(
+        config="twoafc_64", data_dir=folder / "data", source=tree
+    ).download_and_prepare()
+    run = folder / "run"
+    settings = Settings(
+        data_dir=str(folder / "data"),
+        output=str(run),
+        recipe=f"{trunk('alex')}/lin-fast",
+        batch_size=10,
+        epochs=2,
+    )
+    return run, train(settings, tf.distribute.MirroredStrategy(["CPU:0"]))
+
+
+@pytest.fixture(scope="session")
+def exported_run(trained, tmp_path_factory):
+    """The folder of the exported model of `trained`, by the program."""
+    from saved_models import export
+
+    run, _ = trained
+    model = tmp_path_factory.mktemp("models") / "run"
+    assert export.main(["--from", str(run), "--output", str(model)]) == 0
+    return model
 
 
 @pytest.fixture(scope="session")

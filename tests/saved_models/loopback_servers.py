@@ -87,7 +87,10 @@ def rest_server(model, behaviour):
         return 200, json.dumps({"predictions": distances}).encode()
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    # Looks often whether it is to end, or each test waits for half a second.
+    threading.Thread(
+        target=server.serve_forever, args=(0.01,), daemon=True
+    ).start()
     try:
         yield server.server_address[1]
     finally:

@@ -12,6 +12,7 @@ from PIL import Image
 from keras_lpips import distance
 from keras_lpips.images import load_image
 from saved_models.encoded_images import decode, read_sizes
+from tests.saved_models.conftest import RESIZE
 
 # Above 8 bits of a JPEG's lossy levels, decoders agree.
 LEVEL = 1
@@ -110,8 +111,8 @@ TAKEN = {
 
 
 @pytest.fixture(scope="module")
-def encoded(exported):
-    model = tf.saved_model.load(str(exported("alex") / "1"))
+def encoded(loaded, exported):
+    model = loaded(exported("alex"))
 
     def call(references, distorted):
         return model.signatures["encoded"](
@@ -221,13 +222,8 @@ def test_bad_shapes_are_refused_by_every_signature(name, encoded):
         call((1, 31, 140_000, 3), (1, 31, 140_000, 3))
 
 
-def test_sizes_may_differ_where_the_export_resizes(trunk, tmp_path):
-    from keras_lpips import LPIPS
-    from saved_models.export import export
-
-    lpips = LPIPS(trunk("alex"), dtype="float32")
-    folder = export(lpips, tmp_path, resize=(48, 40))
-    model = tf.saved_model.load(str(folder))
+def test_sizes_may_differ_where_the_export_resizes(loaded, resized):
+    model = loaded(resized)
     image = Image.fromarray(photograph())
     large = image.transpose(Image.Transpose.ROTATE_90)
     large = large.resize((200, 100), Image.Resampling.BICUBIC)
@@ -235,7 +231,7 @@ def test_sizes_may_differ_where_the_export_resizes(trunk, tmp_path):
     found = model.signatures["encoded"](
         reference=tf.constant(files), distorted=tf.constant(files[::-1])
     )["distance"]
-    ours = [load_image(x, (48, 40)) for x in (image, large)]
+    ours = [load_image(x, RESIZE) for x in (image, large)]
     np.testing.assert_allclose(found, [distance(*ours)] * 2, rtol=1e-3)
-    resized = decode(tf.constant(files[1:]), (48, 40)).numpy()[0]
+    resized = decode(tf.constant(files[1:]), RESIZE).numpy()[0]
     assert np.abs(resized.astype(int) - ours[1]).max() <= LEVEL

@@ -55,17 +55,23 @@ def run(program, model, kind, files, names, size):
     )
 
 
-def in_process(exported, name, pair):
-    model = tf.saved_model.load(str(exported("alex") / "1"))
-    inputs = zip(("reference", "distorted"), pair, strict=True)
-    outputs = model.signatures[name](
-        **{role: tf.constant([value]) for role, value in inputs}
-    )
-    return float(outputs["distance"][0])
+@pytest.fixture
+def in_process(loaded, exported):
+    """A function from a signature and a pair to the distance, in digits."""
+    signatures = loaded(exported("alex")).signatures
+
+    def call(name, pair):
+        inputs = zip(("reference", "distorted"), pair, strict=True)
+        outputs = signatures[name](
+            **{role: tf.constant([value]) for role, value in inputs}
+        )
+        return f"{float(outputs['distance'][0]):.9g}"
+
+    return call
 
 
 def test_tensors_give_the_same_digits(
-    load_session, names, exported, example, tmp_path
+    load_session, names, in_process, exported, example, tmp_path
 ):
     pair = [(x[1] / np.float32(127.5) - 1).astype("f4") for x in example]
     files = [tmp_path / "reference", tmp_path / "distorted"]
@@ -75,11 +81,11 @@ def test_tensors_give_the_same_digits(
     done = run(
         load_session, exported("alex"), "float", files, names(name), (64, 64)
     )
-    assert done.stdout.strip() == f"{in_process(exported, name, pair):.9g}"
+    assert done.stdout.strip() == in_process(name, pair)
 
 
 def test_files_give_the_same_digits(
-    load_session, names, exported, example_files, tmp_path
+    load_session, names, in_process, exported, example_files, tmp_path
 ):
     pair = [files[0] for files in example_files]
     files = [tmp_path / "reference.png", tmp_path / "distorted.png"]
@@ -89,7 +95,7 @@ def test_files_give_the_same_digits(
     done = run(
         load_session, exported("alex"), "file", files, names(name), (0, 0)
     )
-    assert done.stdout.strip() == f"{in_process(exported, name, pair):.9g}"
+    assert done.stdout.strip() == in_process(name, pair)
     files[0].write_bytes(b"no image")
     done = run(
         load_session, exported("alex"), "file", files, names(name), (0, 0)

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import grpc
 import pytest
-import tensorflow as tf
 
 from saved_models import client, requests_in_flight
 from saved_models.requests_in_flight import Requests
@@ -28,8 +27,8 @@ ABSENT = {"rest": 404, "grpc": grpc.StatusCode.NOT_FOUND}
 
 
 @pytest.fixture(scope="module")
-def model(exported):
-    return tf.saved_model.load(str(exported("alex") / "1"))
+def model(loaded, exported):
+    return loaded(exported("alex"))
 
 
 @pytest.fixture(params=["rest", "grpc"])

@@ -15,7 +15,8 @@ from keras_lpips import LPIPS
 from keras_lpips.exported import list_versions
 from keras_lpips.provenance import describe
 from saved_models import export as program
-from saved_models.card import read_card
+from saved_models.card import digests, read_card
+from tests.saved_models.conftest import RESIZE
 
 ROOT = Path(__file__).parents[2]
 # Weights of the trunk and of the heads.
@@ -60,31 +61,31 @@ def test_the_card_says_what_was_exported(net, exported):
     }
 
 
-def test_changed_weights_have_another_digest(trunk, exported, tmp_path):
+def test_changed_weights_have_another_digest(trunk):
     lpips = LPIPS(trunk("alex"), dtype="float32")
+    published = digests(lpips)
     lpips.heads[0].kernel.assign(lpips.heads[0].kernel * 2)
-    card = read_card(program.export(lpips, tmp_path))
-    published = read_card(exported("alex") / "1")
-    assert card["trunk_digest"] == published["trunk_digest"]
-    assert card["heads_digest"] != published["heads_digest"]
+    changed = digests(lpips)
+    assert changed["trunk_digest"] == published["trunk_digest"]
+    assert changed["heads_digest"] != published["heads_digest"]
 
 
 @pytest.mark.parametrize("shape", [(1, 31, 31, 3), (3, 64, 64, 3)])
-def test_batch_height_and_width_are_free(shape, exported, trunk):
+def test_batch_height_and_width_are_free(shape, loaded, exported, trunk):
     pair = np.random.default_rng(1).uniform(-1, 1, (2, *shape)).astype("f4")
-    model = tf.saved_model.load(str(exported("alex") / "1"))
+    model = loaded(exported("alex"))
     found = model.signatures["distance"](reference=pair[0], distorted=pair[1])[
         "distance"
     ]
     np.testing.assert_allclose(found, LPIPS(trunk("alex"))(*pair), atol=1e-6)
 
 
-def test_a_batch_of_several_chunks_equals_its_images_alone(exported):
+def test_a_batch_of_several_chunks_equals_its_images_alone(loaded, exported):
     # 300 x 300 pixels: two images to a chunk, and one in the last.
     pair = np.random.default_rng(2).integers(
         0, 256, (2, 5, 300, 300, 3), np.uint8
     )
-    model = tf.saved_model.load(str(exported("squeeze") / "1"))
+    model = loaded(exported("squeeze"))
     uint8 = model.signatures["uint8"]
     together = uint8(reference=pair[0], distorted=pair[1])["distance"]
     alone = [
@@ -101,14 +102,19 @@ def test_a_layer_of_another_range_is_refused(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_the_program_writes_the_next_version(trunk, tmp_path, capsys):
-    arguments = ["--net", trunk("alex"), "--output", str(tmp_path)]
-    for version in ("1", "2"):
-        assert program.main([*arguments, "--resize", "64x64"]) == 0
-        assert capsys.readouterr().out == f"{tmp_path / version}\n"
-    assert read_card(tmp_path / "1")["encoded_resize"] == [64, 64]
-    assert program.main([*arguments, "--version", "2"]) == 1
+def test_the_program_refuses_a_version_that_is_there(resized, trunk, capsys):
+    assert list_versions(resized) == [1]
+    assert read_card(resized / "1")["encoded_resize"] == list(RESIZE)
+    arguments = ["--net", trunk("alex"), "--output", str(resized)]
+    assert program.main([*arguments, "--version", "1"]) == 1
     assert "never overwritten" in capsys.readouterr().err
+
+
+def test_the_program_leaves_signals_as_they_were(tmp_path, capsys):
+    before = signal.getsignal(signal.SIGTERM)
+    arguments = ["--output", str(tmp_path), "--resize", "no size"]
+    assert program.main(arguments) == 1
+    assert signal.getsignal(signal.SIGTERM) is before
 
 
 @pytest.mark.parametrize("size", ["64", "0x64", "64x64x3"])

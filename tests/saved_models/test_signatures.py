@@ -22,7 +22,7 @@ LOADERS = ("run_functions", "run_session")
 
 
 @pytest.fixture(scope="module")
-def served(exported, example, example_files, tmp_path_factory):
+def served(exported, exported_run, example, example_files, tmp_path_factory):
     """A function from net, loader, signature and output to the result."""
     folder = tmp_path_factory.mktemp("alone")
     arrays = {}
@@ -35,13 +35,19 @@ def served(exported, example, example_files, tmp_path_factory):
     np.savez(folder / "inputs.npz", **arrays)
     subprocess.run(
         [sys.executable, SCRIPT, "inputs.npz", "outputs.npz"]
-        + [str(exported(net)) for net in NETS],
+        + [str(exported(net)) for net in NETS]
+        + [str(exported_run)],
         cwd=folder,
         check=True,
     )
     with np.load(folder / "outputs.npz") as archive:
         results = dict(archive)
-    return lambda net, *rest: results[" ".join((f"lpips_{net}", *rest))]
+
+    def find(net, *rest):
+        model = exported_run.name if net == "run" else f"lpips_{net}"
+        return results[" ".join((model, *rest))]
+
+    return find
 
 
 @pytest.mark.parametrize("loader", LOADERS)
@@ -90,3 +96,24 @@ def test_embeddings_are_the_layers(net, loader, served, example, trunk):
 def test_both_loaders_give_the_same_bits(net, served):
     found = [served(net, loader, "distance", "distance") for loader in LOADERS]
     np.testing.assert_array_equal(*found)
+
+
+@pytest.mark.parametrize("loader", LOADERS)
+def test_a_run_gives_what_its_trained_model_does(
+    loader, served, trained, example
+):
+    _, model = trained
+    (reference, _), (p0, p1) = example
+    batch = {
+        "ref": np.stack([reference, reference]),
+        "p0": np.stack([p0, p1]),
+        "p1": np.stack([p1, p0]),
+    }
+    distance0, distance1, logits = model(batch)
+    found = served("run", loader, "preference", "preference")
+    assert found.dtype == np.float32
+    expected = 1 / (1 + np.exp(-np.asarray(logits)))
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+    found = served("run", loader, "distance", "distance")
+    np.testing.assert_allclose(found, distance0, atol=1e-6)
+    np.testing.assert_allclose(found[::-1], distance1, atol=1e-6)

@@ -6,9 +6,9 @@ from tensorflow_serving.apis.prediction_log_pb2 import PredictionLog
 from saved_models.warm_up import USUAL_SIDES, WARM_UP
 
 
-def test_every_signature_answers_its_warm_up_requests(exported):
-    version = exported("alex") / "1"
-    signatures = tf.saved_model.load(str(version)).signatures
+def test_every_signature_answers_its_warm_up_requests(loaded, exported_run):
+    version = exported_run / "1"
+    signatures = loaded(exported_run).signatures
     asked = []
     for record in tf.data.TFRecordDataset(str(version / WARM_UP)):
         log = PredictionLog.FromString(record.numpy())
@@ -22,6 +22,7 @@ def test_every_signature_answers_its_warm_up_requests(exported):
         if "distance" in outputs:
             assert outputs["distance"].numpy().tolist() == [0]
         asked.append(name)
+    assert "preference" in asked
     assert sorted(asked) == sorted([*signatures] * len(USUAL_SIDES))
 
 

@@ -18,6 +18,7 @@ import tensorflow as tf
 from keras_lpips.weights.arrays import read_npz
 from training.evaluate import main as evaluate_main
 from training.train import Settings, main, train
+from training.trained import TrainedRun
 from training.triplet_model import TripletModel
 
 ROOT = Path(__file__).parents[2]
@@ -246,7 +247,8 @@ def test_options_train_too(options, tolerance, no_dropout, judged, tmp_path):
     if tolerance:
         check_close(weights, no_dropout, rtol=0, atol=tolerance)
     else:
-        assert "ranking_head/log_scale" in weights
+        head = TrainedRun(tmp_path / "run").ranking_head()
+        assert weights["ranking_head/log_scale"] == head.log_scale.numpy() != 0
 
 
 def test_a_run_of_other_settings_is_not_overwritten(lin, judged, capsys):

@@ -66,9 +66,9 @@ def find_metric(name: str) -> Metric:
     if kind in KINDS:
         return DeepMetric(name, _layer(name, kind, rest))
     if Path(name).is_dir():
-        from training.trained import trained_layer
+        from training.trained import TrainedRun
 
-        return DeepMetric(name, trained_layer(name))
+        return DeepMetric(name, TrainedRun(name).layer())
     raise MetricError(
         f"A metric must be one of {sorted(PAIRWISE)}, KIND/NET with a kind of "
         f"{list(KINDS)}, {' or '.join(COMMANDS)}PROGRAM, or a folder of "

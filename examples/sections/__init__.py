@@ -1,0 +1,1 @@
+"""The sections of the demo's page, each from the files of some steps."""
