@@ -25,7 +25,8 @@ DATASETS = [
     "simple-parsing>=0.1.6",
 ]
 DISTORTIONS = [
-    "opencv-python-headless>=5,<6",
+    # 5.0 reads no Caffe models.
+    "opencv-python-headless>=4.12,<5",
     "scipy>=1.14",
 ]
 SERVING = ["simple-parsing>=0.1.6", "tensorflow-serving-api>=2.21,<2.22"]
