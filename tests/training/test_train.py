@@ -16,6 +16,7 @@ import pytest
 import tensorflow as tf
 
 from keras_lpips.weights.arrays import read_npz
+from saved_models.export import main as export
 from training.evaluate import main as evaluate_main
 from training.metrics.names import find_metric
 from training.train import Settings, main, train
@@ -230,6 +231,15 @@ def test_layers_that_are_no_taps_can_be_calibrated(judged, tmp_path, trunk):
         np.testing.assert_array_equal(
             head.kernel, weights[f"heads/{tap}/kernel"]
         )
+    # Exported, it is the same metric.
+    model = tmp_path / "model"
+    assert export(["--from", str(folder), "--output", str(model)]) == 0
+    rng = np.random.default_rng(0)
+    pair = rng.integers(0, 256, (2, 3, 64, 64, 3), np.uint8)
+    served = find_metric(f"savedmodel/{model}")
+    assert served.distances(*pair) == pytest.approx(
+        metric.distances(*pair), rel=1e-4
+    )
 
 
 def test_the_ranking_head_can_decide(lin):
