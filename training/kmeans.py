@@ -38,6 +38,10 @@ CROP = 128
 BATCH_SIZE = 32
 
 
+class TooFewPatches(ValueError):
+    """A layer has more filters than patches to cluster."""
+
+
 @dataclass(frozen=True)
 class Settings:
     """What is made, and of what."""
@@ -71,7 +75,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser.error("--crops and --patches must be positive")
     try:
         make(settings)
-    except ImageError as error:
+    except (ImageError, TooFewPatches) as error:
         print(f"kmeans: {error}", file=sys.stderr)
         return 1
     except OSError as error:
@@ -89,6 +93,7 @@ def make(settings: Settings) -> dict[str, np.ndarray]:
 
     Raises:
         ImageError: if a photograph cannot be read or is too small.
+        TooFewPatches: if there are too few crops or patches.
     """
     paths = list_images(settings.photos)
     Path(settings.output).parent.mkdir(parents=True, exist_ok=True)
@@ -125,17 +130,18 @@ def make(settings: Settings) -> dict[str, np.ndarray]:
 
 def _crops(paths, count, rng):
     """Scaled float32 crops, `(count, CROP, CROP, 3)`, of all photographs."""
-    photographs = [load_image(path) for path in paths]
-    for path, photograph in zip(paths, photographs, strict=True):
-        if min(photograph.shape[:2]) < CROP:
-            raise ImageError(f"{path} is smaller than {CROP} pixels")
+    if len(paths) > count:
+        paths = [paths[i] for i in np.sort(rng.permutation(len(paths))[:count])]
     crops = []
-    for i in range(count):
-        photograph = photographs[i % len(photographs)]
-        top, left = (
-            rng.integers(side - CROP + 1) for side in photograph.shape[:2]
-        )
-        crops.append(photograph[top : top + CROP, left : left + CROP])
+    for i, path in enumerate(paths):
+        photograph = load_image(path)
+        height, width = photograph.shape[:2]
+        if min(height, width) < CROP:
+            raise ImageError(f"{path} is smaller than {CROP} pixels")
+        for _ in range(count // len(paths) + (i < count % len(paths))):
+            top = rng.integers(height - CROP + 1)
+            left = rng.integers(width - CROP + 1)
+            crops.append(photograph[top : top + CROP, left : left + CROP])
     return np.asarray(scale_images(np.stack(crops), VALUE_RANGE, "0.1"))
 
 
@@ -152,9 +158,13 @@ def _initialize(trunk, layer, crops, patches, rng):
         before, (height, width), axis=(1, 2)
     )[:, :: layer.strides[0], :: layer.strides[1]]
     places = windows.shape[:3]
-    chosen = rng.choice(
-        np.prod(places), min(patches, np.prod(places)), replace=False
-    )
+    count = min(patches, int(np.prod(places)))
+    if count < layer.filters:
+        raise TooFewPatches(
+            f"{layer.name} has {layer.filters} filters and sees {count} "
+            "patches; give more --crops or --patches"
+        )
+    chosen = rng.choice(np.prod(places), count, replace=False)
     # (patches, channels, height, width) to the kernel's own order.
     drawn = windows[np.unravel_index(np.sort(chosen), places)]
     drawn = drawn.transpose(0, 2, 3, 1).reshape(len(drawn), -1)

@@ -103,3 +103,9 @@ def test_a_small_photograph_is_named(tmp_path, capsys):
     flags = ["--photos", str(tmp_path), "--output", str(tmp_path / "k.npz")]
     assert main(flags) == 1
     assert "small.png is smaller" in capsys.readouterr().err
+
+
+def test_too_few_patches_are_named(photos, tmp_path, capsys):
+    flags = ["--photos", str(photos), "--output", str(tmp_path / "k.npz")]
+    assert main([*flags, "--crops", "2", "--patches", "50"]) == 1
+    assert "conv1 has 64 filters and sees 50" in capsys.readouterr().err
