@@ -26,7 +26,8 @@ DATASETS = [
     # TFDS brings it too; the programs' flags are made of it.
     "simple-parsing>=0.1.6",
 ]
-VIDEO = ["opencv-python-headless>=5,<6"]
+# OpenCV 5.0 reads no Caffe models.
+VIDEO = ["opencv-python-headless>=4.12,<5"]
 DISTORTIONS = [*VIDEO, "scipy>=1.14"]
 SCORING = [
     # Beam reads TFRECORD with it.

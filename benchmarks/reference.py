@@ -45,6 +45,17 @@ def make_reference(
         pnet_rand=True,
         verbose=False,
     )
+    load_trunk(reference, trunk)
+    return reference
+
+
+def load_trunk(reference, trunk: dict) -> None:
+    """Sets the trunk of the reference, and that alone.
+
+    Args:
+        reference: the `lpips.LPIPS`.
+        trunk: float32 arrays by torchvision's names.
+    """
     state = reference.state_dict()
     names = {
         SLICE.sub("features.", key): key for key in state if SLICE.match(key)
@@ -57,7 +68,6 @@ def make_reference(
     for name, key in names.items():
         state[key] = torch.from_numpy(np.ascontiguousarray(trunk[name]))
     reference.load_state_dict(state)
-    return reference
 
 
 def trunk_to_torchvision(net: str, arrays: dict) -> dict:

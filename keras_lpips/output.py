@@ -4,10 +4,14 @@ import contextlib
 import csv
 import json
 import os
+import re
 import tempfile
 from pathlib import Path
 
 ESCAPE = "surrogateescape"
+# What `tempfile` makes of our prefix: a killed process cannot remove it.
+PREFIX = ".partial-"
+PARTIAL = re.compile(re.escape(PREFIX) + r"[a-z0-9_]{8}(\.\w+)?")
 
 
 @contextlib.contextmanager
@@ -31,7 +35,7 @@ def replacing(path):
     partial = None
     try:
         handle, partial = tempfile.mkstemp(
-            dir=path.parent, prefix=".", suffix=path.suffix
+            dir=path.parent, prefix=PREFIX, suffix=path.suffix
         )
         os.close(handle)
         yield Path(partial)
@@ -55,6 +59,16 @@ def replacing_all(*paths):
     """
     with contextlib.ExitStack() as stack:
         yield [stack.enter_context(replacing(path)) for path in paths]
+
+
+def remove_partial(folder) -> None:
+    """Removes what killed processes were writing into a folder.
+
+    Only where no other process is at work: its files would go, too.
+    """
+    for path in Path(folder).iterdir():
+        if PARTIAL.fullmatch(path.name) and path.is_file():
+            path.unlink()
 
 
 def write_csv(path, header, rows) -> None:

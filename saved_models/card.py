@@ -44,7 +44,9 @@ def make_card(lpips, signatures, folder, max_pixels, resize, run=None) -> dict:
         resize: see `Signatures`.
         run: the `TrainedRun` whose layer it is. Defaults to `None`.
     """
-    about = describe(lpips.net, lpips.version, lpips.calibrated)
+    # A run's taps may make a trunk of its own of the net.
+    net = run.recipe.net if run else lpips.net
+    about = describe(net, lpips.version, lpips.calibrated)
     if run is not None:
         about["metric"] = "LPIPS, trained by training.train"
     return {

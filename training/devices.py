@@ -36,10 +36,20 @@ def make_strategy(jit: bool) -> tf.distribute.Strategy:
     return strategy
 
 
+def worker_name() -> str:
+    """Returns the name of this process among the workers, like "worker-1"."""
+    task = _task()
+    return f"{task.get('type', 'worker')}-{task.get('index', 0)}"
+
+
 def is_chief() -> bool:
     """Whether this process is the one that writes."""
-    task = json.loads(os.environ.get("TF_CONFIG", "{}")).get("task", {})
+    task = _task()
     if task.get("type") == "worker":
         workers = json.loads(os.environ["TF_CONFIG"])["cluster"]
         return "chief" not in workers and task.get("index") == 0
     return True
+
+
+def _task():
+    return json.loads(os.environ.get("TF_CONFIG", "{}")).get("task", {})

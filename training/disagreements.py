@@ -14,14 +14,20 @@ from training.metrics.metric import Metric
 from training.prepared import Batch
 
 STYLE = """
-body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto;
-  max-width: 60rem; padding: 0 1rem; color: #1b1b1b; background: #fff; }
-table { border-collapse: collapse; margin: 0 0 2rem; }
-td { padding: .4rem; vertical-align: top; text-align: center; }
-img { width: 160px; height: auto; image-rendering: pixelated; display: block; }
-.people { outline: 3px solid #0a7d38; }
-.metric { outline: 3px dashed #b3261e; outline-offset: 4px; }
-p.note { color: #555; margin: .2rem 0 .8rem; }
+body { font: 15px/1.4 system-ui, sans-serif; margin: 2rem auto;
+  max-width: 68rem; padding: 0 1rem; color: #1b1b1b; background: #fff; }
+.triplets { display: grid; gap: 1.5rem 2rem; align-items: start;
+  grid-template-columns: repeat(auto-fill, minmax(min(31rem, 100%), 1fr)); }
+section { border: 1px solid #ddd; border-radius: 6px; padding: .8rem; }
+table { border-collapse: collapse; table-layout: fixed; width: 100%; }
+td { padding: .2rem; vertical-align: top; text-align: center;
+  font-size: 13px; }
+img { width: 100%; height: auto; image-rendering: pixelated; display: block;
+  box-sizing: border-box; border: 4px solid transparent; padding: 2px; }
+.people { border: 4px solid #0a7d38; }
+.metric { border: 4px dashed #b3261e; }
+p.note { color: #555; margin: .2rem 0 1rem; max-width: 46rem; }
+h3 { font-size: 13px; font-weight: normal; color: #555; margin: 0 0 .4rem; }
 """
 
 
@@ -84,33 +90,40 @@ class Worst:
         return self._kept[metric.name]
 
 
-def write_disagreements(path, worst: Worst) -> None:
+def write_disagreements(path, worst: Worst, meaning: str = "") -> None:
     """Writes the page, one file with its pictures inside.
 
     Args:
         path: the `.html` file.
         worst: the triplets.
+        meaning: what the judgements are, where no people made them. Defaults
+            to "".
     """
+    judges = "judgements" if meaning else "people"
+    title = f"Where metrics and {judges} disagree"
     parts = [
         "<!doctype html><html lang=en><meta charset=utf-8>",
         "<meta name=viewport content='width=device-width'>",
-        f"<title>Where metrics and judges disagree</title><style>{STYLE}"
-        "</style><h1>Where metrics and judges disagree</h1>",
-        "<p class=note>The judges chose the image in the solid green frame, "
-        "the metric the one in the dashed red frame. Below each is a map of "
-        "its difference from the reference, one scale per triplet.</p>",
+        f"<title>{title}</title><style>{STYLE}</style><h1>{title}</h1>",
+        f"<p class=note>{html.escape(meaning)}</p>",
+        f"<p class=note>{judges.capitalize()} chose the image in the solid "
+        "green frame, the metric the one in the dashed red frame. Below each "
+        "is a map of its difference from the reference, one scale per "
+        "triplet.</p>",
     ]
     for metric in worst.metrics:
         parts.append(f"<h2>{html.escape(metric.name)}</h2>")
         found = worst.of(metric)
         if not found:
-            parts.append("<p>No triplet on which most judges disagree.</p>")
-        parts += [_triplet(metric, one) for one in found]
+            parts.append(f"<p>It agrees with most {judges} everywhere.</p>")
+        parts.append("<div class=triplets>")
+        parts += [_triplet(metric, one, judges) for one in found]
+        parts.append("</div>")
     with replacing(path) as partial:
         partial.write_text("\n".join(parts) + "\n</html>\n")
 
 
-def _triplet(metric, one):
+def _triplet(metric, one, judges):
     reference, *distorted = (one.images[role] for role in ("ref", "p0", "p1"))
     maps = [metric.heat_map(reference, image) for image in distorted]
     top = max(float(heat.max()) for heat in maps) or 1.0
@@ -127,7 +140,7 @@ def _triplet(metric, one):
         )
         picture = _picture(image, f"distortion {i}", frame)
         cells.append(
-            f"<td>{picture}{shares[i]:.0%} of the judges"
+            f"<td>{picture}{shares[i]:.0%} of {judges}"
             f"<br>distance {one.distances[i]:.4g}</td>"
         )
         colors = colormaps["inferno"](np.clip(maps[i] / top, 0, 1))
@@ -135,8 +148,8 @@ def _triplet(metric, one):
         below.append(f"<td>{_picture(heat, f'its difference, {i}')}</td>")
     name = html.escape(f"{one.split}/{one.id}")
     return (
-        f"<p class=note>{name}</p><table><tr>{''.join(cells)}</tr>"
-        f"<tr>{''.join(below)}</tr></table>"
+        f"<section><h3>{name}</h3><table><tr>{''.join(cells)}</tr>"
+        f"<tr>{''.join(below)}</tr></table></section>"
     )
 
 

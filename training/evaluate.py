@@ -107,6 +107,7 @@ def evaluate(settings: Settings) -> Results:
             for batch in _counted(builder, split, batches, "shift"):
                 for metric in metrics:
                     flipped[metric.name].append(flips(metric, batch))
+    meaning = judge_meaning(builder)
     results = Results(
         judged=judged,
         jnd=_jnd(settings, metrics),
@@ -116,10 +117,10 @@ def evaluate(settings: Settings) -> Results:
             if parts
         },
         data=str(builder.data_dir),
-        meaning=judge_meaning(builder),
+        meaning=meaning,
     )
     write_report(output, results)
-    write_disagreements(output / "disagreements.html", worst)
+    write_disagreements(output / "disagreements.html", worst, meaning)
     print(f"evaluate: {output / 'report.md'} is written")
     return results
 

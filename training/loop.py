@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from training.batches import distributed_batches, shuffled_order, steps_of
 from training.checkpoint import Progress
+from training.step import training_step
 from training.triplet_model import TripletModel, judge_losses
 
 
@@ -107,24 +108,7 @@ class Loop:
 
     @functools.cached_property
     def _train_step(self):
-        variables = self._model.trainable_variables
-
-        def gradients(batch, step):
-            with tf.GradientTape() as tape:
-                *_, logits = self._model(batch, step)
-                losses = judge_losses(batch["judge"], logits)
-                loss = tf.reduce_sum(losses * batch["weight"])
-            found = tape.gradient(loss, [v.value for v in variables])
-            return loss, found
-
-        if self._jit:
-            gradients = tf.function(gradients, jit_compile=True)
-
-        def replica(batch, step):
-            loss, found = gradients(batch, step)
-            # Keras adds gradients up over the replicas.
-            self._optimizer.apply(found, variables)
-            return loss
+        replica = training_step(self._model, self._optimizer, self._jit)
 
         @tf.function
         def step(batch, number):

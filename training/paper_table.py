@@ -73,6 +73,8 @@ def columns_of(subsets) -> dict[str, tuple[str, ...]]:
 
 def published_row(metric: str) -> dict[str, float] | None:
     """Returns the paper's row for a metric of ours, in percent, or `None`."""
+    if metric.startswith("kmeans/") and ":" not in metric:
+        metric = "K-means"
     row = PUBLISHED.get(ROW_OF_METRIC.get(metric, metric))
     if row is None:
         return None

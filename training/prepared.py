@@ -84,6 +84,18 @@ def is_of_part(split: str, part: str) -> bool:
     return split == part or split.startswith(f"{part}_")
 
 
+def sources_of(builder) -> dict[str, list[str]]:
+    """Returns what training reads as one: splits by "train", "val_cnn" ..."""
+    return {
+        "train": splits_of(builder, "train"),
+        **{
+            f"val_{subset_of(split)}": [split]
+            for split in sorted(builder.info.splits)
+            if is_of_part(split, "val")
+        },
+    }
+
+
 def subset_of(split: str) -> str:
     """Returns the subset that a split's name says: "cnn" of "val_cnn"."""
     return split.partition("_")[2] or split

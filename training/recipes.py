@@ -1,22 +1,25 @@
 """The paper's lin, tune and scratch, and lin on vectors, for each trunk.
 
-Each recipe is run by
+    python -m training.recipes
 
-    python -m training.train --recipe NAME --data-dir DATA --output RUN
-
-with the optimiser, batch and epochs of the reference (`training.optimizer`,
-`training.schedule`). On BAPPS it needs the train splits of `bapps/twoafc_64`.
+says of each the command, what it needs, how long it took where it was
+measured, and the score to expect. All have the optimiser, batch and epochs of
+the reference (`training.optimizer`, `training.schedule`).
 """
 
+import sys
 from dataclasses import dataclass
 
 from keras_lpips.backbones import BACKBONES
 from training.paper_table import SUBSETS, published_row
+from training.schedule import learning_rates
 
 # The reference's `--use_dropout`: element-wise, before each head.
 DROPOUT = 0.5
 # The reference's `--batch_size`; over all replicas together.
 GLOBAL_BATCH_SIZE = 50
+# Of the trunk: dtype policies of Keras.
+PRECISIONS = ("float32", "mixed_bfloat16")
 
 
 @dataclass(frozen=True)
@@ -65,6 +68,51 @@ RECIPES = {
 }
 
 
+# Training triplets of BAPPS (Zhang et al. 2018, table 2), and all epochs.
+BAPPS_TRIPLETS = 151_400
+MEASURED_TRIPLETS = 19_792
+# Seconds on one AVX-512 core with that many triplets of 64 pixels: once, for
+# the vectors, and for each epoch.
+SECONDS = {}
+
+
+def describe(name: str) -> str:
+    """Returns what a user wants to know of a recipe, as text."""
+    recipe = find_recipe(name)
+    needs = "2AFC triplets with judgements, prepared at 64 pixels"
+    if recipe.trunk_weights == "imagenet":
+        needs += f"; the pretrained trunk of {recipe.net}"
+    if recipe.on_vectors:
+        channels = sum(BACKBONES[recipe.net].tap_channels)
+        needs += f"; {8 * channels / 1e6:.3f} MB of disk a triplet"
+    expected = ", ".join(
+        f"{subset} {score}" for subset, score in recipe.expected.items()
+    )
+    return "\n".join(
+        [
+            name,
+            f"  python -m training.train --recipe {name} --data-dir DATA "
+            "--output RUN",
+            f"  needs     {needs}",
+            f"  took      {_time_taken(name)}",
+            f"  expect    2AFC in % on BAPPS, the paper's: {expected}",
+        ]
+    )
+
+
+def _time_taken(name):
+    if name not in SECONDS:
+        return "not measured"
+    once, epoch = SECONDS[name]
+    epochs = len(learning_rates())
+    hours = (once + epochs * epoch) * BAPPS_TRIPLETS / MEASURED_TRIPLETS / 3600
+    first = f"{once:.0f} s once, then " if once else ""
+    return (
+        f"{first}{epoch:.3g} s an epoch of {MEASURED_TRIPLETS:,} triplets on "
+        f"one AVX-512 core; at that rate {hours:.1f} h for BAPPS"
+    )
+
+
 def find_recipe(name: str) -> Recipe:
     """Returns the recipe called `name`; raises `ValueError` otherwise."""
     if name not in RECIPES:
@@ -72,3 +120,13 @@ def find_recipe(name: str) -> Recipe:
             f"--recipe must be one of {sorted(RECIPES)}. Received: {name!r}"
         )
     return RECIPES[name]
+
+
+def main() -> int:
+    """Prints all recipes; returns the exit status."""
+    print("\n\n".join(describe(name) for name in RECIPES))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -15,8 +15,15 @@ from training.scores import (
     two_afc_table,
 )
 
-# Bars of people and of metrics in the chart.
+# Bars of people in the chart, and of metrics, which are never gray.
 COLORS = {HUMAN: "#444444", CEILING: "#bbbbbb"}
+HUES = [
+    *("#1f77b4", "#ff7f0e", "#2ca02c", "#d62728", "#9467bd", "#8c564b"),
+    *("#e377c2", "#bcbd22", "#17becf", "#aec7e8", "#ffbb78", "#98df8a"),
+    *("#ff9896", "#c5b0d5", "#c49c94", "#f7b6d2", "#dbdb8d", "#9edae5"),
+]
+# In one line of the chart.
+MOST_BARS = 60
 
 
 @dataclass(frozen=True)
@@ -125,39 +132,50 @@ def write_chart(path, table) -> None:
     from matplotlib.figure import Figure
 
     columns = list(table[HUMAN])
-    width = 0.8 / len(table)
+    # Bars must stay wide enough to be told apart.
+    in_line = max(1, min(len(columns), MOST_BARS // len(table)))
+    lines = [columns[i : i + in_line] for i in range(0, len(columns), in_line)]
     figure = Figure(
-        figsize=(min(18, 4 + 0.14 * len(columns) * len(table)), 4.2),
-        dpi=120,
-        layout="constrained",
+        figsize=(11, 1.4 + 2.4 * len(lines)), dpi=120, layout="constrained"
     )
-    axis = figure.subplots()
-    for i, (row, scores) in enumerate(table.items()):
-        heights = [scores[column].percent for column in columns]
-        errors = [
-            [max(0, x.percent - x.low) for x in scores.values()],
-            [max(0, x.high - x.percent) for x in scores.values()],
-        ]
-        axis.bar(
-            [
-                x + (i - (len(table) - 1) / 2) * width
-                for x in range(len(columns))
-            ],
-            heights,
-            width,
-            yerr=errors,
-            error_kw={"elinewidth": 0.7},
-            label=row,
-            color=COLORS.get(row),
-        )
-    axis.axhline(50, color="black", linewidth=0.7, linestyle=":")
-    lowest = min(x.percent for row in table.values() for x in row.values())
-    axis.set_ylim(min(50, lowest // 10 * 10), 100)
-    axis.set_ylabel("2AFC score, %")
-    axis.set_xticks(range(len(columns)), columns, rotation=20, ha="right")
-    figure.legend(fontsize=7, ncols=6, loc="outside upper center")
+    axes = figure.subplots(len(lines), 1, squeeze=False)[:, 0]
+    lowest = min(x.low for row in table.values() for x in row.values())
+    for axis, line in zip(axes, lines, strict=True):
+        _draw_bars(axis, table, line)
+        axis.axhline(50, color="black", linewidth=0.7, linestyle=":")
+        axis.set_ylim(min(50, lowest // 10 * 10), 100)
+        axis.set_xlim(-0.5, in_line - 0.5)
+        axis.set_ylabel("2AFC score, %")
+        axis.set_xticks(range(len(line)), line)
+        axis.spines[["top", "right"]].set_visible(False)
+    handles, labels = axes[0].get_legend_handles_labels()
+    figure.legend(
+        handles, labels, fontsize=7, ncols=5, loc="outside upper center"
+    )
     with replacing(path) as partial:
         figure.savefig(partial)
+
+
+def _draw_bars(axis, table, columns):
+    width = 0.84 / len(table)
+    metrics = [row for row in table if row not in COLORS]
+    for i, (row, scores) in enumerate(table.items()):
+        shown = [scores[column] for column in columns]
+        color = COLORS.get(row)
+        if color is None:
+            color = HUES[metrics.index(row) % len(HUES)]
+        axis.bar(
+            [x + (i - (len(table) - 1) / 2) * width for x in range(len(shown))],
+            [x.percent for x in shown],
+            width,
+            yerr=[
+                [max(0, x.percent - x.low) for x in shown],
+                [max(0, x.high - x.percent) for x in shown],
+            ],
+            error_kw={"elinewidth": 0.7, "ecolor": "#222222"},
+            label=row,
+            color=color,
+        )
 
 
 def _numbers(score):

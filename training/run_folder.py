@@ -12,7 +12,12 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from keras_lpips.output import replacing, write_csv, write_json
+from keras_lpips.output import (
+    remove_partial,
+    replacing,
+    write_csv,
+    write_json,
+)
 from keras_lpips.provenance import describe
 from keras_lpips.weights.arrays import content_digest, write_npz
 from training.triplet_model import named_weights
@@ -45,6 +50,8 @@ def open_folder(
     wanted = {"settings": settings, "data": str(data.info.full_name)}
     try:
         path.mkdir(parents=True, exist_ok=True)
+        if chief:
+            remove_partial(path)
         if (path / SETTINGS).exists():
             held = json.loads((path / SETTINGS).read_text())
             if {key: held.get(key) for key in wanted} != wanted:

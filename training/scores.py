@@ -114,7 +114,7 @@ def jnd_table(pairs: dict[str, tuple]) -> dict[str, dict[str, float]]:
 
 
 def rank_correlation(two_afc: dict, jnd: dict) -> float | None:
-    """Returns Spearman's rho over metrics, or `None` for too few.
+    """Returns Spearman's rho over metrics; `None` for too few, or equal ones.
 
     Args:
         two_afc: 2AFC score by metric.
@@ -123,12 +123,10 @@ def rank_correlation(two_afc: dict, jnd: dict) -> float | None:
     metrics = [metric for metric in two_afc if metric in jnd]
     if len(metrics) < FEWEST_TO_CORRELATE:
         return None
-    return float(
-        spearmanr(
-            [two_afc[metric] for metric in metrics],
-            [jnd[metric] for metric in metrics],
-        ).statistic
-    )
+    scores = [[x[metric] for metric in metrics] for x in (two_afc, jnd)]
+    if any(len(set(column)) == 1 for column in scores):
+        return None
+    return float(spearmanr(*scores).statistic)
 
 
 def _resample(judged):

@@ -20,28 +20,35 @@ from simple_parsing.wrappers.field_wrapper import DashVariant
 from keras_lpips.weights.arrays import WeightsError
 from training import checkpoint, run_folder
 from training.batches import RecordSource
-from training.devices import is_chief, make_strategy
+from training.devices import is_chief, make_strategy, worker_name
 from training.loop import Loop
 from training.optimizer import make_optimizer
 from training.prepared import (
     DataError,
-    is_of_part,
     judge_meaning,
     open_prepared,
-    splits_of,
-    subset_of,
+    sources_of,
 )
-from training.recipes import GLOBAL_BATCH_SIZE, RECIPES, find_recipe
+from training.recipes import (
+    GLOBAL_BATCH_SIZE,
+    PRECISIONS,
+    RECIPES,
+    find_recipe,
+)
 from training.run_folder import RunError
 from training.schedule import SCHEDULES, learning_rates
 from training.triplet_model import TripletModel
-from training.vectors import make_vectors
+from training.vectors import (
+    VectorFiles,
+    check_description,
+    describe_vectors,
+    make_vectors,
+)
 
-PRECISIONS = ("float32", "mixed_bfloat16")
 # Besides the checkpoint and its successor there are weights and logs.
 SPACE_FACTOR = 3
 # Settings on which the result does not depend.
-NOT_OF_THE_RESULT = ("data_dir", "output", "checkpoint_seconds")
+NOT_OF_THE_RESULT = ("data_dir", "output", "vectors", "checkpoint_seconds")
 
 
 @dataclass(frozen=True)
@@ -56,6 +63,10 @@ class Settings:
     """Which recipe."""
     config: str = "twoafc_64"
     """Configuration of the dataset."""
+    vectors: str = ""
+    """Folder of vectors from `training.embed`; lin-fast makes them without."""
+    taps: list[str] = simple_parsing.list_field()
+    """Layers to compare in place of the net's own taps, by name."""
     distance_only: bool = False
     """A scaled difference of the distances in place of the ranking head."""
     schedule: str = simple_parsing.choice(*SCHEDULES, default="reference")
@@ -110,12 +121,14 @@ def train(settings: Settings, strategy, callbacks=()) -> TripletModel:
     """
     recipe = find_recipe(settings.recipe)
     builder = open_prepared(settings.data_dir, settings.config)
-    source = RecordSource(builder, splits_of(builder, "train"))
-    validation = {
-        subset_of(split): RecordSource(builder, [split])
-        for split in builder.info.splits
-        if is_of_part(split, "val")
+    sources = {
+        name: RecordSource(builder, splits)
+        for name, splits in sources_of(builder).items()
     }
+    if settings.vectors and not recipe.on_vectors:
+        raise ValueError(
+            f"--vectors are for lin-fast, not for {settings.recipe}"
+        )
     chief = is_chief()
     folder = run_folder.open_folder(
         settings.output,
@@ -127,7 +140,11 @@ def train(settings: Settings, strategy, callbacks=()) -> TripletModel:
     )
     with strategy.scope():
         model = TripletModel(
-            recipe, settings.seed, settings.precision, settings.distance_only
+            recipe,
+            settings.seed,
+            settings.precision,
+            settings.distance_only,
+            settings.taps or None,
         )
         optimizer = make_optimizer()
         optimizer.build(model.trainable_variables)
@@ -135,15 +152,22 @@ def train(settings: Settings, strategy, callbacks=()) -> TripletModel:
     run_folder.check_space(
         folder, SPACE_FACTOR * checkpoint.nbytes(model, optimizer)
     )
-    if recipe.on_vectors:
-        # Each worker makes its own: they are read at random.
-        where = folder if chief else folder / f"worker-{time.time_ns()}"
-        where.mkdir(exist_ok=True)
-        source = make_vectors(model, source, where / "train.npy")
-        validation = {
-            subset: make_vectors(model, part, where / f"val_{subset}.npy")
-            for subset, part in validation.items()
+    if settings.vectors:
+        about = describe_vectors(model, settings.precision, builder)
+        check_description(settings.vectors, about)
+        sources = {
+            name: VectorFiles(settings.vectors, name).read(len(source))
+            for name, source in sources.items()
         }
+    elif recipe.on_vectors:
+        # Each worker makes its own: they are read at random.
+        where = folder if chief else folder / worker_name()
+        where.mkdir(exist_ok=True)
+        sources = {
+            name: make_vectors(model, source, VectorFiles(where, name))
+            for name, source in sources.items()
+        }
+    train_source = sources.pop("train")
     loop = Loop(strategy, model, optimizer, settings.batch_size, settings.jit)
     saved = time.monotonic()
 
@@ -160,14 +184,15 @@ def train(settings: Settings, strategy, callbacks=()) -> TripletModel:
 
     def validate():
         logs = {}
-        for subset, part in validation.items():
+        for name, part in sources.items():
+            subset = name.removeprefix("val_")
             loss, score = loop.validate(part)
             logs |= {f"{subset}_loss": loss, f"{subset}_2afc": score}
         return logs
 
     rates = learning_rates(settings.schedule)
     loop.train(
-        source,
+        train_source,
         rates[: settings.epochs or None],
         settings.seed,
         progress,

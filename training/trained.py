@@ -15,6 +15,7 @@ from keras_lpips.weights.arrays import (
 from training.ranking_head import DistanceOnly, RankingHead
 from training.recipes import find_recipe
 from training.run_folder import HISTORY, SETTINGS, WEIGHTS
+from training.tapped import tapped_layer
 from training.triplet_model import (
     RANKING_HEAD,
     named_lpips_weights,
@@ -61,8 +62,9 @@ class TrainedRun:
             value_range: see `LPIPS`. Defaults to `(0, 255)`.
         """
         recipe = self.recipe
-        lpips = LPIPS(
+        lpips = tapped_layer(
             recipe.net,
+            self.settings.get("taps") or None,
             value_range=value_range,
             trunk_weights=recipe.trunk_weights,
             head_weights="random",

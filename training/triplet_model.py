@@ -3,10 +3,10 @@
 import keras
 import tensorflow as tf
 
-from keras_lpips.layer import LPIPS
 from training.dropout_mask import keep_mask
 from training.ranking_head import DistanceOnly, RankingHead
 from training.recipes import Recipe
+from training.tapped import tapped_layer
 
 # How names of the ranking head's weights begin.
 RANKING_HEAD = "ranking_head/"
@@ -21,6 +21,8 @@ class TripletModel(keras.Model):
         precision: dtype policy of the trunk. Defaults to "float32".
         distance_only: whether a scaled difference takes the place of the
             ranking head. Defaults to `False`.
+        taps: names of the layers to compare. Defaults to `None`, the net's
+            own taps.
 
     Call arguments:
         batch: a dictionary of `ref`, `p0`, `p1`, uint8 RGB `(batch, height,
@@ -35,14 +37,19 @@ class TripletModel(keras.Model):
     """
 
     def __init__(
-        self, recipe: Recipe, seed, precision="float32", distance_only=False
+        self,
+        recipe: Recipe,
+        seed,
+        precision="float32",
+        distance_only=False,
+        taps=None,
     ):
         super().__init__()
         self.recipe = recipe
         self.seed = seed
-        self.lpips = LPIPS(
+        self.lpips = tapped_layer(
             recipe.net,
-            value_range=(0, 255),
+            taps,
             trunk_weights=recipe.trunk_weights,
             head_weights="random",
             trainable_trunk=recipe.trainable_trunk,

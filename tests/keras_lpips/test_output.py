@@ -2,10 +2,18 @@ import errno
 import json
 import os
 import stat
+import subprocess
+import sys
 
 import pytest
 
-from keras_lpips.output import replacing, replacing_all, write_csv, write_json
+from keras_lpips.output import (
+    remove_partial,
+    replacing,
+    replacing_all,
+    write_csv,
+    write_json,
+)
 
 
 def test_a_file_appears_whole_with_the_usual_mode(tmp_path):
@@ -58,6 +66,19 @@ def test_a_link_stays_a_link(tmp_path):
     write_csv(tmp_path / "link.csv", ["a"], [[1]])
     assert (tmp_path / "link.csv").is_symlink()
     assert (tmp_path / "real.csv").read_bytes() == b"a\r\n1\r\n"
+
+
+def test_what_a_killed_process_left_is_removed_and_nothing_else(tmp_path):
+    (tmp_path / ".hidden.npz").touch()
+    code = (
+        "import os, sys; from keras_lpips.output import replacing\n"
+        "with replacing(sys.argv[1]): os._exit(9)"
+    )
+    path = tmp_path / "weights.npz"
+    subprocess.run([sys.executable, "-c", code, path], check=False)
+    assert len(list(tmp_path.iterdir())) == 2
+    remove_partial(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == [".hidden.npz"]
 
 
 def test_names_that_are_no_utf8_are_written_as_they_are(tmp_path):

@@ -38,3 +38,23 @@ def write_tree(folder, counts, seed=0):
             path = folder / "2afc" / place / "judge" / f"{i:06}.npy"
             np.save(path, np.array([judge], np.float32))
     return folder
+
+
+def write_jnd_tree(folder, counts, seed=0):
+    """Writes pairs for JND; the stronger the noise, the fewer say "same"."""
+    rng = np.random.default_rng(seed)
+    for place, count in counts.items():
+        for role in ("p0", "p1", "same"):
+            (folder / "jnd" / place / role).mkdir(parents=True)
+        for i in range(count):
+            reference, *_ = triplet(rng)
+            deviation = rng.uniform(0, STRONG)
+            noise = rng.normal(0, deviation, reference.shape)
+            distorted = np.clip(reference + noise, 0, 255).astype(np.uint8)
+            for role, pixels in (("p0", reference), ("p1", distorted)):
+                path = folder / "jnd" / place / role / f"{i:06}.png"
+                Image.fromarray(pixels).save(path)
+            same = round(3 * (1 - deviation / STRONG)) / 3
+            path = folder / "jnd" / place / "same" / f"{i:06}.npy"
+            np.save(path, np.array([same], np.float32))
+    return folder

@@ -1,8 +1,14 @@
 import csv
 import json
 
+import numpy as np
 import pytest
+from PIL import Image
 
+from keras_lpips.agreement import jnd_average_precision
+from keras_lpips.low_level import l2
+from pipelines import prepare_bapps
+from tests.training.made_judgements import write_jnd_tree, write_tree
 from training.evaluate import main
 
 
@@ -68,6 +74,31 @@ def test_the_mean_of_the_triplets_is_the_score(report):
         if (row["row"], row["column"]) == ("l2", "deblur")
     )
     assert score == pytest.approx(100 * sum(scores) / len(scores), abs=1e-4)
+
+
+def test_jnd_pairs_are_scored_by_mean_average_precision(tmp_path):
+    tree = write_tree(tmp_path / "tree", {"val/cnn": 4})
+    write_jnd_tree(tree, {"val/cnn": 20, "val/traditional": 15})
+    data = tmp_path / "data"
+    flags = ["--source", str(tree), "--config", "twoafc_64", "jnd_64"]
+    assert prepare_bapps.main([*flags, "--data-dir", str(data)]) == 0
+    flags = ["--data-dir", str(data), "--metrics", "l2", "ssim", "psnr"]
+    report = tmp_path / "report"
+    assert main([*flags, "--output", str(report), "--shift", "false"]) == 0
+    row, *_ = rows(report / "jnd.csv")
+    expected = []
+    for subset in ("cnn", "traditional"):
+        folder = tree / "jnd" / "val" / subset
+        pixels = [
+            [np.asarray(Image.open(path)) for path in sorted(part.iterdir())]
+            for part in (folder / "p0", folder / "p1")
+        ]
+        distances = [l2(*pair) for pair in zip(*pixels, strict=True)]
+        same = [np.load(x)[0] for x in sorted(folder.glob("same/*"))]
+        expected.append(100 * jnd_average_precision(distances, same))
+        assert float(row[subset]) == pytest.approx(expected[-1], abs=1e-4)
+    assert float(row["mAP"]) == pytest.approx(np.mean(expected), abs=1e-4)
+    assert "## JND" in (report / "report.md").read_text()
 
 
 def test_a_dataset_that_is_not_there_is_one_sentence(tmp_path, capsys):

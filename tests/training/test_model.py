@@ -4,7 +4,7 @@ import tensorflow as tf
 
 from training.dropout_mask import keep_mask
 from training.ranking_head import RankingHead
-from training.recipes import RECIPES, find_recipe
+from training.recipes import RECIPES, describe, find_recipe
 from training.schedule import learning_rates
 from training.triplet_model import TripletModel, judge_losses
 
@@ -33,6 +33,12 @@ def test_each_recipe_says_what_the_paper_got():
     assert len(RECIPES) == 15
     assert find_recipe("alex/lin").expected["cnn"] == 83.4
     assert find_recipe("vgg/scratch").expected["traditional"] == 77.9
+
+
+def test_each_recipe_says_command_needs_time_and_score():
+    text = describe("alex/lin-fast")
+    for part in ("--recipe alex/lin-fast", "needs", "took", "cnn 83.4"):
+        assert part in text
 
 
 def test_the_ranking_head_is_the_references():

@@ -105,4 +105,5 @@ def test_rank_correlation_needs_three_metrics():
     two = {"a": 1.0, "b": 2.0}
     assert rank_correlation(two, two) is None
     three = {**two, "c": 3.0}
+    assert rank_correlation(three, dict.fromkeys(three, 1.0)) is None
     assert rank_correlation(three, three) == pytest.approx(1)

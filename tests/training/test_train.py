@@ -16,10 +16,12 @@ import pytest
 import tensorflow as tf
 
 from keras_lpips.weights.arrays import read_npz
+from saved_models.export import main as export
 from training.evaluate import main as evaluate_main
+from training.metrics.names import find_metric
 from training.train import Settings, main, train
 from training.trained import TrainedRun
-from training.triplet_model import TripletModel
+from training.triplet_model import TripletModel, named_weights
 
 ROOT = Path(__file__).parents[2]
 # Two epochs of five steps; the last batch of each has two triplets.
@@ -134,8 +136,11 @@ def test_a_killed_process_goes_on_with_the_same_command(lin, judged, tmp_path):
     time.sleep(random.random() / 2)
     process.send_signal(signal.SIGKILL)
     process.wait()
+    # As one leaves that is killed while it writes.
+    (output / ".partial-abcd1234.npz").touch()
     resumed = run(judged, output, "alex/lin")
     check_close(resumed, read_npz(lin / "weights.npz"), rtol=0, atol=1e-6)
+    assert not list(output.glob(".partial-*"))
 
 
 def test_two_workers_learn_what_one_does(lin, judged, tmp_path):
@@ -211,6 +216,52 @@ def test_tune_moves_the_trunk_and_lin_does_not(judged, tmp_path, trunk):
         + ["--metrics", str(tmp_path / "t"), "--shift", "false"]
     )
     assert status == 0
+
+
+def test_layers_that_are_no_taps_can_be_calibrated(judged, tmp_path, trunk):
+    """VGG16 at its first two convolutions, with heads and ranking head."""
+    folder = tmp_path / "run"
+    taps = ["conv1_1", "conv1_2"]
+    recipe = f"{trunk('vgg')}/lin-fast"
+    weights = run(judged, folder, recipe, taps=taps, epochs=1)
+    assert weights["heads/conv1_1/kernel"].shape == (64,)
+    metric = find_metric(str(folder))
+    assert metric.lpips.taps == taps
+    for tap, head in zip(taps, metric.lpips.heads, strict=True):
+        np.testing.assert_array_equal(
+            head.kernel, weights[f"heads/{tap}/kernel"]
+        )
+    # Exported, it is the same metric.
+    model = tmp_path / "model"
+    assert export(["--from", str(folder), "--output", str(model)]) == 0
+    rng = np.random.default_rng(0)
+    pair = rng.integers(0, 256, (2, 3, 64, 64, 3), np.uint8)
+    served = find_metric(f"savedmodel/{model}")
+    assert served.distances(*pair) == pytest.approx(
+        metric.distances(*pair), rel=1e-4
+    )
+
+
+def test_the_ranking_head_can_decide(lin):
+    model = TripletModel(_recipe("alex/lin"), seed=0)
+    arrays = read_npz(lin / "weights.npz")
+    for name, variable in named_weights(model).items():
+        variable.assign(arrays[name])
+    rng = np.random.default_rng(0)
+    batch = {
+        role: rng.integers(0, 256, (5, 64, 64, 3), np.uint8)
+        for role in ("ref", "p0", "p1")
+    }
+    *_, logits = model(batch)
+    metric = find_metric(f"ranked/{lin}")
+    first, second = metric.two_distances(*batch.values())
+    shares = 1 / (1 + np.exp(-np.asarray(logits)))
+    # The share who find the second closer, and who find the first closer.
+    np.testing.assert_allclose(first, shares, atol=1e-4)
+    np.testing.assert_allclose(second, 1 - shares, atol=1e-4)
+    assert metric.distances(batch["ref"], batch["p0"]) == pytest.approx(
+        find_metric(str(lin)).distances(batch["ref"], batch["p0"])
+    )
 
 
 def test_squeezes_trunk_is_bit_identical_after_lin(judged, tmp_path, trunk):

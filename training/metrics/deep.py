@@ -3,14 +3,14 @@
 import keras
 import numpy as np
 
-from keras_lpips.backbones import build_trunk, find_backbone
+from keras_lpips.backbones import BACKBONES, build_trunk, find_backbone
 from keras_lpips.compiled import compiled
 from keras_lpips.layer import LPIPS
 from keras_lpips.trunk import set_trunk_weights
-from keras_lpips.weights.trunks import fetch_trunk
+from keras_lpips.weights.arrays import WeightsError, check_keys, read_npz
 from training.metrics.metric import Metric
+from training.tapped import VALUE_RANGE, tapped_layer
 
-VALUE_RANGE = (0, 255)
 # Smaller batches are filled up: compiling another size takes longer.
 SMALLEST_BATCH = 16
 
@@ -68,13 +68,9 @@ def published(net, version="0.1", calibrated=True, taps=None) -> LPIPS:
         taps: names of layers. A layer that is none of the net's own taps has
             no head, so these need `calibrated=False`. Defaults to `None`.
     """
-    settings = dict(value_range=VALUE_RANGE, dtype="float32")
-    own = find_backbone(net).taps
-    if calibrated or set(taps or ()) <= set(own):
-        return LPIPS(net, version, calibrated, taps=taps, **settings)
-    trunk = build_trunk(net, "float32")
-    set_trunk_weights(trunk, fetch_trunk(net))
-    return LPIPS(trunk, version, False, taps=taps, **settings)
+    return tapped_layer(
+        net, taps, version=version, calibrated=calibrated, dtype="float32"
+    )
 
 
 def gaussian(net, seed=0, taps=None) -> LPIPS:
@@ -97,8 +93,55 @@ def gaussian(net, seed=0, taps=None) -> LPIPS:
                 deviation = (2 / np.prod(variable.shape[:-1])) ** 0.5
                 value = rng.normal(0, deviation, variable.shape)
             variable.assign(value)
-    taps = taps or find_backbone(net).taps
-    return LPIPS(trunk, calibrated=False, taps=taps, value_range=VALUE_RANGE)
+    return _uncalibrated(net, trunk, taps)
+
+
+def with_trunk_of(path, taps=None) -> LPIPS:
+    """Returns a layer with the trunk of a file, w = 1.
+
+    Args:
+        path: an `.npz` of `<layer>/<weight>` for one of the nets; its names
+            tell which.
+        taps: names of layers. Defaults to `None`, the net's own.
+
+    Raises:
+        WeightsError: if it holds no net's weights.
+    """
+    try:
+        arrays = read_npz(path)
+    except FileNotFoundError:
+        raise WeightsError(f"{path} is not there") from None
+    layers = {name.partition("/")[0] for name in arrays}
+    nets = [
+        net
+        for net, backbone in BACKBONES.items()
+        if layers == set(backbone.convolutions)
+    ]
+    if not nets:
+        raise WeightsError(f"{path} holds the weights of no net")
+    trunk = build_trunk(nets[0], "float32")
+    check_keys(arrays, trunk_shapes(trunk), str(path))
+    set_trunk_weights(trunk, arrays)
+    return _uncalibrated(nets[0], trunk, taps)
+
+
+def trunk_shapes(trunk) -> dict[str, tuple]:
+    """Returns the shapes of a trunk's weights by `<layer>/<weight>`."""
+    return {
+        f"{layer.name}/{variable.name}": tuple(variable.shape)
+        for layer in trunk.layers
+        for variable in layer.weights
+    }
+
+
+def _uncalibrated(net, trunk, taps):
+    return LPIPS(
+        trunk,
+        calibrated=False,
+        taps=taps or find_backbone(net).taps,
+        value_range=VALUE_RANGE,
+        dtype="float32",
+    )
 
 
 def _padded(*batches):

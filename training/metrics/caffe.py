@@ -1,0 +1,146 @@
+"""Anyone's network in Caffe's files, w = 1: the paper's self-supervised ones.
+
+Watching, Puzzle, BiGAN and Split-Brain are AlexNets, with local response
+normalisation and groups, that their authors publish as a `.prototxt` and a
+`.caffemodel`. OpenCV runs what the files say; 5.0 no longer reads them.
+
+Images go in as Caffe's own tools feed them, BGR in [0, 255] less the mean of
+ImageNet, or for `caffe-lab/...` as Split-Brain's `deploy_lab.prototxt` has
+them, CIE Lab with L in [0, 100].
+"""
+
+from pathlib import Path
+
+import numpy as np
+from skimage.color import rgb2lab
+
+from training.metrics.metric import Metric, MetricError
+
+# Caffe, `convert_imageset`'s mean of ILSVRC 2012, by channel: B, G, R.
+MEAN_BGR = np.float32([104, 117, 123])
+# Reference, `normalize_tensor`.
+EPSILON = 1e-10
+FIRST_OF_THE_CLASSIFIER = "InnerProduct"
+
+
+class CaffeMetric(Metric):
+    """Compares unit features of a Caffe network, as "off-the-shelf" does.
+
+    Args:
+        name: as the user gave it.
+        prototxt: path of the description.
+        caffemodel: path of the weights.
+        taps: names of layers. Defaults to `None`, every ReLU before the first
+            fully connected layer.
+        lab: whether the network takes CIE Lab. Defaults to `False`.
+
+    Raises:
+        MetricError: if the files or the taps cannot be used.
+    """
+
+    def __init__(self, name, prototxt, caffemodel, taps=None, lab=False):
+        self.name = name
+        self._lab = lab
+        self._net = _read(name, prototxt, caffemodel)
+        layers = self._net.getLayerNames()
+        known = [(x, self._net.getLayer(x).type) for x in layers]
+        self.taps = taps or _activations(known)
+        unknown = set(self.taps) - set(layers)
+        if unknown or not self.taps:
+            raise MetricError(
+                f"{name}: the layers to compare must be among {list(layers)}. "
+                f"Received: {self.taps}"
+            )
+
+    def distances(self, reference, distorted):
+        """Returns the distance of each pair."""
+        return _compare(self._embed(reference), self._embed(distorted))
+
+    def two_distances(self, reference, distorted0, distorted1):
+        """Returns a triplet's two distances from three passes."""
+        embedded = self._embed(reference)
+        return tuple(
+            _compare(embedded, self._embed(images))
+            for images in (distorted0, distorted1)
+        )
+
+    def heat_map(self, reference, distorted):
+        """Returns the taps' maps, enlarged and summed, `(height, width)`."""
+        import cv2
+
+        height, width = reference.shape[:2]
+        pair = (self._embed(x[None]) for x in (reference, distorted))
+        return sum(
+            cv2.resize(
+                np.sum((a - b) ** 2, axis=1)[0],
+                (width, height),
+                interpolation=cv2.INTER_LINEAR,
+            )
+            for a, b in zip(*pair, strict=True)
+        )
+
+    def _embed(self, images):
+        """Unit features by tap, float32 `(batch, channels, h, w)`."""
+        import cv2
+
+        if self._lab:
+            pixels = rgb2lab(images).astype(np.float32)
+        else:
+            pixels = images[..., ::-1].astype(np.float32) - MEAN_BGR
+        pixels = np.ascontiguousarray(pixels.transpose(0, 3, 1, 2))
+        try:
+            self._net.setInput(pixels)
+            taps = self._net.forward(self.taps)
+        except cv2.error as error:
+            raise MetricError(f"{self.name}: {_sentence(error)}") from None
+        return [
+            tap / (np.linalg.norm(tap, axis=1, keepdims=True) + EPSILON)
+            for tap in taps
+        ]
+
+
+def _compare(embedding0, embedding1):
+    return sum(
+        np.mean(np.sum((a - b) ** 2, axis=1, dtype=np.float64), axis=(1, 2))
+        for a, b in zip(embedding0, embedding1, strict=True)
+    )
+
+
+def _activations(layers):
+    taps = []
+    for layer, kind in layers:
+        if kind == FIRST_OF_THE_CLASSIFIER:
+            break
+        if kind == "ReLU":
+            taps.append(layer)
+    return taps
+
+
+def _read(name, prototxt, caffemodel):
+    try:
+        import cv2
+
+        read = cv2.dnn.readNetFromCaffe
+    except (ImportError, AttributeError):
+        raise MetricError(
+            f"{name}: Caffe's files are read by opencv-python-headless 4, "
+            "which `pip install 'keras-lpips[distortions]'` brings"
+        ) from None
+    for path in (prototxt, caffemodel):
+        if not Path(path).is_file():
+            raise MetricError(
+                f"{name}: caffe/PROTOTXT,CAFFEMODEL needs two files. "
+                f"Received: {path!r}, which is none"
+            )
+    try:
+        net = read(str(prototxt), str(caffemodel))
+    except cv2.error as error:
+        raise MetricError(f"{name}: {_sentence(error)}") from None
+    # A fused layer would have no output of its own.
+    net.enableFusion(False)
+    return net
+
+
+def _sentence(error):
+    """Returns what OpenCV said, without where in its source it did."""
+    return str(error).strip().splitlines()[0].rsplit("error: ", 1)[-1]

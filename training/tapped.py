@@ -1,0 +1,37 @@
+"""LPIPS compared at any layers of a net, not only at the paper's taps."""
+
+from keras_lpips.backbones import build_trunk, find_backbone
+from keras_lpips.layer import LPIPS
+from keras_lpips.trunk import set_trunk_weights
+from keras_lpips.weights.trunks import fetch_trunk
+
+VALUE_RANGE = (0, 255)
+
+
+def tapped_layer(
+    net, taps=None, *, trunk_weights="imagenet", seed=None, dtype, **settings
+) -> LPIPS:
+    """Returns a layer with any taps, by default of `value_range=(0, 255)`.
+
+    Args:
+        net: "alex", "vgg" or "squeeze".
+        taps: names of layers of the net, such as "conv1_1". Those that are
+            none of its own taps have no published heads. Defaults to `None`,
+            the net's own.
+        trunk_weights: "imagenet" or "random". Defaults to "imagenet".
+        seed: seed of random weights. Defaults to `None`.
+        dtype: dtype or dtype policy.
+        **settings: further arguments of `LPIPS`.
+
+    Raises:
+        ValueError: if a tap is no layer of the net, or has no head where
+            published heads are asked for.
+    """
+    settings = {"value_range": VALUE_RANGE, **settings}
+    settings |= {"seed": seed, "dtype": dtype}
+    if taps is None or set(taps) <= set(find_backbone(net).taps):
+        return LPIPS(net, taps=taps, trunk_weights=trunk_weights, **settings)
+    trunk = build_trunk(net, dtype, seed)
+    if trunk_weights == "imagenet":
+        set_trunk_weights(trunk, fetch_trunk(net))
+    return LPIPS(trunk, taps=taps, **settings)
