@@ -57,7 +57,7 @@ setup(
     version="0.1.0",
     description="LPIPS, the perceptual image metric, in Keras",
     packages=find_packages(include=["keras_lpips*", "tfds_bapps*"]),
-    py_modules=["quiet_imports"],
+    py_modules=["keras_lpips_quiet_imports"],
     package_data={"keras_lpips": ["heads/*", "heads/*/*"], "tfds_bapps": ["*"]},
     python_requires=">=3.11,<3.14",
     install_requires=METRIC,

@@ -1,5 +1,5 @@
 """Beam programs; they run from a checkout as `python -m pipelines.NAME`."""
 
-from quiet_imports import silence_imports
+from keras_lpips_quiet_imports import silence_imports
 
 silence_imports()

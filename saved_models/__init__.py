@@ -4,6 +4,6 @@ python -m saved_models.export --net alex --output models/lpips_alex
 python -m saved_models.client --host localhost --port 8501 A.png B.png
 """
 
-from quiet_imports import silence_imports
+from keras_lpips_quiet_imports import silence_imports
 
 silence_imports()
