@@ -12,35 +12,35 @@ the largest error relative to a distance, and seconds until the first result
 (a dash: not measured):
 
                                  alex  squeeze         vgg  error  seconds
-    tf.function               41 / 40  36 / 38     771 / -  0e+00  0.2-0.9
-    XLA                       54 / 48  39 / 42    1001 / -  4e-07  0.7-1.8
-    both in one batch         41 / 41  37 / 39     817 / -  0e+00  0.2-0.9
-    one image to two others   84 / 77  68 / 69    1637 / -  0e+00  0.4-1.9
-    the same, embedded once   65 / 61  55 / 55    1174 / -  0e+00  0.3-1.4
-    bfloat16                  28 / 26  28 / 28     429 / -  4e-03  0.3-0.9
-    bfloat16, XLA             62 / 52  71 / 74    1015 / -  5e-03  1.0-2.3
-    OpenVINO                  43 / 43  38 / 41     945 / -  2e-07  6.0-35.2
-    OpenVINO, bfloat16        28 / 24  24 / 25     545 / -  4e-03  6.6-29.5
-    ONNX Runtime              43 / 41  37 / 48     862 / -  2e-07  4.5-22.6
-    LiteRT                    44 / 40  32 / 37     845 / -  4e-07  2.3-5.9
-    weights as constants      42 / 42    - / -     750 / -  0e+00  0.6-3.2
+    tf.function               41 / 40  33 / 35     771 / -  0e+00  0.2-0.9
+    XLA                       54 / 48  37 / 41    1001 / -  4e-07  0.7-1.8
+    both in one batch         41 / 41  34 / 38     817 / -  0e+00  0.2-0.9
+    one image to two others   84 / 77  65 / 67    1637 / -  0e+00  0.4-1.9
+    the same, embedded once   65 / 61  51 / 56    1174 / -  0e+00  0.3-1.4
+    bfloat16                  28 / 26  26 / 29     429 / -  4e-03  0.3-0.9
+    bfloat16, XLA             62 / 52  65 / 73    1015 / -  5e-03  1.0-2.3
+    OpenVINO                  43 / 43  32 / 40     945 / -  2e-07  6.0-35.2
+    OpenVINO, bfloat16        28 / 24  22 / 24     545 / -  4e-03  7.3-29.5
+    ONNX Runtime              43 / 41  34 / 52     862 / -  2e-07  4.4-22.6
+    LiteRT                    44 / 40  30 / 36     845 / -  4e-07  2.3-5.9
+    weights as constants      42 / 42  34 / 34     750 / -  0e+00  0.6-3.2
 
 So nothing that keeps the reference's number within 1e-5 wins by 10 %, and no
 engine became an option. What the rest lost by:
 
-- XLA is 5 to 30 % slower, and longer to compile each shape.
+- XLA is 11 to 33 % slower, and longer to compile each shape.
 - One batch of both images leaves the convolutions the same work and adds a
   split.
-- Weights as constants, which oneDNN can lay out once, change 2 to 5 %, for
-  vgg to the better.
-- OpenVINO, ONNX Runtime and LiteRT are as fast as TensorFlow or slower; LiteRT
-  is 9 % faster for squeeze at one of the two shapes. They take 2 to 35 s to
-  export and compile.
-- bfloat16 takes 0.56 to 0.78 of the time and is wrong from the third digit
-  on: not the metric. `LPIPS(dtype="mixed_bfloat16")` has it for a loss. XLA
-  gains nothing from it.
+- Weights as constants, which oneDNN can lay out once: from 3 % faster (vgg) to
+  5 % slower (alex).
+- OpenVINO, ONNX Runtime and LiteRT: slower, but for squeeze at the first shape,
+  where LiteRT is 9 % and OpenVINO 2 % faster. They take 2 to 35 s to export
+  and compile.
+- bfloat16 takes 0.56 to 0.83 of the time and is wrong from the third digit on,
+  by up to half a percent: not the metric. `LPIPS(dtype="mixed_bfloat16")` has
+  it for a loss. XLA gains nothing from it.
 
-What does win, 20 to 28 %, is one pass for an image that is used twice:
+What does win, 17 to 28 %, is one pass for an image that is used twice:
 `embed` and `compare`, which training, evaluation and `keras-lpips matrix`
 use.
 """
