@@ -72,8 +72,15 @@ RECIPES = {
 BAPPS_TRIPLETS = 151_400
 MEASURED_TRIPLETS = 19_792
 # Seconds on one AVX-512 core with that many triplets of 64 pixels: once, for
-# the vectors, and for each epoch.
-SECONDS = {}
+# the vectors, and for the fastest epoch; another job on the other core can
+# double it.
+SECONDS = {
+    "alex/lin": (0, 44),
+    "alex/lin-fast": (39, 1.3),
+    "alex/tune": (0, 142),
+    "squeeze/lin": (0, 52),
+    "squeeze/lin-fast": (33, 1.3),
+}
 
 
 def describe(name: str) -> str:
