@@ -13,7 +13,7 @@ LABEL_WIDTH = 190
 HEADER_HEIGHT = 24
 GAP = 2
 # Centres of the default patches, row and column.
-PHOTOGRAPHS = {"astronaut": (130, 225), "chelsea": (115, 195)}
+PHOTOGRAPHS = {"astronaut": (130, 225), "coffee": (200, 300)}
 
 
 def packaged_patches(size: int) -> list[np.ndarray]:
