@@ -11,6 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import grpc
 import tensorflow as tf
 from tensorflow_serving.apis import prediction_service_pb2_grpc
+from tensorflow_serving.apis.model_pb2 import ModelSpec
 from tensorflow_serving.apis.predict_pb2 import PredictResponse
 
 
@@ -104,7 +105,10 @@ def grpc_server(model, behaviour):
 
     class Service(prediction_service_pb2_grpc.PredictionServiceServicer):
         def Predict(self, request, context):
-            with behaviour.request(request.model_spec) as failure:
+            # Not the request's own, which would keep all of it in memory.
+            asked = ModelSpec()
+            asked.CopyFrom(request.model_spec)
+            with behaviour.request(asked) as failure:
                 if failure:
                     context.abort(failure, "told to fail")
                 return answer(request, context)
