@@ -14,8 +14,12 @@ import sys
 import tempfile
 from collections.abc import Iterator
 
-# Of a client of Google's that nothing here uses.
-_BEAM_MISSES = "apitools not found"
+_OF_NO_USE = (
+    # Of a client of Google's that nothing here uses.
+    "apitools not found",
+    # One compilation for each size of images is meant.
+    "triggered tf.function retracing",
+)
 
 
 def silence_imports() -> None:
@@ -24,13 +28,14 @@ def silence_imports() -> None:
     `TF_CPP_MIN_LOG_LEVEL` is set unless it is given.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    logging.getLogger().addFilter(_is_of_use)
+    for name in (None, "tensorflow"):
+        logging.getLogger(name).addFilter(_is_of_use)
     if "tensorflow" not in sys.modules and _Finder not in sys.meta_path:
         sys.meta_path.insert(0, _Finder)
 
 
 def _is_of_use(record):
-    return not record.getMessage().startswith(_BEAM_MISSES)
+    return not any(words in record.getMessage() for words in _OF_NO_USE)
 
 
 class _Finder(importlib.abc.MetaPathFinder):

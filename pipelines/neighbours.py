@@ -14,13 +14,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import simple_parsing
-from simple_parsing.wrappers.field_wrapper import DashVariant
 
 from keras_lpips.layer import VERSIONS
 from keras_lpips.weights.arrays import WeightsError
-from pipelines.beam_options import parse_beam_options, split_command_line
 from pipelines.neighbourhood.embedding import Style
 from pipelines.neighbourhood.neighbourhood import Order, find_neighbours
+from pipelines.program import parse_with_beam, run
 from pipelines.scoring.model import BATCH_PIXELS, NETS
 from pipelines.scoring.size import size_of
 from tfds_bapps.problems import PreparationError
@@ -59,37 +58,25 @@ class Settings:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Parses the command line and searches; returns the exit status."""
-    ours, beams = split_command_line(sys.argv[1:] if argv is None else argv)
-    parser = simple_parsing.ArgumentParser(
-        prog="neighbours",
-        description=__doc__,
-        add_option_string_dash_variants=DashVariant.DASH,
+    settings, options = parse_with_beam("neighbours", __doc__, Settings, argv)
+    return run(
+        "neighbours",
+        lambda: _find(settings, options),
+        "the same command goes on",
     )
-    parser.add_arguments(Settings, "settings")
-    settings = parser.parse_args(ours).settings
-    options = parse_beam_options(parser, beams)
+
+
+def _find(settings, options):
     try:
         made = find_neighbours(order_of(settings), options)
-    except (PreparationError, WeightsError) as error:
-        print(f"neighbours: {error}", file=sys.stderr)
-        return 1
-    except OSError as error:
-        where = f"{error.filename}: " if error.filename else ""
-        print(f"neighbours: {where}{error.strerror or error}.", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print(
-            "neighbours: interrupted; the same command goes on.",
-            file=sys.stderr,
-        )
-        return 130
+    except WeightsError as error:
+        raise PreparationError(str(error)) from error
     for reason in made["bad"].values():
         print(f"neighbours: left out: {reason}", file=sys.stderr)
     print(
         f"{made['pairs']} pairs among {made['images']} images within "
         f"{settings.threshold:g} ({settings.output})"
     )
-    return 0
 
 
 def order_of(settings: Settings) -> Order:

@@ -16,11 +16,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import simple_parsing
-from simple_parsing.wrappers.field_wrapper import DashVariant
 
 from keras_lpips.layer import VERSIONS
 from keras_lpips.weights.arrays import WeightsError
-from pipelines.beam_options import parse_beam_options, split_command_line
+from pipelines.program import parse_with_beam, run
 from pipelines.scoring.model import BATCH_PIXELS, NETS
 from pipelines.scoring.results import FORMATS
 from pipelines.scoring.scoring import Order, TooManyBad, score
@@ -68,40 +67,26 @@ class Settings:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Parses the command line and scores; returns the exit status."""
-    ours, beams = split_command_line(sys.argv[1:] if argv is None else argv)
-    parser = simple_parsing.ArgumentParser(
-        prog="score",
-        description=__doc__,
-        add_option_string_dash_variants=DashVariant.DASH,
-    )
-    parser.add_arguments(Settings, "settings")
-    settings = parser.parse_args(ours).settings
-    options = parse_beam_options(parser, beams)
+    settings, options = parse_with_beam("score", __doc__, Settings, argv)
+    return run("score", lambda: _score(settings, options), "--resume goes on")
+
+
+def _score(settings, options):
     start = time.monotonic()
     try:
         manifest = score(order_of(settings), options)
     except TooManyBad as error:
         for line in error.examples:
             print(f"score: {line}", file=sys.stderr)
-        print(f"score: {error}", file=sys.stderr)
-        return 1
-    except (PreparationError, WeightsError) as error:
-        print(f"score: {error}", file=sys.stderr)
-        return 1
-    except OSError as error:
-        where = f"{error.filename}: " if error.filename else ""
-        print(f"score: {where}{error.strerror or error}.", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("score: interrupted; --resume goes on.", file=sys.stderr)
-        return 130
+        raise
+    except WeightsError as error:
+        raise PreparationError(str(error)) from error
     seconds = time.monotonic() - start
     print(
         f"{manifest['mean']:.6f}  mean of {manifest['scored']} pairs "
         f"({manifest['bad']} bad) in {settings.output}, in {seconds:.1f} s, "
         f"{manifest['scored'] / seconds:.0f} per second"
     )
-    return 0
 
 
 def order_of(settings: Settings) -> Order:

@@ -48,3 +48,13 @@ def test_what_is_said_before_a_failure_is_shown(tmp_path):
     )
     assert done.returncode == 1
     assert done.stderr.startswith("no AVX")
+
+
+def test_tensorflow_is_not_heard_on_new_shapes():
+    done = run(
+        "import pipelines, logging\n"
+        "log = logging.getLogger('tensorflow')\n"
+        "log.warning('6 calls triggered tf.function retracing.')\n"
+        "log.warning('low on memory')"
+    )
+    assert done.stderr == "low on memory\n"
