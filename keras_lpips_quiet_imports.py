@@ -17,6 +17,8 @@ from collections.abc import Iterator
 _OF_NO_USE = (
     # Of a client of Google's that nothing here uses.
     "apitools not found",
+    # Of memory that nothing here counts.
+    "Resource module is not available",
     # One compilation for each size of images is meant.
     "triggered tf.function retracing",
 )

@@ -19,6 +19,7 @@ from pipelines.filesystems import (
     list_files,
     make_folder,
     read_bytes,
+    remove_folder,
     write_bytes,
 )
 from pipelines.scoring.inference import Infer
@@ -107,8 +108,13 @@ def score(order: Order, options: PipelineOptions | None = None) -> dict:
         )
     if not begun:
         make_folder(order.output)
-    planned = plan(order.pairs, order.shard_pairs, order.output)
-    settings = _settings(order, planned)
+    try:
+        planned = plan(order.pairs, order.shard_pairs, order.output)
+        settings = _settings(order, planned)
+    except BaseException:
+        if not begun:
+            remove_folder(order.output)
+        raise
     _check_same(order.output, settings)
     shards = [
         Shard(order.output, number, len(planned.spans), span)

@@ -277,6 +277,8 @@ def test_a_stopped_run_goes_on_to_the_same_bytes(many, whole, tmp_path):
             "seen to lose elements",
         ),
         (("--", "--direct_num_worker5=2"), "Beam knows no option"),
+        # The last --pairs counts.
+        (("--pairs", "none/*.png,nowhere/*.png"), "no image name in common"),
     ],
 )
 def test_errors_are_one_sentence(flags, message, pairs, tmp_path, capsys):
