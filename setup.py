@@ -33,6 +33,8 @@ SCORING = [
     # Beam reads TFRECORD with it.
     "google-crc32c>=1.5",
     "faiss-cpu>=1.12,<2",
+    # Decodes PNG faster than Pillow.
+    "kornia-rs>=0.2,<0.3",
 ]
 SERVING = ["simple-parsing>=0.1.6", "tensorflow-serving-api>=2.21,<2.22"]
 TARGETS = [

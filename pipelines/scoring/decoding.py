@@ -2,8 +2,8 @@
 
 import struct
 
+import kornia_rs
 import numpy as np
-import tensorflow as tf
 from PIL import Image
 
 from keras_lpips.images import decode_image
@@ -12,16 +12,20 @@ from keras_lpips.images import decode_image
 # height, bits per channel, kind of colour.
 _PNG_HEAD = struct.Struct(">8sI4sIIBB")
 _SIGNATURE, _HEADER, _BITS, _RGB = b"\x89PNG\r\n\x1a\n", b"IHDR", 8, 2
-# What may turn an image, or make it one of several.
+# Length and name of a chunk, and the checksum after it.
+_CHUNK_HEAD, _CHECKSUM_BYTES = struct.Struct(">I4s"), 4
+# What may turn an image, or make it one of several; and texts that may.
 _SPECIAL_CHUNKS = (b"eXIf", b"acTL")
+_TEXTS, _KEYWORD_BYTES = (b"tEXt", b"zTXt", b"iTXt"), 80
+_SPECIAL_TEXTS = (b"Raw profile type exif\0", b"XML:com.adobe.xmp\0")
 
 
 def decode(data: bytes, name, resize=None) -> np.ndarray:
     """Decodes an image.
 
-    A plain PNG, 8 bits of RGB, goes through TensorFlow's decoder, which takes
-    two thirds of Pillow's time for the same pixels; all else, and whatever
-    that refuses, through `keras_lpips.images.decode_image`.
+    A plain PNG, 8 bits of RGB, goes through Kornia's decoder, which takes half
+    of Pillow's time for the same pixels; all else, and whatever that refuses,
+    through `keras_lpips.images.decode_image`.
 
     Args:
         data: the content of a file.
@@ -35,9 +39,13 @@ def decode(data: bytes, name, resize=None) -> np.ndarray:
         ImageError: as `decode_image` does.
     """
     if resize is None and is_plain_png(data):
+        width, height = _PNG_HEAD.unpack_from(data)[3:5]
         try:
-            return tf.io.decode_png(data, channels=3).numpy()
-        except tf.errors.OpError:
+            return kornia_rs.io.decode_image_png_u8(
+                data, (height, width), "rgb"
+            )
+        # It has no exception of its own.
+        except Exception:
             pass
     return decode_image(data, name, resize)
 
@@ -52,5 +60,21 @@ def is_plain_png(data: bytes) -> bool:
     return (
         (signature, header, bits, kind) == (_SIGNATURE, _HEADER, _BITS, _RGB)
         and width * height <= Image.MAX_IMAGE_PIXELS
-        and not any(chunk in data for chunk in _SPECIAL_CHUNKS)
+        and not any(_is_special(*chunk) for chunk in _chunks(data))
     )
+
+
+def _is_special(name, content):
+    return name in _SPECIAL_CHUNKS or (
+        name in _TEXTS and content.startswith(_SPECIAL_TEXTS)
+    )
+
+
+def _chunks(data):
+    """Yields names, and contents as far as a text's keyword may go."""
+    at = len(_SIGNATURE)
+    while at + _CHUNK_HEAD.size <= len(data):
+        length, name = _CHUNK_HEAD.unpack_from(data, at)
+        at += _CHUNK_HEAD.size
+        yield name, data[at : at + min(length, _KEYWORD_BYTES)]
+        at += length + _CHECKSUM_BYTES

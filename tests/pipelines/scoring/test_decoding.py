@@ -4,7 +4,7 @@ import io
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, PngImagePlugin
 from skimage import data
 
 from keras_lpips import ImageError
@@ -26,6 +26,20 @@ def turned():
     return encoded(exif=exif)
 
 
+def turned_by_text():
+    texts = PngImagePlugin.PngInfo()
+    texts.add_itxt(
+        "XML:com.adobe.xmp", '<x xmlns:tiff="t" tiff:Orientation="6"/>'
+    )
+    return encoded(pnginfo=texts)
+
+
+def with_text():
+    texts = PngImagePlugin.PngInfo()
+    texts.add_text("Software", "another")
+    return encoded(pnginfo=texts)
+
+
 @pytest.mark.parametrize(
     ("file", "plain"),
     [
@@ -39,6 +53,8 @@ def turned():
         (encoded(kind="JPEG"), False),
         (encoded(kind="BMP"), False),
         (turned(), False),
+        (turned_by_text(), False),
+        (with_text(), True),
     ],
 )
 def test_pixels_are_those_of_the_package(file, plain):
@@ -48,6 +64,10 @@ def test_pixels_are_those_of_the_package(file, plain):
     np.testing.assert_array_equal(pixels, decode_image(file, "x"))
     resized = decode(file, "x", (20, 30))
     np.testing.assert_array_equal(resized, decode_image(file, "x", (20, 30)))
+
+
+def test_a_text_can_turn_an_image():
+    assert decode(turned_by_text(), "x").shape == (50, 61, 3)
 
 
 def test_animations_are_refused():
@@ -74,3 +94,21 @@ def test_a_bomb_is_refused_from_its_head():
     assert not is_plain_png(bytes(file))
     with pytest.raises(ImageError):
         decode(bytes(file), "x")
+
+
+def test_a_damaged_file_is_read_or_refused_as_the_package_does():
+    generator = np.random.default_rng(0)
+    refused = 0
+    for _ in range(200):
+        file = bytearray(encoded())
+        file[generator.integers(26, len(file))] ^= 1 << generator.integers(8)
+        try:
+            theirs = decode_image(bytes(file), "x")
+        except ImageError as error:
+            refused += 1
+            with pytest.raises(ImageError) as ours:
+                decode(bytes(file), "x")
+            assert str(ours.value) == str(error)
+        else:
+            np.testing.assert_array_equal(decode(bytes(file), "x"), theirs)
+    assert 0 < refused < 200
