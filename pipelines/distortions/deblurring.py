@@ -12,6 +12,7 @@ import functools
 
 import cv2
 import numpy as np
+from scipy import ndimage
 from skimage import restoration
 
 from pipelines.distortions.pixels import to_uint8
@@ -32,14 +33,13 @@ TOTAL_VARIATION_ITERATIONS = 20
 
 def wiener(image, strength, generator):
     """Wiener-Hunt deconvolution of a given balance."""
-    return _deblur(
-        image,
-        strength,
-        generator,
-        functools.partial(
-            restoration.wiener, balance=WIENER_BALANCE, clip=False
-        ),
-    )
+
+    def restore(blurred, kernel):
+        return restoration.wiener(
+            _tapered(blurred, kernel), kernel, WIENER_BALANCE, clip=False
+        )
+
+    return _deblur(image, strength, generator, restore)
 
 
 def unsupervised_wiener(image, strength, generator):
@@ -51,7 +51,11 @@ def unsupervised_wiener(image, strength, generator):
     def restore(blurred, kernel):
         settings = {"max_num_iter": 30, "min_num_iter": 10, "burnin": 5}
         return restoration.unsupervised_wiener(
-            blurred, kernel, user_params=settings, clip=False, rng=generator
+            _tapered(blurred, kernel),
+            kernel,
+            user_params=settings,
+            clip=False,
+            rng=generator,
         )[0]
 
     return _deblur(image, strength, generator, restore)
@@ -124,6 +128,25 @@ def _deblur(image, strength, generator, restore):
     height, width = image.shape[:2]
     inside = restored[BORDER : BORDER + height, BORDER : BORDER + width]
     return to_uint8(np.nan_to_num(inside) * 255)
+
+
+def _tapered(blurred, kernel):
+    """Leads the border to what the kernel makes of a periodic image.
+
+    Wiener-Hunt deconvolution takes an image to be one, and turns a seam
+    between opposite sides into stripes all over.
+    """
+    height, width = blurred.shape
+    ramp = np.minimum(
+        _distance_to_end(height)[:, None], _distance_to_end(width)
+    )
+    weight = np.minimum(ramp / BORDER, 1)
+    periodic = ndimage.convolve(blurred, kernel, mode="wrap")
+    return weight * blurred + (1 - weight) * periodic
+
+
+def _distance_to_end(count):
+    return np.minimum(np.arange(count), np.arange(count)[::-1])
 
 
 def _convolve(values, kernel):
