@@ -7,7 +7,7 @@ set aside while it is loaded, and shown only if that fails. As a library,
 
 import contextlib
 import importlib.abc
-import importlib.util
+import importlib.machinery
 import logging
 import os
 import sys
@@ -47,8 +47,8 @@ class _Finder(importlib.abc.MetaPathFinder):
     def find_spec(cls, name, path=None, target=None):
         if name != "tensorflow":
             return None
-        sys.meta_path.remove(cls)
-        spec = importlib.util.find_spec(name)
+        # It is also asked by those who only want to know whether it is there.
+        spec = importlib.machinery.PathFinder.find_spec(name, path, target)
         if spec is not None:
             load = spec.loader.exec_module
 

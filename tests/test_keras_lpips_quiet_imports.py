@@ -24,6 +24,16 @@ def test_tensorflow_and_beam_are_loaded_without_a_word():
     assert (done.returncode, done.stderr) == (0, "")
 
 
+def test_tensorflow_is_silent_after_it_was_looked_for():
+    """As etils does, to know whether there is one."""
+    done = run(
+        "import pipelines, importlib.util\n"
+        "importlib.util.find_spec('tensorflow')\n"
+        "import tensorflow"
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 @pytest.mark.parametrize("package", ["pipelines", "saved_models", "training"])
 def test_each_package_of_programs_asks_for_silence(package):
     done = run(
