@@ -2,6 +2,7 @@
 
 import contextlib
 import math
+import os
 
 
 class ImageError(ValueError):
@@ -29,6 +30,18 @@ def check_value_range(value_range) -> tuple[float, float]:
             f"highest that a pixel can be. Received: value_range={value_range}"
         )
     return lowest, highest
+
+
+def refuse_files(images) -> None:
+    """Raises `ImageError` for names of files in place of images."""
+    if isinstance(images, (list, tuple)) and images:
+        images = images[0]
+    if isinstance(images, (str, bytes, os.PathLike)):
+        raise ImageError(
+            "The layer takes batches of images, not files: "
+            "`keras_lpips.distance` and the command `keras-lpips pair` read "
+            f"files. Received: {images!r}"
+        )
 
 
 def check_images(shape, dtype: str, value_range, smallest_size: int) -> None:

@@ -8,6 +8,7 @@ from keras_lpips.image_checks import (
     check_images,
     check_same_shape,
     check_value_range,
+    refuse_files,
 )
 from keras_lpips.normalization import scale_images, unit_normalize
 from keras_lpips.trunk import (
@@ -142,6 +143,13 @@ class LPIPS(keras.layers.Layer):
         self.built = True
 
     # What is computed.
+
+    def __call__(self, *args, **kwargs):
+        """Calls the layer; see the class."""
+        # Keras would refuse files, too, without a word of what reads them.
+        for images in (*args, *kwargs.values()):
+            refuse_files(images)
+        return super().__call__(*args, **kwargs)
 
     def call(self, reference, distorted, apply_dropout=False):
         """Returns the distances; see the class."""
@@ -371,6 +379,7 @@ class LPIPS(keras.layers.Layer):
             head.trainable = self.trainable and self.trainable_heads
 
     def _checked_images(self, images):
+        refuse_files(images)
         images = ops.convert_to_tensor(images)
         dtype = keras.backend.standardize_dtype(images.dtype)
         check_images(images.shape, dtype, self.value_range, self.smallest_size)

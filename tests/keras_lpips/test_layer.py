@@ -1,12 +1,14 @@
 """Properties of the layer, with random trunks: no weights are fetched."""
 
+import pathlib
+
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 from keras import ops
 
-from keras_lpips import LPIPS
+from keras_lpips import LPIPS, ImageError
 
 NETS = ("alex", "vgg", "squeeze")
 
@@ -307,6 +309,21 @@ def test_a_wrong_argument_is_named(arguments, message):
 def test_wrong_shapes_are_refused(lpips, a, b, message):
     with pytest.raises(ValueError, match=message):
         lpips(np.zeros(a, np.float32), np.zeros(b, np.float32))
+
+
+@pytest.mark.parametrize(
+    "files", ["a.png", pathlib.Path("a.png"), ["a.png", "b.png"]]
+)
+def test_files_are_told_what_reads_them(lpips, files):
+    compare = [
+        lambda: lpips(files, files),
+        lambda: lpips(images(), distorted=files),
+        lambda: lpips.per_layer(files, files),
+        lambda: lpips.embed(files),
+    ]
+    for each in compare:
+        with pytest.raises(ImageError, match=r"distance.*Received: .*a\.png"):
+            each()
 
 
 def test_integers_need_the_range_of_bytes(lpips):
