@@ -61,6 +61,31 @@ def replacing_all(*paths):
         yield [stack.enter_context(replacing(path)) for path in paths]
 
 
+@contextlib.contextmanager
+def made_folder(path):
+    """Makes a folder and those above it; an error removes them if empty.
+
+    Made at first, a folder that cannot be written is known before the work.
+
+    Args:
+        path: the folder; one that is there already stays.
+
+    Yields:
+        Its `Path`.
+    """
+    path = Path(path)
+    new = [folder for folder in (path, *path.parents) if not folder.exists()]
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        yield path
+    except BaseException:
+        for folder in new:
+            # It may hold something by now.
+            with contextlib.suppress(OSError):
+                folder.rmdir()
+        raise
+
+
 def remove_partial(folder) -> None:
     """Removes what killed processes were writing into a folder.
 

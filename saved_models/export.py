@@ -6,7 +6,9 @@ r"""Exports LPIPS as a SavedModel that a server runs.
     python -m saved_models.export --from runs/alex-lin --output models/mine
 
 Writes `<output>/<version>/`, with several signatures (`signatures.py`), a card
-and warm-up requests (`assets.extra`). Only TensorFlow is needed to run it.
+and warm-up requests (`assets.extra`). Only TensorFlow is needed to run it. The
+same command again writes the next version, which is how a server is given a
+new model without a stop, and says so; its folder alone is on standard output.
 """
 
 import contextlib
@@ -21,6 +23,7 @@ from simple_parsing.wrappers.field_wrapper import DashVariant
 
 from keras_lpips import LPIPS, ImageError, WeightsError
 from keras_lpips.backbones import BACKBONES
+from keras_lpips.exported import list_versions
 from saved_models.card import make_card, write_card
 from saved_models.preference import PREFERENCE, preference_signature
 from saved_models.signatures import Signatures
@@ -76,7 +79,20 @@ def main(argv=None) -> int:
         print("export: interrupted, nothing is left", file=sys.stderr)
         return 130
     print(folder)
+    _tell_of_others(folder)
     return 0
+
+
+def _tell_of_others(folder):
+    versions = list_versions(folder.parent)
+    others = [version for version in versions if version != int(folder.name)]
+    if others:
+        print(
+            f"export: {folder.parent} held version {others[-1]}; "
+            f"{folder.name} is written beside it, and servers take "
+            f"{versions[-1]}",
+            file=sys.stderr,
+        )
 
 
 @contextlib.contextmanager

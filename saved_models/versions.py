@@ -10,6 +10,7 @@ import tempfile
 from pathlib import Path
 
 from keras_lpips.exported import list_versions
+from keras_lpips.output import made_folder
 
 
 class VersionError(ValueError):
@@ -37,16 +38,16 @@ def write_version(model, version, write) -> Path:
     model = Path(model)
     if version is not None:
         _check_version(model, version)
-    model.mkdir(parents=True, exist_ok=True)
-    partial = Path(tempfile.mkdtemp(dir=model, prefix=".incomplete-"))
-    try:
-        write(partial)
-        # Only its owner may enter a temporary folder; a server is another.
-        partial.chmod(0o755)
-        return _rename(partial, model, version)
-    except BaseException:
-        shutil.rmtree(partial, ignore_errors=True)
-        raise
+    with made_folder(model):
+        partial = Path(tempfile.mkdtemp(dir=model, prefix=".incomplete-"))
+        try:
+            write(partial)
+            # Only its owner may enter a temporary folder; a server is another.
+            partial.chmod(0o755)
+            return _rename(partial, model, version)
+        except BaseException:
+            shutil.rmtree(partial, ignore_errors=True)
+            raise
 
 
 def _check_version(model, version):

@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from keras_lpips.output import (
+    made_folder,
     remove_partial,
     replacing,
     replacing_all,
@@ -102,3 +103,18 @@ def test_a_full_disk_leaves_nothing_and_names_the_file(small_disk):
     assert caught.value.errno == errno.ENOSPC
     assert caught.value.filename == str(path)
     assert list(small_disk.iterdir()) == []
+
+
+def test_a_folder_that_was_made_stays_unless_an_error_left_it_empty(tmp_path):
+    with pytest.raises(KeyboardInterrupt), made_folder(tmp_path / "a" / "b"):
+        raise KeyboardInterrupt
+    assert not list(tmp_path.iterdir())
+    with made_folder(tmp_path / "a" / "b") as folder:
+        assert folder.is_dir()
+    with pytest.raises(OSError), made_folder(folder):
+        raise OSError("an old folder is no part of it")
+    assert folder.is_dir()
+    with pytest.raises(OSError), made_folder(tmp_path / "c" / "d") as full:
+        (full.parent / "file").touch()
+        raise OSError
+    assert [path.name for path in (tmp_path / "c").iterdir()] == ["file"]

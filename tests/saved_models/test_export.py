@@ -16,6 +16,7 @@ from keras_lpips.exported import list_versions
 from keras_lpips.provenance import describe
 from saved_models import export as program
 from saved_models.card import digests, read_card
+from saved_models.versions import write_version
 from tests.saved_models.conftest import RESIZE
 
 ROOT = Path(__file__).parents[2]
@@ -108,6 +109,31 @@ def test_the_program_refuses_a_version_that_is_there(resized, trunk, capsys):
     arguments = ["--net", trunk("alex"), "--output", str(resized)]
     assert program.main([*arguments, "--version", "1"]) == 1
     assert "never overwritten" in capsys.readouterr().err
+
+
+def test_the_program_says_which_version_was_there(
+    tmp_path, capsys, monkeypatch
+):
+    def export(settings):
+        return write_version(settings.output, settings.version, write)
+
+    def write(folder):
+        (folder / "saved_model.pb").touch()
+
+    monkeypatch.setattr(program, "export_as_asked", export)
+    said = []
+    for more in ([], [], ["--version", "7"], ["--version", "4"]):
+        assert program.main(["--output", str(tmp_path), *more]) == 0
+        said.append(capsys.readouterr())
+    folders = [Path(out.strip()).name for out, _ in said]
+    assert folders == ["1", "2", "7", "4"]
+    held = f"export: {tmp_path} held version"
+    assert [err for _, err in said] == [
+        "",
+        f"{held} 1; 2 is written beside it, and servers take 2\n",
+        f"{held} 2; 7 is written beside it, and servers take 7\n",
+        f"{held} 7; 4 is written beside it, and servers take 7\n",
+    ]
 
 
 def test_the_program_leaves_signals_as_they_were(tmp_path, capsys):

@@ -64,3 +64,12 @@ def test_an_error_leaves_nothing(tmp_path):
 def test_a_version_is_at_least_one(version, tmp_path):
     with pytest.raises(VersionError, match="at least 1"):
         write_version(tmp_path, version, write_something)
+
+
+def test_an_error_removes_the_folders_that_were_made(tmp_path):
+    def fail(folder):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_version(tmp_path / "models" / "lpips", None, fail)
+    assert not list(tmp_path.iterdir())
