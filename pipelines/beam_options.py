@@ -1,9 +1,32 @@
 """Beam's own options, after `--` on the command line of a program."""
 
 import argparse
+import sys
 from collections.abc import Sequence
 
 from apache_beam.options.pipeline_options import PipelineOptions
+
+from pipelines.program import make_parser, parse_settings
+
+
+def parse_with_beam(
+    name: str, description: str, settings: type, argv: Sequence[str] | None
+):
+    """Parses the flags of a program, and Beam's options, which follow `--`.
+
+    Args:
+        name: of the program.
+        description: its docstring.
+        settings: the dataclass of its flags.
+        argv: arguments without the program's name, `None` for the process's.
+
+    Returns:
+        An instance of `settings`, and Beam's options.
+    """
+    ours, beams = split_command_line(sys.argv[1:] if argv is None else argv)
+    parser = make_parser(name, description, settings)
+    parsed = parse_settings(parser, ours)
+    return parsed, parse_beam_options(parser, beams)
 
 
 def split_command_line(

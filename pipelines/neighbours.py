@@ -17,9 +17,10 @@ import simple_parsing
 
 from keras_lpips.layer import VERSIONS
 from keras_lpips.weights.arrays import WeightsError
+from pipelines.beam_options import parse_with_beam
 from pipelines.neighbourhood.embedding import Style
 from pipelines.neighbourhood.neighbourhood import Order, find_neighbours
-from pipelines.program import parse_with_beam, run
+from pipelines.program import run
 from pipelines.scoring.model import BATCH_PIXELS, NETS
 from pipelines.scoring.size import size_of
 from tfds_bapps.problems import PreparationError
@@ -63,14 +64,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         "neighbours",
         lambda: _find(settings, options),
         "the same command goes on",
+        PreparationError,
+        WeightsError,
     )
 
 
 def _find(settings, options):
-    try:
-        made = find_neighbours(order_of(settings), options)
-    except WeightsError as error:
-        raise PreparationError(str(error)) from error
+    made = find_neighbours(order_of(settings), options)
     for reason in made["bad"].values():
         print(f"neighbours: left out: {reason}", file=sys.stderr)
     print(

@@ -19,7 +19,8 @@ import tensorflow_datasets as tfds
 from etils import epath
 
 import tfds_bapps
-from pipelines.program import parse_with_beam, run
+from pipelines.beam_options import parse_with_beam
+from pipelines.program import run
 from tfds_bapps.pipeline import refuse_threads
 from tfds_bapps.preparation import NothingFound
 from tfds_bapps.problems import PreparationError
@@ -61,6 +62,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "prepare_bapps",
         lambda: prepare_all(settings, options),
         "nothing is left",
+        PreparationError,
     )
 
 
@@ -115,7 +117,8 @@ def prepare(settings: Settings, config: str, options) -> None:
     )
     name = f"bapps/{config}"
     folder = epath.Path(builder.data_dir)
-    if builder.is_prepared():
+    # Of a folder that is not there yet, TFDS warns.
+    if folder.exists() and builder.is_prepared():
         print(f"{name}: {folder} is there already; delete it to start anew.")
         return
     if folder.parent.exists():

@@ -19,7 +19,8 @@ import simple_parsing
 
 from keras_lpips.layer import VERSIONS
 from keras_lpips.weights.arrays import WeightsError
-from pipelines.program import parse_with_beam, run
+from pipelines.beam_options import parse_with_beam
+from pipelines.program import run
 from pipelines.scoring.model import BATCH_PIXELS, NETS
 from pipelines.scoring.results import FORMATS
 from pipelines.scoring.scoring import Order, TooManyBad, score
@@ -68,7 +69,13 @@ class Settings:
 def main(argv: Sequence[str] | None = None) -> int:
     """Parses the command line and scores; returns the exit status."""
     settings, options = parse_with_beam("score", __doc__, Settings, argv)
-    return run("score", lambda: _score(settings, options), "--resume goes on")
+    return run(
+        "score",
+        lambda: _score(settings, options),
+        "--resume goes on",
+        PreparationError,
+        WeightsError,
+    )
 
 
 def _score(settings, options):
@@ -79,8 +86,6 @@ def _score(settings, options):
         for line in error.examples:
             print(f"score: {line}", file=sys.stderr)
         raise
-    except WeightsError as error:
-        raise PreparationError(str(error)) from error
     seconds = time.monotonic() - start
     print(
         f"{manifest['mean']:.6f}  mean of {manifest['scored']} pairs "

@@ -17,10 +17,12 @@ from dataclasses import dataclass
 
 import simple_parsing
 
-from pipelines.program import parse_with_beam, run
+from pipelines.beam_options import parse_with_beam
+from pipelines.program import run
 from pipelines.synthesis.catalog import Catalog
 from pipelines.synthesis.recipe import Style
 from pipelines.synthesis.synthesis import Order, synthesize
+from tfds_bapps.problems import PreparationError
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         manifest = synthesize(order_of(settings), settings.output, options)
         _report(settings, manifest, time.monotonic() - start)
 
-    return run("synthesize", work, "the same command goes on")
+    return run("synthesize", work, "the same command goes on", PreparationError)
 
 
 def order_of(settings: Settings) -> Order:

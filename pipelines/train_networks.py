@@ -53,6 +53,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "train_networks",
         lambda: train_bank(settings),
         "the same command goes on",
+        PreparationError,
     )
 
 

@@ -20,16 +20,15 @@ from pathlib import Path
 
 import numpy as np
 import simple_parsing
-from simple_parsing.wrappers.field_wrapper import DashVariant
 
 from keras_lpips.output import replacing, write_json
-from keras_lpips.weights.arrays import WeightsError
-from pipelines.beam_options import parse_beam_options, split_command_line
+from pipelines.beam_options import parse_with_beam
 from pipelines.beam_tasks import perform_all
+from pipelines.program import run
 from tfds_bapps.problems import PreparationError
 from training.batches import RecordSource
 from training.embed_task import Embedder, EmbedTask, make_model
-from training.prepared import DataError, open_prepared, sources_of
+from training.prepared import open_prepared, sources_of
 from training.recipes import PRECISIONS, RECIPES
 from training.vectors import (
     DESCRIPTION,
@@ -63,33 +62,22 @@ class Settings:
     triplets_per_task: int = 2000
     """Triplets that a worker embeds at a time."""
 
+    def __post_init__(self):
+        """Refuses what is no count."""
+        if self.triplets_per_task < 1:
+            raise ValueError("--triplets-per-task must be positive")
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Parses the command line and embeds; returns the exit status."""
-    ours, beams = split_command_line(sys.argv[1:] if argv is None else argv)
-    parser = simple_parsing.ArgumentParser(
-        prog="embed",
-        description=__doc__,
-        add_option_string_dash_variants=DashVariant.DASH,
+    settings, options = parse_with_beam("embed", __doc__, Settings, argv)
+    return run(
+        "embed",
+        lambda: make(settings, options),
+        "the same command goes on",
+        PreparationError,
+        ValueError,
     )
-    parser.add_arguments(Settings, "settings")
-    settings = parser.parse_args(ours).settings
-    options = parse_beam_options(parser, beams)
-    if settings.triplets_per_task < 1:
-        parser.error("--triplets-per-task must be positive")
-    try:
-        make(settings, options)
-    except (DataError, PreparationError, WeightsError, ValueError) as error:
-        print(f"embed: {error}", file=sys.stderr)
-        return 1
-    except OSError as error:
-        where = f"{error.filename}: " if error.filename else ""
-        print(f"embed: {where}{error.strerror or error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("embed: interrupted; the same command goes on", file=sys.stderr)
-        return 130
-    return 0
 
 
 def make(settings: Settings, options=None) -> None:
@@ -109,17 +97,20 @@ def make(settings: Settings, options=None) -> None:
         settings.recipe, settings.precision, tuple(settings.taps)
     )
     sources = sources_of(builder)
-    output = Path(settings.output)
-    parts = output / PARTS
-    parts.mkdir(parents=True, exist_ok=True)
+    counts = {
+        name: len(RecordSource(builder, splits))
+        for name, splits in sources.items()
+    }
     about = describe_vectors(make_model(embedder), settings.precision, builder)
+    output = Path(settings.output)
     if (output / DESCRIPTION).exists():
         check_description(output, about)
-    else:
-        write_json(output / DESCRIPTION, about)
+    parts = output / PARTS
+    parts.mkdir(parents=True, exist_ok=True)
+    write_json(output / DESCRIPTION, about)
     tasks = {}
     for name, splits in sources.items():
-        count = len(RecordSource(builder, splits))
+        count = counts[name]
         if VectorFiles(output, name).count_done() != count:
             size = settings.triplets_per_task
             tasks[name] = [
@@ -134,9 +125,9 @@ def make(settings: Settings, options=None) -> None:
                 )
                 for first in range(0, count, size)
             ]
-    perform_all([x for run in tasks.values() for x in run], options)
-    for name, run in tasks.items():
-        _join(run, VectorFiles(output, name))
+    perform_all([x for part in tasks.values() for x in part], options)
+    for name, part in tasks.items():
+        _join(part, VectorFiles(output, name))
     shutil.rmtree(parts)
     print(f"embed: {output} holds the vectors of {', '.join(sources)}")
 

@@ -11,15 +11,15 @@ chart `two_afc.png` and `disagreements.html`.
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import simple_parsing
-from simple_parsing.wrappers.field_wrapper import DashVariant
 from tqdm import tqdm
 
 from keras_lpips.image_checks import ImageError
+from keras_lpips.output import made_folder
 from keras_lpips.weights.arrays import WeightsError
+from pipelines.program import parse, run
 from training.disagreements import Worst, write_disagreements
 from training.metrics.metric import MetricError
 from training.metrics.names import find_metric
@@ -62,23 +62,16 @@ class Settings:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Parses the command line and evaluates; returns the exit status."""
-    parser = simple_parsing.ArgumentParser(
-        prog="evaluate",
-        description=__doc__,
-        add_option_string_dash_variants=DashVariant.DASH,
+    settings = parse("evaluate", __doc__, Settings, argv)
+    return run(
+        "evaluate",
+        lambda: evaluate(settings),
+        "the report is not written",
+        DataError,
+        MetricError,
+        ImageError,
+        WeightsError,
     )
-    parser.add_arguments(Settings, "settings")
-    settings = parser.parse_args(argv).settings
-    try:
-        evaluate(settings)
-    except (DataError, MetricError, ImageError, WeightsError) as error:
-        print(f"evaluate: {error}", file=sys.stderr)
-        return 1
-    except OSError as error:
-        where = f"{error.filename}: " if error.filename else ""
-        print(f"evaluate: {where}{error.strerror or error}", file=sys.stderr)
-        return 1
-    return 0
 
 
 def evaluate(settings: Settings) -> Results:
@@ -90,8 +83,17 @@ def evaluate(settings: Settings) -> Results:
     Returns:
         What the report was made of.
     """
-    output = Path(settings.output)
-    output.mkdir(parents=True, exist_ok=True)
+    with made_folder(settings.output) as output:
+        results, worst = _measure(settings)
+        write_report(output, results)
+        write_disagreements(
+            output / "disagreements.html", worst, results.meaning
+        )
+    print(f"evaluate: {output / 'report.md'} is written")
+    return results
+
+
+def _measure(settings):
     names = list(dict.fromkeys(settings.metrics))
     metrics = [find_metric(name) for name in names]
     builder = open_prepared(settings.data_dir, settings.config)
@@ -107,7 +109,6 @@ def evaluate(settings: Settings) -> Results:
             for batch in _counted(builder, split, batches, "shift"):
                 for metric in metrics:
                     flipped[metric.name].append(flips(metric, batch))
-    meaning = judge_meaning(builder)
     results = Results(
         judged=judged,
         jnd=_jnd(settings, metrics),
@@ -117,12 +118,9 @@ def evaluate(settings: Settings) -> Results:
             if parts
         },
         data=str(builder.data_dir),
-        meaning=meaning,
+        meaning=judge_meaning(builder),
     )
-    write_report(output, results)
-    write_disagreements(output / "disagreements.html", worst, meaning)
-    print(f"evaluate: {output / 'report.md'} is written")
-    return results
+    return results, worst
 
 
 def _judge(split, batches, metrics, worst):

@@ -18,7 +18,6 @@ from pathlib import Path
 import keras
 import numpy as np
 import simple_parsing
-from simple_parsing.wrappers.field_wrapper import DashVariant
 from tqdm import tqdm
 
 from keras_lpips.backbones import BACKBONES, build_trunk
@@ -27,6 +26,7 @@ from keras_lpips.images import list_images, load_image
 from keras_lpips.normalization import scale_images
 from keras_lpips.output import write_json
 from keras_lpips.weights.arrays import content_digest, file_digest, write_npz
+from pipelines.program import parse, run
 from training.patch_clusters import filters_of
 from training.tapped import VALUE_RANGE
 
@@ -59,30 +59,24 @@ class Settings:
     seed: int = 0
     """Of crops, patches and first clusters."""
 
+    def __post_init__(self):
+        """Refuses another kind of file, and what is no count."""
+        if not self.output.endswith(".npz"):
+            raise ValueError(f"--output must be an .npz, not {self.output}")
+        if min(self.crops, self.patches) < 1:
+            raise ValueError("--crops and --patches must be positive")
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Parses the command line and makes the weights; returns the status."""
-    parser = simple_parsing.ArgumentParser(
-        prog="kmeans",
-        description=__doc__,
-        add_option_string_dash_variants=DashVariant.DASH,
+    settings = parse("kmeans", __doc__, Settings, argv)
+    return run(
+        "kmeans",
+        lambda: make(settings),
+        "the weights are not written",
+        ImageError,
+        TooFewPatches,
     )
-    parser.add_arguments(Settings, "settings")
-    settings = parser.parse_args(argv).settings
-    if not settings.output.endswith(".npz"):
-        parser.error(f"--output must be an .npz, not {settings.output}")
-    if min(settings.crops, settings.patches) < 1:
-        parser.error("--crops and --patches must be positive")
-    try:
-        make(settings)
-    except (ImageError, TooFewPatches) as error:
-        print(f"kmeans: {error}", file=sys.stderr)
-        return 1
-    except OSError as error:
-        where = f"{error.filename}: " if error.filename else ""
-        print(f"kmeans: {where}{error.strerror or error}", file=sys.stderr)
-        return 1
-    return 0
 
 
 def make(settings: Settings) -> dict[str, np.ndarray]:
@@ -96,7 +90,6 @@ def make(settings: Settings) -> dict[str, np.ndarray]:
         TooFewPatches: if there are too few crops or patches.
     """
     paths = list_images(settings.photos)
-    Path(settings.output).parent.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(settings.seed)
     crops = _crops(paths, settings.crops, rng)
     trunk = build_trunk(settings.net, "float32")

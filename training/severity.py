@@ -19,13 +19,13 @@ from pathlib import Path
 import numpy as np
 import simple_parsing
 import tensorflow_datasets as tfds
-from simple_parsing.wrappers.field_wrapper import DashVariant
 from tqdm import tqdm
 
 from keras_lpips.agreement import two_afc_scores
 from keras_lpips.image_checks import ImageError
 from keras_lpips.output import replacing, write_csv
 from keras_lpips.weights.arrays import WeightsError
+from pipelines.program import parse, run
 from training.bootstrap import interval, resampled_means
 from training.metrics.metric import MetricError
 from training.metrics.names import find_metric
@@ -53,23 +53,16 @@ class Settings:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Parses the command line and scores; returns the exit status."""
-    parser = simple_parsing.ArgumentParser(
-        prog="severity",
-        description=__doc__,
-        add_option_string_dash_variants=DashVariant.DASH,
+    settings = parse("severity", __doc__, Settings, argv)
+    return run(
+        "severity",
+        lambda: score(settings),
+        "the tables are not written",
+        DataError,
+        MetricError,
+        ImageError,
+        WeightsError,
     )
-    parser.add_arguments(Settings, "settings")
-    settings = parser.parse_args(argv).settings
-    try:
-        score(settings)
-    except (DataError, MetricError, ImageError, WeightsError) as error:
-        print(f"severity: {error}", file=sys.stderr)
-        return 1
-    except OSError as error:
-        where = f"{error.filename}: " if error.filename else ""
-        print(f"severity: {where}{error.strerror or error}", file=sys.stderr)
-        return 1
-    return 0
 
 
 def score(settings: Settings) -> dict[tuple[str, str], dict[str, Score]]:

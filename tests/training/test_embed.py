@@ -79,3 +79,29 @@ def test_vectors_that_are_not_complete_are_refused(
         done.write_text(held)
     assert status == 1
     assert "5 triplets of val_cnn, not of 12" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        (["--config", "twoafc"], "holds no bapps/twoafc"),
+        (["--taps", "conv9"], "conv9"),
+    ],
+)
+def test_a_fault_is_one_sentence_and_leaves_nothing(
+    flags, said, judged, tmp_path, capsys
+):
+    output = tmp_path / "vectors"
+    data = ["--data-dir", str(judged), "--output", str(output), *FLAGS]
+    assert embed.main([*data, *flags]) == 1
+    told = capsys.readouterr().err
+    assert told.startswith("embed: ") and said in told
+    assert not output.exists()
+
+
+def test_a_count_of_none_is_told_by_the_parser(tmp_path, capsys):
+    flags = ["--data-dir", str(tmp_path), "--output", str(tmp_path / "out")]
+    with pytest.raises(SystemExit, match="2"):
+        embed.main([*flags, "--triplets-per-task", "0"])
+    said = "embed: error: --triplets-per-task must be positive"
+    assert said in capsys.readouterr().err

@@ -9,6 +9,7 @@ from keras_lpips.agreement import jnd_average_precision
 from keras_lpips.low_level import l2
 from pipelines import prepare_bapps
 from tests.training.made_judgements import write_jnd_tree, write_tree
+from training import evaluate
 from training.evaluate import main
 
 
@@ -101,7 +102,34 @@ def test_jnd_pairs_are_scored_by_mean_average_precision(tmp_path):
     assert "## JND" in (report / "report.md").read_text()
 
 
-def test_a_dataset_that_is_not_there_is_one_sentence(tmp_path, capsys):
-    status = main(["--data-dir", str(tmp_path), "--output", str(tmp_path)])
-    assert status == 1
-    assert "holds no bapps/twoafc_64" in capsys.readouterr().err
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        ([], "holds no bapps/twoafc_64"),
+        (["--metrics", "beauty"], "A metric must be one of"),
+    ],
+)
+def test_a_fault_is_one_sentence_and_leaves_nothing(
+    flags, said, tmp_path, capsys
+):
+    report = tmp_path / "reports" / "mine"
+    data = ["--data-dir", str(tmp_path), "--output", str(report)]
+    assert main([*data, "--metrics", "l2", *flags]) == 1
+    told = capsys.readouterr().err
+    assert told.startswith("evaluate: ") and said in told
+    assert not list(tmp_path.iterdir())
+
+
+def test_ctrl_c_is_one_sentence_and_leaves_nothing(
+    tmp_path, capsys, monkeypatch
+):
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(evaluate, "open_prepared", interrupt)
+    report = tmp_path / "report"
+    flags = ["--data-dir", str(tmp_path), "--output", str(report)]
+    assert main([*flags, "--metrics", "l2"]) == 130
+    said = "evaluate: interrupted; the report is not written.\n"
+    assert capsys.readouterr().err == said
+    assert not report.exists()

@@ -102,11 +102,25 @@ def test_the_weights_are_a_metric(weights):
     assert np.isfinite(value) and value > 0
 
 
-def test_a_small_photograph_is_named(tmp_path, capsys):
+def test_a_small_photograph_is_named_and_nothing_left(tmp_path, capsys):
     Image.new("RGB", (CROP - 1, 300)).save(tmp_path / "small.png")
-    flags = ["--photos", str(tmp_path), "--output", str(tmp_path / "k.npz")]
-    assert main(flags) == 1
+    output = tmp_path / "made" / "k.npz"
+    assert main(["--photos", str(tmp_path), "--output", str(output)]) == 1
     assert "small.png is smaller" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["small.png"]
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        (["--output", "k.h5"], "--output must be an .npz, not k.h5"),
+        (["--crops", "0"], "--crops and --patches must be positive"),
+    ],
+)
+def test_flags_that_cannot_be_are_told_by_the_parser(flags, said, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        main(["--photos", "photos", "--output", "k.npz", *flags])
+    assert f"kmeans: error: {said}" in capsys.readouterr().err
 
 
 def test_too_few_patches_are_named(photos, tmp_path, capsys):
