@@ -24,6 +24,8 @@ from training.triplet_model import named_weights
 
 SETTINGS, WEIGHTS, HISTORY = "settings.json", "weights.npz", "history.csv"
 CURVES, LOGS = "curves.png", "tensorboard"
+# Written after all others.
+DIGEST = "weights.sha256"
 
 
 class RunError(ValueError):
@@ -101,10 +103,7 @@ def write_epoch(path: Path, model, history: list[dict]) -> None:
         model: the `TripletModel`.
         history: one dictionary of numbers per epoch.
     """
-    weights = {
-        name: np.asarray(variable)
-        for name, variable in named_weights(model).items()
-    }
+    weights = _weights(model)
     write_npz(path / WEIGHTS, weights)
     columns = list(history[-1])
     write_csv(
@@ -115,8 +114,23 @@ def write_epoch(path: Path, model, history: list[dict]) -> None:
     _write_curves(path / CURVES, history)
     _write_logs(path / LOGS, history[-1])
     digest = content_digest(weights)
-    with replacing(path / "weights.sha256") as partial:
+    with replacing(path / DIGEST) as partial:
         partial.write_text(f"{digest}\n")
+
+
+def is_written(path: Path, model) -> bool:
+    """Whether all files that `write_epoch` writes of a model are there."""
+    digest_path = path / DIGEST
+    if not digest_path.exists():
+        return False
+    return digest_path.read_text().strip() == content_digest(_weights(model))
+
+
+def _weights(model):
+    return {
+        name: np.asarray(variable)
+        for name, variable in named_weights(model).items()
+    }
 
 
 def _write_curves(path, history):

@@ -4,8 +4,8 @@ r"""Trains LPIPS on judgements.
         --output runs/alex-lin
 
 `training.recipes` lists the recipes. The same command goes on with a run that
-was stopped. Several machines work on one run when each has `TF_CONFIG` and
-sees the same `--output`.
+was stopped, and leaves a finished one as it is. Several machines work on one
+run when each has `TF_CONFIG` and sees the same `--output`.
 """
 
 import dataclasses
@@ -15,27 +15,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import simple_parsing
-from simple_parsing.wrappers.field_wrapper import DashVariant
 
-from keras_lpips.weights.arrays import WeightsError
+from pipelines.program import parse, run
 from training import checkpoint, run_folder
 from training.batches import RecordSource
 from training.devices import is_chief, make_strategy, worker_name
 from training.loop import Loop
 from training.optimizer import make_optimizer
-from training.prepared import (
-    DataError,
-    judge_meaning,
-    open_prepared,
-    sources_of,
-)
+from training.prepared import judge_meaning, open_prepared, sources_of
 from training.recipes import (
     GLOBAL_BATCH_SIZE,
     PRECISIONS,
     RECIPES,
     find_recipe,
 )
-from training.run_folder import RunError
+from training.run_folder import is_written
 from training.schedule import SCHEDULES, learning_rates
 from training.triplet_model import TripletModel
 from training.vectors import (
@@ -87,25 +81,14 @@ class Settings:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Parses the command line and trains; returns the exit status."""
-    parser = simple_parsing.ArgumentParser(
-        prog="train",
-        description=__doc__,
-        add_option_string_dash_variants=DashVariant.DASH,
-    )
-    parser.add_arguments(Settings, "settings")
-    settings = parser.parse_args(argv).settings
-    try:
+    settings = parse("train", __doc__, Settings, argv)
+
+    def work():
         # Before anything else computes: several workers need it so.
         strategy = make_strategy(settings.jit)
         train(settings, strategy)
-    except (DataError, RunError, WeightsError, ValueError) as error:
-        print(f"train: {error}", file=sys.stderr)
-        return 1
-    except OSError as error:
-        where = f"{error.filename}: " if error.filename else ""
-        print(f"train: {where}{error.strerror or error}", file=sys.stderr)
-        return 1
-    return 0
+
+    return run("train", work, "the same command goes on", ValueError)
 
 
 def train(settings: Settings, strategy, callbacks=()) -> TripletModel:
@@ -129,15 +112,6 @@ def train(settings: Settings, strategy, callbacks=()) -> TripletModel:
         raise ValueError(
             f"--vectors are for lin-fast, not for {settings.recipe}"
         )
-    chief = is_chief()
-    folder = run_folder.open_folder(
-        settings.output,
-        _of_the_result(settings),
-        recipe.net,
-        builder,
-        judge_meaning(builder),
-        chief,
-    )
     with strategy.scope():
         model = TripletModel(
             recipe,
@@ -148,10 +122,6 @@ def train(settings: Settings, strategy, callbacks=()) -> TripletModel:
         )
         optimizer = make_optimizer()
         optimizer.build(model.trainable_variables)
-        progress = checkpoint.restore(folder, model, optimizer)
-    run_folder.check_space(
-        folder, SPACE_FACTOR * checkpoint.nbytes(model, optimizer)
-    )
     if settings.vectors:
         about = describe_vectors(model, settings.precision, builder)
         check_description(settings.vectors, about)
@@ -159,7 +129,30 @@ def train(settings: Settings, strategy, callbacks=()) -> TripletModel:
             name: VectorFiles(settings.vectors, name).read(len(source))
             for name, source in sources.items()
         }
-    elif recipe.on_vectors:
+    chief = is_chief()
+    folder = run_folder.open_folder(
+        settings.output,
+        _of_the_result(settings),
+        recipe.net,
+        builder,
+        judge_meaning(builder),
+        chief,
+    )
+    with strategy.scope():
+        progress = checkpoint.restore(folder, model, optimizer)
+    rates = learning_rates(settings.schedule)[: settings.epochs or None]
+    if len(progress.history) == len(rates) and is_written(folder, model):
+        if chief:
+            print(
+                f"train: {folder} holds this run, finished with epoch "
+                f"{len(rates)}: {run_folder.WEIGHTS}, {run_folder.HISTORY}, "
+                f"{run_folder.CURVES}"
+            )
+        return model
+    run_folder.check_space(
+        folder, SPACE_FACTOR * checkpoint.nbytes(model, optimizer)
+    )
+    if recipe.on_vectors and not settings.vectors:
         # Each worker makes its own: they are read at random.
         where = folder if chief else folder / worker_name()
         where.mkdir(exist_ok=True)
@@ -190,17 +183,16 @@ def train(settings: Settings, strategy, callbacks=()) -> TripletModel:
             logs |= {f"{subset}_loss": loss, f"{subset}_2afc": score}
         return logs
 
-    rates = learning_rates(settings.schedule)
     loop.train(
         train_source,
-        rates[: settings.epochs or None],
+        rates,
         settings.seed,
         progress,
         validate,
         save,
         list(callbacks),
     )
-    if chief and progress.history:
+    if chief and progress.history and not is_written(folder, model):
         # A run that was killed between two files of its last epoch.
         run_folder.write_epoch(folder, model, progress.history)
     return model

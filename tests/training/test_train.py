@@ -3,6 +3,7 @@ import dataclasses
 import json
 import os
 import random
+import shutil
 import signal
 import socket
 import subprocess
@@ -314,3 +315,42 @@ def _recipe(name):
     from training.recipes import find_recipe
 
     return find_recipe(name)
+
+
+def test_a_finished_run_is_left_as_it_is(lin, judged, capsys):
+    def held():
+        return {
+            path: (path.stat().st_mtime_ns, path.stat().st_size)
+            for path in [lin, *lin.rglob("*")]
+        }
+
+    before = held()
+    assert main(command(judged, lin)[3:]) == 0
+    assert capsys.readouterr().out == (
+        f"train: {lin} holds this run, finished with epoch 2: weights.npz, "
+        "history.csv, curves.png\n"
+    )
+    assert held() == before
+    # One for each epoch.
+    assert len(list((lin / "tensorboard").iterdir())) == 2
+
+
+def test_a_run_killed_between_its_last_files_is_completed(
+    lin, judged, tmp_path
+):
+    """Last of all, a run writes its weights' digest."""
+    killed = shutil.copytree(lin, tmp_path / "run")
+    digest = killed / "weights.sha256"
+    digest.write_text("of the epoch before\n")
+    (killed / "curves.png").unlink()
+    assert main(command(judged, killed)[3:]) == 0
+    assert digest.read_text() == (lin / "weights.sha256").read_text()
+    assert (killed / "curves.png").exists()
+
+
+@pytest.mark.parametrize("flags", [["--taps", "conv9"], ["--config", "twoafc"]])
+def test_a_fault_before_the_run_leaves_nothing(flags, judged, tmp_path, capsys):
+    output = tmp_path / "run"
+    assert main([*command(judged, output)[3:], *flags]) == 1
+    assert capsys.readouterr().err.startswith("train: ")
+    assert not output.exists()
