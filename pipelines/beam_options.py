@@ -4,9 +4,16 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from apache_beam.options.pipeline_options import PipelineOptions
+from apache_beam.options.pipeline_options import (
+    DirectOptions,
+    PipelineOptions,
+    SetupOptions,
+    WorkerOptions,
+)
 
 from pipelines.program import make_parser, parse_settings
+
+PROCESSES = "multi_processing"
 
 
 def parse_with_beam(
@@ -62,4 +69,25 @@ def parse_beam_options(
         parser.error(f"Beam knows no option {flags}.")
     if any("=" in word for word in strays):
         parser.error(f"{strays[0]!r} is no option; options begin with --.")
+    if options.view_as(DirectOptions).direct_running_mode == PROCESSES:
+        _quieten_workers(options)
     return options
+
+
+def _quieten_workers(options):
+    """Makes worker processes say what is wrong, not what they do.
+
+    Other engines' workers log as their owners have set them up.
+    """
+    logs = options.view_as(WorkerOptions)
+    logs.default_sdk_harness_log_level = (
+        logs.default_sdk_harness_log_level or "WARNING"
+    )
+    # Of a session file that is not sent: nothing here needs one.
+    logs.sdk_harness_log_level_overrides = {
+        "__main__": "ERROR",
+        **(logs.sdk_harness_log_level_overrides or {}),
+    }
+    # Imported at first, it keeps TensorFlow from logging as it is loaded.
+    setup = options.view_as(SetupOptions)
+    setup.beam_plugins = [*(setup.beam_plugins or []), "pipelines"]

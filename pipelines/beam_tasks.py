@@ -22,7 +22,6 @@ from apache_beam.options.pipeline_options import (
     StandardOptions,
     TypeOptions,
 )
-from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
 from pipelines.filesystems import (
     exists,
@@ -31,7 +30,7 @@ from pipelines.filesystems import (
     write_bytes,
 )
 from tfds_bapps import lost_workers
-from tfds_bapps.pipeline import ATTEMPTS, refuse_threads
+from tfds_bapps.pipeline import ATTEMPTS, direct_runner, refuse_threads
 from tfds_bapps.problems import PreparationError
 
 PROGRESS_SECONDS = 20.0
@@ -161,8 +160,7 @@ def perform_all(
     options.view_as(TypeOptions).pipeline_type_check = False
     runner = None
     if options.view_as(StandardOptions).runner is None:
-        # By name, Beam would first try to download another runner.
-        runner = FnApiRunner()
+        runner = direct_runner(options)
     failure = None
     for attempt in range(attempts):
         reports = read_reports(tasks)

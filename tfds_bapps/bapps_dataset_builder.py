@@ -113,6 +113,21 @@ class Builder(FileReaderBuilder):
             disable_shuffling=True,
         )
 
+    # TFDS prints that it downloads, which with a source it does not.
+
+    def _log_download_bytes(self):
+        if self._wishes.source is None:
+            super()._log_download_bytes()
+        else:
+            print(
+                f"Preparing {self.info.full_name} of {self._wishes.source} "
+                f"in {self.data_dir}"
+            )
+
+    def _log_download_done(self):
+        if self._wishes.source is None:
+            super()._log_download_done()
+
     def _download_and_prepare(self, dl_manager, download_config=None):
         if self.info.file_format is None:
             raise PreparationError("no file format is known.")

@@ -16,13 +16,23 @@ from apache_beam.options.pipeline_options import (
     StandardOptions,
     TypeOptions,
 )
+from apache_beam.portability.api import beam_provision_api_pb2
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
+from apache_beam.runners.portability.fn_api_runner.fn_runner import (
+    ExtendedProvisionInfo,
+)
 
 from tfds_bapps import lost_workers
 from tfds_bapps.problems import PreparationError
 from tfds_bapps.shards import Report, Shard, read_report, write_shard
 
 ATTEMPTS = 3
+# What workers log, and what they import first.
+FOR_WORKERS = (
+    "default_sdk_harness_log_level",
+    "sdk_harness_log_level_overrides",
+    "beam_plugins",
+)
 
 _OUR_ERROR = re.compile(
     r"PreparationError: (.+?)(?: \[while running|\\n|$)", re.M
@@ -79,8 +89,7 @@ def write_all(
     refuse_threads(options)
     options.view_as(TypeOptions).pipeline_type_check = False
     if runner is None and options.view_as(StandardOptions).runner is None:
-        # By name, Beam would first try to download another runner.
-        runner = FnApiRunner()
+        runner = direct_runner(options)
     failure = None
     for attempt in range(attempts):
         undone = [shard for shard in shards if read_report(shard) is None]
@@ -102,6 +111,21 @@ def write_all(
             f"attempts: {failure or 'the runner reported no failure'}"
         ) from failure
     return reports
+
+
+def direct_runner(options: PipelineOptions) -> FnApiRunner:
+    """Returns Beam's runner in this process and its worker processes.
+
+    It leaves its workers without any options. Those of `FOR_WORKERS` are
+    handed to them here.
+    """
+    # By name, Beam would first try to download another runner.
+    given = options.get_all_options(drop_default=True)
+    info = beam_provision_api_pb2.ProvisionInfo(retrieval_token="unused")
+    info.pipeline_options.update(
+        {name: given[name] for name in FOR_WORKERS if name in given}
+    )
+    return FnApiRunner(provision_info=ExtendedProvisionInfo(info))
 
 
 def refuse_threads(options: PipelineOptions) -> None:

@@ -1,6 +1,7 @@
 """The program on every engine: the same bytes, or one sentence."""
 
 import hashlib
+import re
 import subprocess
 import sys
 import time
@@ -47,11 +48,18 @@ def source(tmp_path):
     return write_tar(tmp_path / "mine.tar", files(COUNTS, size=(40, 50)))
 
 
-def test_several_processes_write_the_same_bytes_as_one(tmp_path, source):
+def test_several_processes_write_the_same_bytes_as_one(tmp_path, source, capfd):
     one = run(tmp_path, source, to="one")
     assert len([name for name in one if "tfrecord" in name]) == 3
     two = run(tmp_path, source, *PROCESSES, to="two")
     assert two == one
+    out, err = capfd.readouterr()
+    for line in out.splitlines():
+        assert re.match("Preparing |bapps/twoafc_64: ", line), line
+    # Two lines of each worker come before it reads what it is told.
+    early = "apitools not found|INFO:__main__:Logging handler created"
+    for line in err.splitlines():
+        assert re.search(early, line), line
 
 
 def test_repeated_bundles_write_the_same_bytes(tmp_path, source):
