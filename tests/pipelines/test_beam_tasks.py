@@ -1,5 +1,6 @@
 """Tasks: done once each, done again if lost, and their progress."""
 
+import argparse
 import json
 import logging
 import time
@@ -9,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from pipelines import beam_tasks
+from pipelines.beam_options import parse_beam_options
+from tests.pipelines.engines import ONE_PROCESS
 from tfds_bapps.problems import PreparationError
 
 
@@ -56,6 +59,18 @@ def test_lost_tasks_are_repeated_and_at_last_given_up(tmp_path):
     never = [Double(f"{tmp_path}/x{n}.json", n, failures=99) for n in (0, 1)]
     with pytest.raises(PreparationError, match="2 of 2 tasks are not done"):
         beam_tasks.perform_all(never, attempts=2)
+
+
+@pytest.mark.usefixtures("quiet_workers")
+def test_a_worker_process_tells_its_failures_and_not_its_steps(tmp_path, capfd):
+    options = parse_beam_options(argparse.ArgumentParser(), ONE_PROCESS)
+    never = [Double(f"{tmp_path}/{n}.json", n, failures=9) for n in (0, 1)]
+    with pytest.raises(PreparationError, match="RuntimeError: lost"):
+        beam_tasks.perform_all(never, options, attempts=1)
+    said = capfd.readouterr().err
+    assert "ERROR:" in said and "RuntimeError: lost" in said
+    assert "harness starting" not in said
+    assert "semi_persistent" not in said
 
 
 def test_progress_is_logged(tmp_path, caplog):
