@@ -55,6 +55,11 @@ class CeilMaxPooling2D(keras.layers.Layer):
         height, width = (x if x is None else x // 2 for x in (height, width))
         return batch, height, width, channels
 
+    def get_config(self):
+        """Returns the name and dtype."""
+        # Left to itself, Keras refuses a dtype that is a policy.
+        return super().get_config()
+
 
 def _padding_of(height, width):
     """The padding that does without a padded copy, or `None`."""

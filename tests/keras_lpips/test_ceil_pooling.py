@@ -1,5 +1,6 @@
 """The ceil-mode pool against windows taken one by one."""
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -42,3 +43,10 @@ def test_a_size_that_is_not_known_gives_the_same(size):
 def test_one_row_is_too_few():
     with pytest.raises(ValueError, match="2 x 2 pixels"):
         CeilMaxPooling2D()(np.zeros((1, 1, 5, 2), np.float32))
+
+
+def test_a_pool_of_a_dtype_policy_can_be_copied():
+    policy = keras.DTypePolicy("mixed_bfloat16")
+    pool = CeilMaxPooling2D(name="pool", dtype=policy)
+    copy = CeilMaxPooling2D.from_config(pool.get_config())
+    assert (copy.name, copy.dtype_policy) == ("pool", policy)
