@@ -1,5 +1,6 @@
 """What a photograph must be to be distorted."""
 
+import hashlib
 import io
 import warnings
 
@@ -61,3 +62,17 @@ def read_photograph(data: bytes, min_side: int = 1) -> np.ndarray:
     if (pixels[..., :1] == pixels[..., 1:]).all():
         raise BadPhotograph("is gray")
     return pixels
+
+
+def digest_of(image: np.ndarray) -> str:
+    """A digest of the pixels, the same in every format that keeps them.
+
+    Args:
+        image: uint8 RGB, `(height, width, 3)`, [0, 255].
+
+    Returns:
+        sha256 of its shape and bytes, in hexadecimal.
+    """
+    sha256 = hashlib.sha256(repr(image.shape).encode())
+    sha256.update(np.ascontiguousarray(image))
+    return sha256.hexdigest()

@@ -1,7 +1,8 @@
 """Finds photographs and videos, and which of them can be used.
 
 Each is known by the digest of its file's bytes, never by its name:
-the same files give the same data wherever they lie.
+the same files give the same data wherever they lie. Of files that show the
+same pixels one is used, so that no picture is known by two digests.
 """
 
 import glob
@@ -13,8 +14,12 @@ from dataclasses import dataclass
 from etils import epath
 
 from pipelines.beam_tasks import perform_all
-from pipelines.photographs.reading import BadPhotograph, read_photograph
-from pipelines.photographs.videos import count_frames
+from pipelines.photographs.reading import (
+    BadPhotograph,
+    digest_of,
+    read_photograph,
+)
+from pipelines.photographs.videos import read_video
 from tfds_bapps.problems import PreparationError
 
 PHOTOGRAPHS_PER_TASK = 64
@@ -42,7 +47,7 @@ class Survey:
     """What was found.
 
     Attributes:
-        usable: what can be used, ordered by digest; each content once.
+        usable: what can be used, ordered by digest; no pixels twice.
         refused: reasons by the names of those that cannot be used.
     """
 
@@ -109,18 +114,22 @@ class SurveyTask:
         """Nothing is slow to load."""
 
     def perform(self) -> dict:
-        """Returns digests, frames, and reasons of refusal, by name."""
-        digests, frames, refused = {}, {}, {}
+        """Returns digests, frames, and reasons of refusal, by name.
+
+        Of each there is a digest of the file, and one of its pixels.
+        """
+        digests, pixel_digests, frames, refused = {}, {}, {}, {}
         for name, path in self.files:
             try:
                 data = epath.Path(path).read_bytes()
                 if self.min_frames:
-                    frames[name] = count_frames(
+                    frames[name], shown = read_video(
                         path, self.min_side, self.min_frames
                     )
                 else:
-                    read_photograph(data, self.min_side)
+                    shown = digest_of(read_photograph(data, self.min_side))
                 digests[name] = hashlib.sha256(data).hexdigest()
+                pixel_digests[name] = shown
             except BadPhotograph as error:
                 refused[name] = str(error)
             except OSError as error:
@@ -129,6 +138,7 @@ class SurveyTask:
             "photographs": len(digests),
             "refusals": len(refused),
             "digests": digests,
+            "pixel_digests": pixel_digests,
             "frames": frames,
             "refused": refused,
         }
@@ -165,17 +175,18 @@ def survey(
     for task in tasks:
         epath.Path(task.report_path).unlink()
     paths = dict(files)
-    refused, by_digest = {}, {}
+    found, refused, shown = [], {}, {}
     for report in reports:
         refused.update(report["refused"])
-        for name, digest in report["digests"].items():
-            if digest in by_digest:
-                same = by_digest[digest].name
-                refused[name] = f"is the same as {same}"
-            else:
-                by_digest[digest] = Photograph(
-                    digest, name, paths[name], report["frames"].get(name, 0)
-                )
-    return Survey(
-        tuple(sorted(by_digest.values())), dict(sorted(refused.items()))
-    )
+        shown.update(report["pixel_digests"])
+        found += [
+            Photograph(digest, name, paths[name], report["frames"].get(name, 0))
+            for name, digest in report["digests"].items()
+        ]
+    # The one of least digest is kept, whatever the files' names.
+    kept = {}
+    for photograph in sorted(found):
+        first = kept.setdefault(shown[photograph.name], photograph)
+        if first is not photograph:
+            refused[photograph.name] = f"shows the same pixels as {first.name}"
+    return Survey(tuple(kept.values()), dict(sorted(refused.items())))

@@ -4,13 +4,14 @@ A container's own count of frames, and jumps in it, are not exact for every
 codec; decoding in order is.
 """
 
+import hashlib
 from collections.abc import Iterator
 
 import cv2
 import numpy as np
 from cv2.utils import logging
 
-from pipelines.photographs.reading import BadPhotograph
+from pipelines.photographs.reading import BadPhotograph, digest_of
 
 
 def frames_of(path: str) -> Iterator[np.ndarray]:
@@ -40,13 +41,16 @@ def frames_of(path: str) -> Iterator[np.ndarray]:
         capture.release()
 
 
-def count_frames(path: str, min_side: int, min_frames: int) -> int:
-    """Decodes a whole video and counts its frames.
+def read_video(path: str, min_side: int, min_frames: int) -> tuple[int, str]:
+    """Decodes a whole video.
+
+    Returns:
+        How many frames it has, and a digest of their pixels.
 
     Raises:
         BadPhotograph: it is no video, too small, or too short.
     """
-    count = 0
+    count, pixels = 0, hashlib.sha256()
     for frame in frames_of(path):
         height, width = frame.shape[:2]
         if min(height, width) < min_side:
@@ -54,6 +58,7 @@ def count_frames(path: str, min_side: int, min_frames: int) -> int:
                 f"is {width} x {height}, smaller than {min_side} pixels"
             )
         count += 1
+        pixels.update(digest_of(frame).encode())
     if count < min_frames:
         raise BadPhotograph(f"has {count} frames of {min_frames} needed")
-    return count
+    return count, pixels.hexdigest()

@@ -1,5 +1,6 @@
 """Photographs: found, read, refused with a reason."""
 
+import hashlib
 import io
 
 import numpy as np
@@ -15,6 +16,16 @@ def file_of(image, mode="RGB", kind="PNG"):
     file = io.BytesIO()
     Image.fromarray(image).convert(mode).save(file, kind)
     return file.getvalue()
+
+
+def webp_of(image):
+    file = io.BytesIO()
+    Image.fromarray(image).save(file, "WEBP", lossless=True)
+    return file.getvalue()
+
+
+def names(found):
+    return {photograph.name for photograph in found.usable}
 
 
 def test_any_kind_of_color_photograph_becomes_rgb(patches):
@@ -42,7 +53,7 @@ def test_what_cannot_be_used_is_refused_with_a_reason(make, reason, patches):
         read_photograph(make(patches[0]), min_side=64)
 
 
-def test_a_survey_names_the_refused_and_counts_each_content_once(
+def test_a_survey_names_the_refused_and_uses_equal_pixels_once(
     tmp_path, patches
 ):
     photos = tmp_path / "photos"
@@ -56,12 +67,29 @@ def test_a_survey_names_the_refused_and_counts_each_content_once(
     work = tmp_path / "work"
     work.mkdir()
     found = survey(find_photographs(str(photos)), 64, _epath(work))
-    assert {x.name for x in found.usable} == {"a.png", "below/b.png"}
+    assert names(found) == {"a.png", "below/b.png"}
     digests = [photograph.digest for photograph in found.usable]
     assert digests == sorted(digests)
     assert set(found.refused) == {"copy.png", "gray.png", "cut.jpg"}
-    assert found.refused["copy.png"] == "is the same as a.png"
+    assert found.refused["copy.png"] == "shows the same pixels as a.png"
     assert not list(work.iterdir())
+
+
+def test_of_equal_pixels_in_two_formats_the_same_file_is_used_by_any_name(
+    tmp_path, patches
+):
+    files = [file_of(patches[0]), webp_of(patches[0])]
+    least = min(files, key=lambda x: hashlib.sha256(x).hexdigest())
+    for order in (files, files[::-1]):
+        photos, work = tmp_path / "photos", tmp_path / "work"
+        for folder in (photos, work):
+            folder.mkdir(exist_ok=True)
+        for name, data in zip("ab", order, strict=True):
+            (photos / name).write_bytes(data)
+        found = survey(find_photographs(str(photos)), 64, _epath(work))
+        kept, refused = "ab" if order[0] == least else "ba"
+        assert names(found) == {kept}
+        assert found.refused == {refused: f"shows the same pixels as {kept}"}
 
 
 def test_a_pattern_finds_what_it_matches_only(tmp_path, patches):

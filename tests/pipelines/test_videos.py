@@ -11,7 +11,7 @@ from skimage import data
 from keras_lpips.low_level import l2
 from pipelines.photographs.reading import BadPhotograph
 from pipelines.photographs.survey import Photograph
-from pipelines.photographs.videos import count_frames, frames_of
+from pipelines.photographs.videos import frames_of, read_video
 from pipelines.synthesis import frames
 from pipelines.synthesis.recipe import Style
 from pipelines.synthesize import main
@@ -63,8 +63,24 @@ def test_frames_are_decoded_in_order(videos):
 )
 def test_what_cannot_be_used_is_refused(name, reason, videos, capfd):
     with pytest.raises(BadPhotograph, match=reason):
-        count_frames(str(videos / f"{name}.avi"), 64, frames.MIN_FRAMES)
+        read_video(str(videos / f"{name}.avi"), 64, frames.MIN_FRAMES)
     assert capfd.readouterr().err == ""
+
+
+def test_equal_frames_in_two_files_have_one_digest(videos, tmp_path):
+    path = tmp_path / "x.avi"
+    write_video(path, data.coffee())
+    encoded = path.read_bytes()
+    path.write_bytes(encoded + b"\0" * 64)
+    assert path.read_bytes() != (videos / "coffee.avi").read_bytes()
+    same = [
+        read_video(str(x), 64, frames.MIN_FRAMES)
+        for x in (path, videos / "coffee.avi")
+    ]
+    assert same[0] == same[1]
+    assert same[0] != read_video(
+        str(videos / "astronaut.avi"), 64, frames.MIN_FRAMES
+    )
 
 
 def recipes_of(count, same_type_share=0.5):
