@@ -10,8 +10,8 @@ from keras_lpips.low_level import l2
 from pipelines.distortions import compression, noise, spatial
 from pipelines.distortions.traditional import SEQUENCES, SINGLE, TRADITIONAL
 
-STRENGTHS = (0.05, 0.25, 0.5, 0.75, 1.0)
-SEEDS = range(8)
+# In pixels.
+MOST_BEND = 0.25
 each_type = pytest.mark.parametrize(
     "kind", SINGLE, ids=[kind.name for kind in SINGLE]
 )
@@ -54,23 +54,6 @@ def test_shape_and_dtype_are_kept(kind, shape, generator):
 
 
 @each_type
-def test_l2_grows_with_strength(kind, patches):
-    means = [
-        np.mean(
-            [
-                l2(patch, distorted(kind, patch, strength, seed))
-                for patch in patches
-                for seed in SEEDS
-            ]
-        )
-        for strength in STRENGTHS
-    ]
-    assert means[1] > 0
-    assert means == sorted(means), means
-    assert means[-1] > 4 * means[0]
-
-
-@each_type
 def test_a_small_strength_changes_little(kind, patches):
     for patch in patches:
         weak = l2(patch, distorted(kind, patch, 0.02, 0))
@@ -92,24 +75,6 @@ def test_another_seed_gives_another_image(name, patches):
     assert (first != second).any()
 
 
-def test_lpips_grows_with_strength(patches, trunk):
-    from keras_lpips import distance
-
-    net = trunk("alex")
-    for name in ("gaussian_blur", "pink_noise", "cubic_warp", "jpeg"):
-        kind = TRADITIONAL[name]
-        means = [
-            distance(
-                patches,
-                np.stack([distorted(kind, x, strength, 0) for x in patches]),
-                net=net,
-            ).mean()
-            for strength in (0.0, 0.1, 0.4, 1.0)
-        ]
-        assert means == sorted(means), (name, means)
-        assert means[0] == 0
-
-
 @pytest.mark.parametrize(
     "function",
     [
@@ -129,18 +94,53 @@ def test_noise_preserves_the_mean(function, generator):
     assert abs(np.mean(means) - 120) < 0.2
 
 
-@pytest.mark.parametrize("exponent", [-2.0, -1.0, 0.0, 1.0, 2.0])
-def test_the_spectrum_falls_by_its_exponent(exponent, generator):
+class Ends:
+    """A generator whose range is drawn at one of its ends."""
+
+    def __init__(self, end):
+        self._end = end
+        self._generator = np.random.default_rng(0)
+
+    def uniform(self, low, high):
+        return (low, high)[self._end]
+
+    def normal(self, *arguments, **keywords):
+        return self._generator.normal(*arguments, **keywords)
+
+
+@pytest.mark.parametrize(
+    ("function", "generator", "slope"),
+    [
+        (noise.pink_noise, np.random.default_rng(0), -1),
+        (noise.blue_noise, np.random.default_rng(0), 1),
+        (noise.colored_noise, Ends(0), 2),
+        (noise.colored_noise, Ends(1), -2),
+        (noise.gaussian_white_noise, np.random.default_rng(0), 0),
+        (noise.uniform_white_noise, np.random.default_rng(0), 0),
+    ],
+    ids=["pink", "blue", "violet", "brown", "gaussian white", "uniform white"],
+)
+def test_the_spectrum_of_a_noise_has_its_slope(function, generator, slope):
     side = 128
-    field = noise.colored_field((side, side, 30), exponent, generator)
-    power = np.abs(np.fft.fft2(field, axes=(0, 1))) ** 2
+    gray = np.full((side, side, 3), 128, np.uint8)
+    power = 0
+    for _ in range(10):
+        # Little enough that nothing is clipped, and more than rounding.
+        noisy = function(gray, 0.5, generator).astype(float)
+        power = power + np.abs(np.fft.fft2(noisy - 128, axes=(0, 1))) ** 2
     power = power.mean(axis=-1)
     frequency = np.fft.fftfreq(side)
     radius = np.hypot(frequency[:, None], frequency)
     inside = (radius > 2 / side) & (radius < 0.5)
-    slope, _ = np.polyfit(np.log(radius[inside]), np.log(power[inside]), deg=1)
-    assert slope == pytest.approx(-exponent, abs=0.05)
-    assert field.std() == pytest.approx(1, abs=0.05)
+    found, _ = np.polyfit(np.log(radius[inside]), np.log(power[inside]), deg=1)
+    assert found == pytest.approx(slope, abs=0.06)
+
+
+def test_a_colored_field_has_deviation_one(generator):
+    for exponent in (noise.VIOLET, 0.0, noise.BROWN):
+        field = noise.colored_field((128, 128, 30), exponent, generator)
+        assert field.mean() == pytest.approx(0, abs=1e-12)
+        assert field.std() == pytest.approx(1, abs=0.05)
 
 
 def test_noise_of_one_strength_has_one_deviation(generator):
@@ -154,17 +154,23 @@ def test_noise_of_one_strength_has_one_deviation(generator):
 @pytest.mark.parametrize("order", [1, 3])
 def test_warps_are_smooth_and_do_not_fold(order):
     length = spatial.MAX_WARP_SHIFT * 64
-    for seed in range(20):
-        rows, columns = spatial.warp_field(
+    for seed in range(100):
+        field = spatial.warp_field(
             (64, 64), length, order, np.random.default_rng(seed)
         )
-        rows_step = np.diff(rows, axis=0)
-        columns_step = np.diff(columns, axis=1)
-        # A step of -1 would fold the image.
-        assert min(rows_step.min(), columns_step.min()) > -1
-    if order == 3:
-        # Linear interpolation bends by seven times as much.
-        assert np.abs(np.diff(rows, 2, axis=0)).max() < 0.15
+        determinant = determinant_of(field + np.indices((64, 64)))
+        # Where an image folds, its area turns negative.
+        assert determinant.min() > 0.02
+        # Only cubic splines bend little; linear ones have edges.
+        bend = max(np.abs(np.diff(field, 2, axis)).max() for axis in (1, 2))
+        assert (bend < MOST_BEND) == (order == 3)
+
+
+def determinant_of(places):
+    """What each square of four pixels becomes: 1 where nothing is moved."""
+    down = np.diff(places, axis=1)[:, :, :-1]
+    across = np.diff(places, axis=2)[:, :-1]
+    return down[0] * across[1] - down[1] * across[0]
 
 
 def test_a_shift_is_a_shift(generator):
