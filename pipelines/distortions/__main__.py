@@ -2,6 +2,7 @@
 
     python -m pipelines.distortions --sheet out.png
     python -m pipelines.distortions --sheet out.png --photos a.png b.png
+    python -m pipelines.distortions --sheet out.png --bank BANK
 
 Rows are types, columns are strengths, the photographs stand side by side.
 """
@@ -13,11 +14,13 @@ from pathlib import Path
 
 import simple_parsing
 from PIL import Image
-from simple_parsing.wrappers.field_wrapper import DashVariant
 
-from pipelines.distortions.families import FAMILIES, kinds_of
+from keras_lpips.output import replacing
 from pipelines.distortions.sheet import contact_sheet, packaged_patches
 from pipelines.photographs.reading import BadPhotograph, read_photograph
+from pipelines.program import parse, run
+from pipelines.synthesis.catalog import FAMILIES, Catalog, checked
+from tfds_bapps.problems import PreparationError
 
 
 @dataclass(frozen=True)
@@ -28,8 +31,10 @@ class Settings:
     """The file to be written; its suffix says in which format."""
     photos: list[str] = simple_parsing.list_field()
     """Photographs, their centres are used; by default two of scikit-image."""
-    families: list[str] = simple_parsing.list_field("traditional", "algorithms")
-    """Among "traditional" and "algorithms"."""
+    families: list[str] = simple_parsing.list_field()
+    """Among traditional, cnn, algorithms; by default all, cnn with a bank."""
+    bank: str = ""
+    """Folder of trained networks, for cnn and algorithms."""
     size: int = 128
     """Height and width of the patches in pixels."""
     scale: float = 1.0
@@ -40,46 +45,42 @@ class Settings:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Parses the command line and draws; returns the exit status."""
-    parser = simple_parsing.ArgumentParser(
-        prog="distortions",
-        description=__doc__,
-        add_option_string_dash_variants=DashVariant.DASH,
-    )
-    parser.add_arguments(Settings, "settings")
-    settings = parser.parse_args(argv).settings
-    unknown = sorted(set(settings.families) - set(FAMILIES))
-    if unknown:
-        parser.error(
-            f"--families must be among {', '.join(FAMILIES)}. "
-            f"Received: {', '.join(unknown)}"
-        )
-    try:
-        draw(settings)
-    except (BadPhotograph, OSError) as error:
-        print(f"distortions: {error}", file=sys.stderr)
-        return 1
-    return 0
+    settings = parse("distortions", __doc__, Settings, argv)
+    return run("distortions", lambda: draw(settings), "nothing is written")
 
 
 def draw(settings: Settings) -> None:
-    """Writes the contact sheet."""
+    """Writes the contact sheet.
+
+    Raises:
+        PreparationError: a setting or a photograph cannot be used.
+    """
+    suffix = Path(settings.sheet).suffix.lower()
+    if suffix not in Image.registered_extensions():
+        raise PreparationError(
+            f"--sheet must end as an image does, in .png. Received: {suffix}"
+        )
+    families = settings.families or [
+        family for family in FAMILIES if settings.bank or family != "cnn"
+    ]
+    catalog = checked(Catalog(tuple(families), settings.bank))
     if settings.photos:
         patches = [_centre(path, settings.size) for path in settings.photos]
     else:
         patches = packaged_patches(settings.size)
-    kinds = kinds_of(settings.families, sequences=False)
-    sheet = contact_sheet(kinds, patches, settings.seed)
+    sheet = contact_sheet(catalog.kinds(), patches, settings.seed)
     if settings.scale != 1:
         size = [round(side * settings.scale) for side in sheet.size]
         sheet = sheet.resize(size, Image.Resampling.LANCZOS)
-    sheet.save(settings.sheet)
+    with replacing(settings.sheet) as path:
+        sheet.save(path)
 
 
 def _centre(path, size):
     try:
         image = read_photograph(Path(path).read_bytes(), min_side=size)
     except BadPhotograph as error:
-        raise BadPhotograph(f"{path}: {error}") from None
+        raise PreparationError(f"{path} {error}.") from None
     top, left = ((side - size) // 2 for side in image.shape[:2])
     return image[top : top + size, left : left + size]
 

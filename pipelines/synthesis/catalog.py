@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from pipelines.distortions.algorithms import ALGORITHMS
 from pipelines.distortions.distortion import Distortion
-from pipelines.distortions.families import named_algorithm
+from pipelines.distortions.own_algorithm import named_algorithm
 from pipelines.distortions.traditional import SEQUENCES, SINGLE
 from pipelines.synthesis.randomness import generator_of
 from tfds_bapps.problems import PreparationError
@@ -47,6 +47,10 @@ class Catalog:
     def subsets(self) -> list[str]:
         """All subsets."""
         return [name for names in _subsets(self).values() for name in names]
+
+    def kinds(self) -> list[Distortion]:
+        """All types, without the ordered pairs."""
+        return [kind for kinds in _kinds(self).values() for kind in kinds]
 
     def draw(self, subset: str, generator) -> Distortion:
         """Draws a type of a subset."""
@@ -117,7 +121,10 @@ def checked(catalog: Catalog) -> Catalog:
             f"Received: {', '.join(unknown)}"
         )
     if "cnn" in catalog.families and not catalog.bank:
-        raise PreparationError("--families cnn needs --bank.")
+        raise PreparationError(
+            "--families cnn needs --bank; make one with "
+            "python -m pipelines.train_networks."
+        )
     if catalog.bank and set(catalog.families) == {"traditional"}:
         raise PreparationError("--bank needs --families cnn or algorithms.")
     if catalog.own_algorithms and "algorithms" not in catalog.families:

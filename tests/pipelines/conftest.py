@@ -164,6 +164,24 @@ def records(pairs):
     return f"{pairs.parent}/pairs.tfrecord-*"
 
 
+@pytest.fixture(scope="session")
+def small_bank(tmp_path_factory):
+    """A bank of two small networks and one for super-resolution, untrained."""
+    import keras
+
+    from pipelines.networks.bank import save_network
+    from pipelines.networks.generator import make_generator
+    from pipelines.networks.settings import RESTORERS, sample_settings
+
+    folder = tmp_path_factory.mktemp("bank")
+    networks = {f"cnn_{n:03}": sample_settings(0, n) for n in (0, 1)}
+    networks["espcn"] = RESTORERS["espcn"]
+    for name, settings in networks.items():
+        keras.utils.set_random_seed(0)
+        save_network(folder, name, settings, make_generator(settings), {})
+    return folder
+
+
 @pytest.fixture
 def generator():
     return np.random.default_rng(0)

@@ -5,9 +5,11 @@ import numpy as np
 import pytest
 
 from keras_lpips.low_level import l2
-from pipelines.distortions import deblurring, families
+from pipelines.distortions import deblurring
 from pipelines.distortions.algorithms import ALGORITHMS
 from pipelines.distortions.colorization import neighbour_weights
+from pipelines.distortions.distortion import Distortion
+from pipelines.distortions.own_algorithm import named_algorithm
 
 BY_NAME = {kind.name: kind for kind in ALGORITHMS}
 each_algorithm = pytest.mark.parametrize(
@@ -66,7 +68,7 @@ def test_deblurring_is_nearer_than_the_blurred_patch(name, strength, patches):
     def blur_only(image, strength, generator):
         return deblurring._deblur(image, strength, generator, lambda x, _: x)
 
-    blurred = families.Distortion("blurred", "none", blur_only)
+    blurred = Distortion("blurred", "none", blur_only)
     errors = [
         mean_l2(kind, patches, strength) for kind in (BY_NAME[name], blurred)
     ]
@@ -105,8 +107,8 @@ def test_a_motion_kernel_has_sum_one_and_its_length(length):
 
 
 def test_a_user_names_an_algorithm_of_their_own(patches, generator):
-    own = families.named_algorithm("pipelines.distortions.blur:gaussian_blur")
+    own = named_algorithm("pipelines.distortions.blur:gaussian_blur")
     assert (own.name, own.group) == ("gaussian_blur", "own")
     assert own(patches[0], 0.5, generator).shape == patches[0].shape
     with pytest.raises(ValueError, match="Received: 'no.such:thing'"):
-        families.named_algorithm("no.such:thing")
+        named_algorithm("no.such:thing")

@@ -1,28 +1,8 @@
-"""The families of distortions, and the types in each."""
+"""A distortion of the user's own, from its name."""
 
 import importlib
-from collections.abc import Sequence
 
-from pipelines.distortions.algorithms import ALGORITHMS
 from pipelines.distortions.distortion import Distortion
-from pipelines.distortions.traditional import SEQUENCES, SINGLE
-
-FAMILIES = {"traditional": SINGLE, "algorithms": ALGORITHMS}
-
-
-def kinds_of(
-    families: Sequence[str], sequences: bool = True
-) -> list[Distortion]:
-    """The types of the families named.
-
-    Args:
-        families: keys of `FAMILIES`.
-        sequences: whether ordered pairs of traditional types are included.
-    """
-    kinds = [kind for family in families for kind in FAMILIES[family]]
-    if sequences and "traditional" in families:
-        kinds += SEQUENCES
-    return kinds
 
 
 def named_algorithm(name: str) -> Distortion:
