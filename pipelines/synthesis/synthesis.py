@@ -8,6 +8,7 @@ bytes depend on the plan alone; anything else that lies there is removed.
 import dataclasses
 import hashlib
 import json
+import logging
 import platform
 from collections import Counter
 from dataclasses import dataclass
@@ -43,6 +44,8 @@ PACKAGES = (
 # Of photographs that cannot be used, in one sentence.
 MOST_REASONS = 10
 _PLAN = "plan.json"
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -125,14 +128,14 @@ def synthesize(order: Order, output: epath.PathLike, options=None) -> dict:
     _clear_unless_planned(folder, order, found)
 
     features = features_of(order.style.task)
+    planned = plan(found.usable, order.triplets, order.catalog, order.val_share)
+    _warn_of_an_empty_part(planned, len(found.usable), order.val_share)
     shards = {
         split: [
             _shard(folder, split, number, len(runs), run, features, order)
             for number, run in enumerate(runs)
         ]
-        for split, runs in plan(
-            found.usable, order.triplets, order.catalog, order.val_share
-        ).items()
+        for split, runs in planned.items()
     }
     tasks = [shard for run in shards.values() for shard in run]
     done = perform_all(tasks, options)
@@ -197,6 +200,20 @@ def _clear_unless_planned(folder, order, found):
     for left in folder.iterdir():
         left.unlink()
     plan_path.write_text(text)
+
+
+def _warn_of_an_empty_part(splits, photographs, val_share):
+    """Says what chance has left out, before the work; nobody asked for it."""
+    if not 0 < val_share < 1:
+        return
+    parts = {split.partition("_")[0] for split in splits}
+    for missing in sorted({"train", "val"} - parts):
+        _log.warning(
+            "There is no %s data: by chance none of the %d photographs is in "
+            "that part; more photographs or another --val-share would help.",
+            missing,
+            photographs,
+        )
 
 
 def _shard(folder, split, number, count, run, features, order):

@@ -247,12 +247,18 @@ def test_the_manifest_counts_and_names(made):
 
 
 def test_the_bytes_depend_neither_on_workers_nor_on_the_place(
-    made, photos, tmp_path
+    photos, small_bank, tmp_path, trunk
 ):
-    output = tmp_path / "again"
-    families = ["--families", "traditional", "algorithms"]
-    run(command(photos, output, *families, *TWO_WORKERS))
-    assert files_of(output) == files_of(made)
+    flags = ["--families", "traditional", "cnn", "algorithms"]
+    flags += ["--bank", str(small_bank), "--judge", trunk("alex")]
+    here, there = tmp_path / "here", tmp_path / "there"
+    assert main(command(photos, here, *flags)) == 0
+    run(command(photos, there, *flags, *TWO_WORKERS))
+    assert files_of(there) == files_of(here)
+    assert len(list(here.glob("*_cnn.tfrecord*"))) == 2
+    builder = tfds.builder_from_directory(here)
+    for example in tfds.as_numpy(builder.as_dataset(split="train_cnn")):
+        assert 0 < example["judge"] < 1
 
 
 def test_workers_of_a_job_service_make_the_same(
@@ -401,6 +407,24 @@ def test_odd_photographs_are_counted_and_named(photos, tmp_path, capsys):
     for name, reason in refused.items():
         assert f"refused: {name} {reason}" in said
     assert "of 3 photographs (5 refused)" in said
+
+
+@pytest.mark.parametrize(
+    ("name", "share", "said"),
+    [
+        ("0l.png", 0.001, "There is no val data: by chance none of the 1 pho"),
+        ("0l.png", 0.999, "There is no train data: by chance none of the 1 p"),
+        ("0l.png", 0, ""),
+        ("*.png", 0.2, ""),
+    ],
+)
+def test_a_part_that_chance_leaves_empty_is_named(
+    name, share, said, photos, tmp_path, caplog
+):
+    argv = command(photos / name, tmp_path / "x", "--val-share", str(share))
+    assert main(argv) == 0
+    assert said in caplog.text
+    assert bool(said) == bool(caplog.text)
 
 
 def test_a_photograph_is_turned_as_its_orientation_says():
