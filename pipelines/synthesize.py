@@ -45,7 +45,8 @@ class Settings:
     task: str = simple_parsing.choice("2afc", "jnd", default="2afc")
     """2afc: which is closer? jnd: barely visible strengths: the same?"""
     judge: str = "none"
-    """none, severity, or a metric: l2, ssim, alex, vgg, squeeze. Not human."""
+    """none, severity, or a metric: l2, ssim, alex, vgg, squeeze,
+    lpips/NET@VERSION, off-the-shelf/NET. Never human."""
     bank: str = ""
     """Folder of trained networks, for cnn and algorithms."""
     algorithm: list[str] = simple_parsing.list_field()

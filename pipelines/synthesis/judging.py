@@ -8,32 +8,58 @@ from pipelines.synthesis.recipe import Recipe
 from tfds_bapps.problems import PreparationError
 
 NETS = ("alex", "vgg", "squeeze")
-METRICS = ("l2", "ssim", *NETS)
-JUDGES = ("none", "severity", *METRICS)
+VERSIONS = ("0.1", "0.0")
+PAIRWISE = ("l2", "ssim")
+JUDGES = ("none", "severity", *PAIRWISE, *NETS)
 # Triplets that a network scores at once; fixed, since sums in float32 may
 # depend on it.
 BATCH_SIZE = 64
-MEANING = {
-    "none": "There are no judgements: every answer is NaN.",
-    "severity": (
-        "Not human: both patches have one type of distortion, and the weaker "
-        "one is said to be closer."
-    ),
-    **{
-        metric: (
-            f"Not human: the soft answer of the metric {metric}, "
-            "d(ref, p0) / (d(ref, p0) + d(ref, p1))."
+
+
+def network_of(judge: str) -> tuple[str, str, bool] | None:
+    """What makes an LPIPS of a judge's name.
+
+    Args:
+        judge: NET, "lpips/NET@VERSION" or "off-the-shelf/NET"; the version
+            may be left out. `training.evaluate` spells them so.
+
+    Returns:
+        The net, the version, and whether its heads are used; `None` if the
+        name is of no network.
+    """
+    kind, _, rest = judge.rpartition("/")
+    net, at, version = rest.partition("@")
+    version = version if at else VERSIONS[0]
+    if (
+        kind not in ("", "lpips", "off-the-shelf")
+        or net not in NETS
+        or version not in VERSIONS
+    ):
+        return None
+    return net, version, kind != "off-the-shelf"
+
+
+def meaning_of(judge: str) -> str:
+    """What the answers of a judge are, in a sentence."""
+    if judge == "none":
+        return "There are no judgements: every answer is NaN."
+    if judge == "severity":
+        return (
+            "Not human: both patches have one type of distortion, and the "
+            "weaker one is said to be closer."
         )
-        for metric in METRICS
-    },
-}
+    return (
+        f"Not human: the soft answer of the metric {judge}, "
+        "d(ref, p0) / (d(ref, p0) + d(ref, p1))."
+    )
 
 
 def check_judge(judge: str, task: str) -> None:
     """Raises `PreparationError` for a judge that there is not."""
-    if judge not in JUDGES:
+    if judge not in JUDGES and network_of(judge) is None:
         raise PreparationError(
-            f"--judge must be one of {', '.join(JUDGES)}. Received: {judge}"
+            f"--judge must be one of {', '.join(JUDGES)}, lpips/NET@VERSION, "
+            f"off-the-shelf/NET. Received: {judge}"
         )
     if task == "jnd" and judge != "none":
         raise PreparationError(
@@ -50,7 +76,7 @@ def answers(
     """The share of the answers that p1 is closer to the reference.
 
     Args:
-        judge: one of `JUDGES`.
+        judge: one of `JUDGES`, or a name that `network_of` knows.
         recipes: what the triplets are.
         triplets: references, p0 and p1, uint8 RGB of one size.
 
@@ -78,11 +104,21 @@ def answers(
 def distances(metric):
     """A function of two uint8 batches that returns float64 `(batch,)`."""
     # Keras is loaded only where something is scored.
-    if metric in NETS:
+    if network := network_of(metric):
         from keras_lpips import distance
 
+        net, version, calibrated = network
+
         def lpips(reference, distorted):
-            return np.float64(distance(reference, distorted, net=metric))
+            return np.float64(
+                distance(
+                    reference,
+                    distorted,
+                    net=net,
+                    version=version,
+                    calibrated=calibrated,
+                )
+            )
 
         return lpips
 

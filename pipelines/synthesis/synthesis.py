@@ -21,7 +21,7 @@ from pipelines.beam_tasks import perform_all
 from pipelines.photographs.survey import Survey, find_photographs, survey
 from pipelines.synthesis.catalog import Catalog, checked
 from pipelines.synthesis.frames import MIN_FRAMES
-from pipelines.synthesis.judging import MEANING, check_judge
+from pipelines.synthesis.judging import check_judge, meaning_of
 from pipelines.synthesis.planning import part_of, plan
 from pipelines.synthesis.recipe import Style
 from pipelines.synthesis.shards import Shard, features_of
@@ -268,7 +268,8 @@ def _write_metadata(folder, shards, reports, features, order):
         version=VERSION,
         filename_template=_template(folder, None),
         description=(
-            f"Distorted patches in the layout of BAPPS. {MEANING[order.judge]}"
+            "Distorted patches in the layout of BAPPS. "
+            + meaning_of(order.judge)
         ),
         check_data=False,
     )
@@ -289,7 +290,7 @@ def _manifest(order, found: Survey, shards, reports):
         "triplets": order.triplets,
         "seed": order.style.seed,
         "judge": order.judge,
-        "judge_meaning": MEANING[order.judge],
+        "judge_meaning": meaning_of(order.judge),
         "same_type_share": order.style.same_type_share,
         "sequence_share": order.catalog.sequence_share,
         "families": list(order.catalog.families),

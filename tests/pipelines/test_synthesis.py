@@ -17,6 +17,7 @@ from skimage import data
 
 import tfds_bapps
 from keras_lpips.low_level import l2
+from pipelines.distortions import blur, noise
 from pipelines.photographs.reading import read_photograph
 from pipelines.photographs.survey import Photograph
 from pipelines.synthesis import judging, planning, recipe
@@ -208,6 +209,44 @@ def test_a_metric_answers_softly(metric, patches, trunk):
     assert shares[2] == 0.5
 
 
+@pytest.mark.parametrize(
+    ("judge", "network"),
+    [
+        ("squeeze", ("squeeze", "0.1", True)),
+        ("lpips/vgg", ("vgg", "0.1", True)),
+        ("lpips/alex@0.0", ("alex", "0.0", True)),
+        ("off-the-shelf/alex", ("alex", "0.1", False)),
+    ],
+)
+def test_a_judge_is_named_as_in_the_evaluation(judge, network):
+    judging.check_judge(judge, "2afc")
+    assert judging.network_of(judge) == network
+    assert f"the metric {judge}," in judging.meaning_of(judge)
+
+
+@pytest.mark.parametrize(
+    "judge", ["resnet", "lpips/l2", "gaussian/alex", "alex@2", "alex@", ""]
+)
+def test_a_judge_that_there_is_not_is_refused(judge):
+    assert judging.network_of(judge) is None
+    with pytest.raises(PreparationError, match="--judge must be one of"):
+        judging.check_judge(judge, "2afc")
+
+
+def test_another_lpips_answers_otherwise(patches, trunk, generator):
+    trunk("alex")
+    kinds = [noise.blue_noise, blur.gaussian_blur]
+    triplet = (
+        patches[0],
+        *(kind(patches[0], 0.3, generator) for kind in kinds),
+    )
+    answers = {
+        float(judging.answers(judge, [None], [triplet])[0])
+        for judge in ("alex", "lpips/alex@0.0", "off-the-shelf/alex")
+    }
+    assert len(answers) == 3
+
+
 def test_nobody_is_asked_by_default_and_nobody_answers_jnd():
     assert np.isnan(judging.answers("none", [None], [])).all()
     with pytest.raises(PreparationError, match="only people can say"):
@@ -361,7 +400,7 @@ def test_a_task_that_is_done_twice_reports_the_same(photos, tmp_path, made):
     ("flags", "message"),
     [
         (["--families", "medical"], "--families must be among"),
-        (["--families", "cnn"], "--families cnn needs --bank"),
+        (["--families", "cnn"], "needs --bank; .*pipelines.train_networks"),
         (["--judge", "me"], "--judge must be one of"),
         (["--triplets", "0"], "--triplets must be positive"),
         (["--val-share", "2"], r"--val-share must be in \[0, 1\]"),
