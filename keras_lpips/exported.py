@@ -58,21 +58,28 @@ class Exported:
 
     def per_layer(self, reference, distorted):
         """Returns each tap's share, float32, `(batch, taps)`."""
-        return self._run("per_layer", "per_layer", reference, distorted)
+        pair = {"reference": reference, "distorted": distorted}
+        return self._run("per_layer", "per_layer", pair)
 
     def spatial_map(self, reference, distorted):
         """Returns the distances, float32, `(batch, height, width)`."""
-        return self._run("spatial", "spatial_map", reference, distorted)
+        pair = {"reference": reference, "distorted": distorted}
+        return self._run("spatial", "spatial_map", pair)
 
-    def _run(self, signature, output, reference, distorted):
-        pair = [
-            images.astype(np.float32) / np.float32(127.5) - 1
-            for images in (reference, distorted)
-        ]
+    def embed(self, images):
+        """Returns vectors, float32, `(batch, features)`.
+
+        The squared Euclidean distance of two is the distance of their images.
+        """
+        return self._run("embed", "embedding", {"images": images})
+
+    def _run(self, signature, output, batches):
+        scaled = {
+            name: images.astype(np.float32) / np.float32(127.5) - 1
+            for name, images in batches.items()
+        }
         try:
-            outputs = self._model.signatures[signature](
-                reference=pair[0], distorted=pair[1]
-            )
+            outputs = self._model.signatures[signature](**scaled)
         except self._refusal as error:
             raise ImageError(
                 f"The export refused: {_sentence(error.message)}"

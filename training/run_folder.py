@@ -6,6 +6,7 @@ Nothing here needs TFDS, so that an export can read a run without it.
 import json
 import shutil
 import subprocess
+import tempfile
 from importlib import metadata
 from pathlib import Path
 
@@ -20,12 +21,15 @@ from keras_lpips.output import (
 )
 from keras_lpips.provenance import describe
 from keras_lpips.weights.arrays import content_digest, write_npz
+from training.data_identity import identify
 from training.triplet_model import named_weights
 
 SETTINGS, WEIGHTS, HISTORY = "settings.json", "weights.npz", "history.csv"
 CURVES, LOGS = "curves.png", "tensorboard"
 # Written after all others.
 DIGEST = "weights.sha256"
+# What is written and removed again, to learn whether there is room at all.
+PROBE_BYTES = 4096
 
 
 class RunError(ValueError):
@@ -46,21 +50,18 @@ def open_folder(
         chief: whether this process writes.
 
     Raises:
-        RunError: if the folder holds another run or cannot be written.
+        RunError: if the folder holds another run, or one on other data, or
+            cannot be written.
     """
     path = Path(path)
-    wanted = {"settings": settings, "data": str(data.info.full_name)}
+    wanted = {"settings": settings, **identify(data)}
     try:
         path.mkdir(parents=True, exist_ok=True)
         if chief:
             remove_partial(path)
+            _probe(path)
         if (path / SETTINGS).exists():
-            held = json.loads((path / SETTINGS).read_text())
-            if {key: held.get(key) for key in wanted} != wanted:
-                raise RunError(
-                    f"{path} holds a run of other settings; give another "
-                    "--output, or remove it"
-                )
+            _check_same(path, wanted, data)
         elif any(path.iterdir()) and chief:
             raise RunError(f"{path} is not empty and holds no run")
         elif chief:
@@ -86,12 +87,40 @@ def open_folder(
     return path
 
 
+def _probe(path):
+    """Raises `OSError` unless a file can be written into a folder."""
+    with tempfile.TemporaryFile(dir=path, buffering=0) as probe:
+        probe.write(bytes(PROBE_BYTES))
+
+
+def _check_same(path, wanted, data):
+    held = json.loads((path / SETTINGS).read_text())
+    settings, held_settings = wanted["settings"], held.get("settings", {})
+    other = sorted(
+        name
+        for name in {*settings, *held_settings}
+        if settings.get(name) != held_settings.get(name)
+    )
+    if other:
+        raise RunError(
+            f"{path} holds a run of other settings ({', '.join(other)}); give "
+            "another --output, or remove it"
+        )
+    # Runs that are older than the digest have none.
+    digest = held.get("data_digest", wanted["data_digest"])
+    if (held.get("data"), digest) != (wanted["data"], wanted["data_digest"]):
+        raise RunError(
+            f"{path} holds a run on other data than {data.data_dir}; give "
+            "another --output, or remove it"
+        )
+
+
 def check_space(path: Path, needed: int) -> None:
     """Raises `RunError` unless so many bytes are free."""
     free = shutil.disk_usage(path).free
     if free < needed:
         raise RunError(
-            f"{path} needs {needed / 1e6:.0f} MB and has {free / 1e6:.0f} MB"
+            f"{path} needs {needed / 1e6:.2f} MB and has {free / 1e6:.2f} MB"
         )
 
 

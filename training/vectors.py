@@ -16,6 +16,7 @@ from tqdm import tqdm
 from keras_lpips.output import write_json
 from keras_lpips.weights.arrays import content_digest
 from training.batches import VectorSource
+from training.data_identity import identify
 from training.prepared import DataError
 from training.run_folder import check_space
 
@@ -155,7 +156,7 @@ def describe_vectors(model, precision: str, builder) -> dict:
         "taps": model.lpips.taps,
         "precision": precision,
         "trunk_digest": content_digest(trunk),
-        "data": builder.info.full_name,
+        **identify(builder),
         "splits": {
             name: [split.num_examples, split.num_bytes]
             for name, split in sorted(builder.info.splits.items())
@@ -169,7 +170,14 @@ def check_description(folder, description: dict) -> None:
     if not path.exists():
         raise DataError(f"{folder} holds no vectors of training.embed")
     held = json.loads(path.read_text())
-    other = sorted(key for key in description if held[key] != description[key])
+    other = sorted(
+        {
+            key.removesuffix("_digest")
+            for key, value in description.items()
+            # Vectors that are older than the data's digest have none.
+            if held.get(key, value) != value
+        }
+    )
     if other:
         raise DataError(
             f"{folder} holds vectors of another {' and '.join(other)}"

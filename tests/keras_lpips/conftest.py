@@ -4,7 +4,6 @@ And two logical CPU devices, which the tests of distribution need: TensorFlow
 takes that setting before it first computes anything.
 """
 
-import subprocess
 from dataclasses import dataclass
 
 import numpy as np
@@ -111,19 +110,3 @@ def refused(command):
         return done.err
 
     return run
-
-
-@pytest.fixture
-def small_disk(tmp_path):
-    """A folder that takes 64 KiB."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(folder)]
-    try:
-        done = subprocess.run(mount, capture_output=True, text=True)
-    except FileNotFoundError:
-        pytest.skip("There is no `mount` to make a small disk with.")
-    if done.returncode:
-        pytest.skip(f"A small disk cannot be mounted: {done.stderr.strip()}")
-    yield folder
-    subprocess.run(["umount", str(folder)], check=True)

@@ -102,19 +102,6 @@ def job_service(tmp_path):
         yield address
 
 
-@pytest.fixture
-def small_disk(tmp_path):
-    """A file system of one mebibyte."""
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(disk)]
-    mounted = subprocess.run(mount, capture_output=True, text=True)
-    if mounted.returncode:
-        pytest.skip(f"no small file system: {mounted.stderr.strip()}")
-    yield disk
-    subprocess.run(["umount", str(disk)], check=True)
-
-
 @pytest.fixture(scope="session")
 def patches():
     """uint8 RGB, three of 64 x 64, of scikit-image's photographs."""

@@ -49,7 +49,7 @@ def test_a_repeated_command_finds_all_done(beams, judged):
 @pytest.mark.parametrize(
     ("flags", "said"),
     [
-        (["--taps", "conv1"], "another taps and trunk_digest"),
+        (["--taps", "conv1"], "another taps and trunk"),
         (["--recipe", "alex/lin"], "are for lin-fast"),
     ],
 )

@@ -74,6 +74,15 @@ def test_the_distances_are_those_of_the_layer(trunk):
     )
 
 
+def test_a_triplet_takes_three_passes_of_the_trunk(trunk):
+    model = TripletModel(find_recipe(f"{trunk('alex')}/lin"), seed=3)
+    first = model.lpips.trunk.get_layer("conv1")
+    call, batches = first.call, []
+    first.call = lambda images: batches.append(len(images)) or call(images)
+    model(batch(), tf.constant(0, tf.int64))
+    assert batches == 3 * [3]
+
+
 def test_vectors_give_the_distances_of_the_images(trunk):
     recipe = find_recipe(f"{trunk('squeeze')}/lin-fast")
     model = TripletModel(recipe, seed=3)

@@ -79,6 +79,31 @@ def test_a_metric_does_not_differ_from_itself(judgements):
     assert (score.percent, score.low, score.high) == (0, 0, 0)
 
 
+def test_a_difference_is_the_first_less_the_second_in_points():
+    """By hand: of ten triplets one metric finds eight, the other five."""
+    always_first = np.zeros(10)
+    closer, further = np.full(10, 0.1), np.full(10, 0.2)
+    rights = {"a": 8, "b": 5}
+    distances = {
+        name: (
+            np.where(np.arange(10) < right, closer, further),
+            np.where(np.arange(10) < right, further, closer),
+        )
+        for name, right in rights.items()
+    }
+    judged = Judged("cnn", list("0123456789"), always_first, distances)
+    scores = two_afc_table([judged])
+    assert scores["a"]["cnn"].percent == pytest.approx(80)
+    assert scores["b"]["cnn"].percent == pytest.approx(50)
+    differences = paired_differences([judged])
+    assert list(differences) == [("a", "b")]
+    score = differences["a", "b"]["cnn"]
+    assert score.percent == pytest.approx(30)
+    # Paired: three triplets of ten differ, never to the contrary, so that a
+    # sample's difference is a tenth of a binomial count of ten at 0.3.
+    assert (score.low, score.high) == pytest.approx((0, 60))
+
+
 def test_published_averages_follow_from_the_columns():
     human = published_row("human")
     assert human["all distortions"] == pytest.approx(82.6, abs=0.051)

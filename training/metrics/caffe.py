@@ -21,6 +21,9 @@ MEAN_BGR = np.float32([104, 117, 123])
 # Reference, `normalize_tensor`.
 EPSILON = 1e-10
 FIRST_OF_THE_CLASSIFIER = "InnerProduct"
+# AlexNet's conv1 to conv5; a fully convolutional release has its classifier
+# behind them, as convolutions.
+MOST_TAPS = 5
 
 
 class CaffeMetric(Metric):
@@ -30,8 +33,10 @@ class CaffeMetric(Metric):
         name: as the user gave it.
         prototxt: path of the description.
         caffemodel: path of the weights.
-        taps: names of layers. Defaults to `None`, every ReLU before the first
-            fully connected layer.
+        taps: names of layers, such as those after `:` in
+            `caffe/NET.prototxt,NET.caffemodel:relu1,relu2`. Defaults to
+            `None`, the first five ReLUs, or those before the first fully
+            connected layer if they are fewer.
         lab: whether the network takes CIE Lab. Defaults to `False`.
 
     Raises:
@@ -113,7 +118,7 @@ def _activations(layers):
             break
         if kind == "ReLU":
             taps.append(layer)
-    return taps
+    return taps[:MOST_TAPS]
 
 
 def _read(name, prototxt, caffemodel):

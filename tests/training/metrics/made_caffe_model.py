@@ -27,6 +27,13 @@ layer { name: "fc6" type: "InnerProduct" bottom: "conv2" top: "fc6"
   inner_product_param { num_output: 4 } }
 layer { name: "relu6" type: "ReLU" bottom: "fc6" top: "fc6" }
 """
+# AlexNet's conv3 to conv7, the last two once its classifier's.
+CONVOLUTION = """
+layer {{ name: "conv{n}" type: "Convolution" bottom: "conv{last}" top: "conv{n}"
+  convolution_param {{ num_output: 12 kernel_size: 1 }} }}
+layer {{ name: "relu{n}" type: "ReLU" bottom: "conv{n}" top: "conv{n}" }}
+"""
+DEEPER = range(3, 8)
 # Message: field, number, type, repeated.
 FIELDS = {
     "BlobShape": [("dim", 1, "TYPE_INT64", True)],
@@ -47,6 +54,7 @@ def make_weights(seed=0):
     """Kernels (out, in, height, width) and biases, by layer."""
     rng = np.random.default_rng(seed)
     shapes = {"conv1": (8, 3, 5, 5), "conv2": (12, 4, 3, 3), "fc6": (4, 2700)}
+    shapes |= {f"conv{n}": (12, 12, 1, 1) for n in DEEPER}
     return {
         name: [
             rng.normal(0, np.prod(shape[1:]) ** -0.5, shape).astype("f4"),
@@ -56,11 +64,19 @@ def make_weights(seed=0):
     }
 
 
-def write_caffe_model(folder, classifier=False):
+def write_caffe_model(folder, classifier=False, convolutional=False):
     """Writes both files; returns their paths and the weights."""
     weights = make_weights()
-    if not classifier:
+    text = PROTOTXT
+    if classifier:
+        text += CLASSIFIER
+    else:
         del weights["fc6"]
+    for n in DEEPER:
+        if convolutional:
+            text += CONVOLUTION.format(n=n, last=n - 1)
+        else:
+            del weights[f"conv{n}"]
     net = _message("NetParameter")()
     for name, blobs in weights.items():
         kind = "InnerProduct" if name == "fc6" else "Convolution"
@@ -69,7 +85,7 @@ def write_caffe_model(folder, classifier=False):
             blob = layer.blobs.add(data=array.ravel().tolist())
             blob.shape.dim.extend(array.shape)
     prototxt = folder / "small.prototxt"
-    prototxt.write_text(PROTOTXT + (CLASSIFIER if classifier else ""))
+    prototxt.write_text(text)
     model = folder / "small.caffemodel"
     model.write_bytes(net.SerializeToString())
     return prototxt, model, weights

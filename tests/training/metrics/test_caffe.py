@@ -90,6 +90,18 @@ def test_a_classifier_is_left_out_and_any_size_goes(tmp_path):
     assert metric.distances(larger, np.roll(larger, 1, axis=1)) > 0
 
 
+def test_a_fully_convolutional_network_is_tapped_at_its_first_five(tmp_path):
+    prototxt, caffemodel, _ = write_caffe_model(tmp_path, convolutional=True)
+    name = f"caffe/{prototxt},{caffemodel}"
+    metric = find_metric(name)
+    assert metric.taps == ["relu1", "relu2", "relu3", "relu4", "relu5"]
+    named = find_metric(f"{name}:{','.join(metric.taps)},relu7")
+    assert named.taps[-1] == "relu7"
+    # Each tap adds its own.
+    first, more = (x.distances(REFERENCE, DISTORTED) for x in (metric, named))
+    assert more > first > 0
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [

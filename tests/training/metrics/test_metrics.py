@@ -75,6 +75,72 @@ def test_a_deep_metric_gives_the_layers_distance(trunk):
     )
 
 
+def test_a_deep_metric_runs_the_trunk_three_times_for_a_triplet(trunk):
+    metric = find_metric(f"lpips/{trunk('alex')}")
+    first = metric.lpips.trunk.get_layer("conv1")
+    call, batches = first.call, []
+    first.call = lambda images: batches.append(images.shape[0]) or call(images)
+    metric.two_distances(*3 * [np.repeat(PATCH[None], 16, axis=0)])
+    # One graph computes all, and this is its trace.
+    assert batches == 3 * [16]
+
+
+def test_l2_in_lab_is_that_of_the_formulas_of_cie():
+    def lab(image):
+        """CIE 15, sRGB's matrix (IEC 61966-2-1), white D65."""
+        x = image / 255
+        x = np.where(x > 0.04045, ((x + 0.055) / 1.055) ** 2.4, x / 12.92)
+        matrix = [
+            [0.4124, 0.3576, 0.1805],
+            [0.2126, 0.7152, 0.0722],
+            [0.0193, 0.1192, 0.9505],
+        ]
+        x = x @ np.transpose(matrix) / [0.95047, 1, 1.08883]
+        cut = (6 / 29) ** 3
+        x, y, z = np.moveaxis(
+            np.where(x > cut, np.cbrt(x), x / (3 * (6 / 29) ** 2) + 4 / 29),
+            -1,
+            0,
+        )
+        return np.stack([116 * y - 16, 500 * (x - y), 200 * (y - z)], -1)
+
+    expected = np.mean((lab(PATCH) - lab(NOISY)) ** 2)
+    (value,) = find_metric("l2-lab").distances(PATCH[None], NOISY[None])
+    assert value == pytest.approx(expected, rel=1e-3)
+    # Black and white differ by 100 in L alone.
+    ends = [np.full((1, 8, 8, 3), x, np.uint8) for x in (0, 255)]
+    assert find_metric("l2-lab").distances(*ends) == pytest.approx(
+        100**2 / 3, rel=1e-4
+    )
+
+
+def test_dssim_is_that_of_the_formula_in_a_window_of_seven():
+    x, y = PATCH[:9, :8].astype(np.float64), NOISY[:9, :8].astype(np.float64)
+    c1, c2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
+    values = []
+    for row in range(3):
+        for column in range(2):
+            a, b = (
+                z[row : row + 7, column : column + 7].reshape(49, 3)
+                for z in (x, y)
+            )
+            means = a.mean(0), b.mean(0)
+            # Of a sample, as the reference's scikit-image has it.
+            variances = a.var(0, ddof=1), b.var(0, ddof=1)
+            covariance = ((a - means[0]) * (b - means[1])).sum(0) / 48
+            luminance = (2 * means[0] * means[1] + c1) / (
+                means[0] ** 2 + means[1] ** 2 + c1
+            )
+            structure = (2 * covariance + c2) / (sum(variances) + c2)
+            values.append(luminance * structure)
+    expected = (1 - np.mean(values)) / 2
+    crop = (slice(None), slice(9), slice(8))
+    (value,) = find_metric("dssim").distances(
+        PATCH[None][crop], NOISY[None][crop]
+    )
+    assert value == pytest.approx(expected, rel=1e-9)
+
+
 def test_taps_can_be_chosen_even_within_a_block(trunk):
     """VGG16's first two convolutions: a student's variant."""
     metric = find_metric(f"off-the-shelf/{trunk('vgg')}:conv1_1,conv1_2")

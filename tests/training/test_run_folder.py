@@ -1,0 +1,109 @@
+"""What a run's folder refuses before the first step."""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from keras_lpips.output import write_json
+from training import train
+from training.data_identity import identify
+from training.prepared import open_prepared
+from training.run_folder import RunError, open_folder
+from training.vectors import check_description
+
+SETTINGS = {"seed": 0, "taps": []}
+
+
+@pytest.fixture
+def data(judged):
+    return open_prepared(judged, "twoafc_64")
+
+
+def open_run(path, data, **settings):
+    return open_folder(path, {**SETTINGS, **settings}, "alex", data, "", True)
+
+
+@pytest.fixture
+def run(data, tmp_path):
+    return open_run(tmp_path / "run", data)
+
+
+@pytest.fixture
+def moved(judged, tmp_path):
+    """The same data in another place."""
+    return shutil.copytree(judged, tmp_path / "moved")
+
+
+@pytest.fixture
+def remade(moved):
+    """Other data under the same name, of the same size."""
+    (manifest,) = Path(moved).glob("bapps/twoafc_64/*/manifest.json")
+    text = manifest.read_text()
+    assert '"source_sha256": "' in text
+    start = text.index('"source_sha256": "') + len('"source_sha256": "')
+    manifest.write_text(text[:start] + 8 * "0" + text[start + 8 :])
+    return open_prepared(moved, "twoafc_64")
+
+
+def test_a_run_goes_on_where_its_data_were_moved(run, moved):
+    assert open_run(run, open_prepared(moved, "twoafc_64")) == run
+
+
+def test_a_run_does_not_go_on_with_other_data_of_the_same_name(run, remade):
+    with pytest.raises(RunError, match="on other data than .*moved"):
+        open_run(run, remade)
+
+
+def test_a_shard_of_another_size_is_other_data(data, moved):
+    (shard,) = Path(moved).glob("bapps/twoafc_64/*/*val_cnn*")
+    shard.write_bytes(shard.read_bytes()[:-1])
+    assert identify(open_prepared(moved, "twoafc_64")) != identify(data)
+
+
+def test_vectors_of_other_data_of_the_same_name_are_refused(
+    data, remade, tmp_path
+):
+    write_json(tmp_path / "vectors.json", identify(data))
+    check_description(tmp_path, identify(data))
+    with pytest.raises(ValueError, match="vectors of another data$"):
+        check_description(tmp_path, identify(remade))
+
+
+def test_the_settings_that_differ_are_named(run, data):
+    with pytest.raises(RunError, match=r"other settings \(seed\)"):
+        open_run(run, data, seed=1)
+
+
+def test_a_full_disk_is_found_when_a_run_goes_on(small_disk, data):
+    run = open_run(small_disk / "run", data)
+    with pytest.raises(OSError), open(small_disk / "filler", "wb") as file:
+        file.write(bytes(1 << 20))
+    with pytest.raises(RunError, match="run cannot be written: No space left"):
+        open_run(run, data)
+    assert [path.name for path in run.iterdir()] == ["settings.json"]
+
+
+def test_a_folder_that_became_read_only_is_found_when_a_run_goes_on(
+    small_disk, data
+):
+    run = open_run(small_disk / "run", data)
+    for mode in ("ro", "rw"):
+        remount = ["mount", "-o", f"remount,{mode}", str(small_disk)]
+        subprocess.run(remount, check=True)
+        if mode == "ro":
+            with pytest.raises(RunError, match="cannot be written: Read-only"):
+                open_run(run, data)
+    assert open_run(run, data) == run
+
+
+def test_a_disk_without_room_for_checkpoints_is_found_before_the_first_step(
+    small_disk, judged, capsys, trunk
+):
+    output = small_disk / "run"
+    flags = ["--recipe", f"{trunk('alex')}/lin", "--data-dir", str(judged)]
+    assert train.main([*flags, "--output", str(output)]) == 1
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert error.startswith(f"train: {output} needs 0.09 MB and has 0.0")
+    assert [path.name for path in output.iterdir()] == ["settings.json"]
