@@ -117,6 +117,10 @@ def _listed(span):
                 )
                 continue
             name = tuple(fields[place] for place in places)
+            if "" in name:
+                role = COLUMNS[name.index("")]
+                yield Entry(name, fault=f"there is no {role} image for it")
+                continue
             # Joined, an absolute path stays itself.
             yield Entry(name, tuple(_placed(folder, path) for path in name))
 
