@@ -1,8 +1,9 @@
 """Files wherever Beam reaches: this machine, Google Cloud Storage, S3, HDFS."""
 
 import contextlib
+import os
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from apache_beam.io.filesystem import CompressionTypes
 from apache_beam.io.filesystems import FileSystems
@@ -11,14 +12,24 @@ from apache_beam.io.filesystems import FileSystems
 PARTIAL_PREFIX = ".partial-"
 
 
-def read_bytes(path: str) -> bytes:
+def read_bytes(path: str, take: Callable[[int], None] | None = None) -> bytes:
     """The content of a file.
+
+    Args:
+        path: of the file.
+        take: called with its size in bytes before it is read.
 
     Raises:
         OSError: it cannot be read.
     """
     with open_file(path) as file:
-        return file.read()
+        if take is None:
+            return file.read()
+        # Whoever opens a file of a store has asked for its size already.
+        size = file.seek(0, os.SEEK_END)
+        take(size)
+        file.seek(0)
+        return file.read(size)
 
 
 def open_file(path: str):

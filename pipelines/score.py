@@ -36,7 +36,8 @@ class Settings:
     pairs: str
     """A .csv with columns reference and distorted, whose paths are absolute or
     start from its folder; .tfrecord files of the two encoded images; or two
-    patterns of images with a comma between them, matched by name."""
+    patterns of images with a comma between them, matched by name, else by name
+    without suffix."""
     output: str
     """Folder of the scores."""
     net: str = simple_parsing.choice(*NETS, default="alex")

@@ -1,25 +1,19 @@
-"""Images fetched and decoded ahead of the model, and put into batches."""
+"""Images read and decoded ahead of the model, and put into batches."""
 
-from collections import defaultdict, deque
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import islice
 
 import numpy as np
 
 from keras_lpips.image_checks import ImageError
 from keras_lpips.images import check_pair
-from pipelines.filesystems import sentence
 from pipelines.scoring.decoding import decode
 from pipelines.scoring.pairs import Entry
+from pipelines.scoring.reading import READERS, Budget, read_ahead
 
-# A store far away answers late, so that many files are asked for at once; in
-# handfuls, since handing a file to a thread costs as much as reading it here.
-READERS = 16
-HANDFUL = 4
 READ_AHEAD_BYTES = 64 << 20
-NOT_FOUND = 404
 _END = object()
 
 
@@ -46,7 +40,8 @@ def read_batches(
 ) -> Iterator[Batch]:
     """Reads entries into batches; one batch is filled while one is used.
 
-    Which entries share a batch depends on the entries alone.
+    Which entries share a batch depends on the entries alone. Encoded images
+    take `READ_AHEAD_BYTES` and one entry of files, or two of records, at most.
 
     Args:
         entries: what to read, all pairs or all single images.
@@ -55,8 +50,11 @@ def read_batches(
         max_pixels: see `batch_by_size`.
         faults: receives a sentence for each position that cannot be used.
     """
-    with ThreadPoolExecutor(READERS) as readers:
-        fetched = _fetch(entries, readers)
+    with (
+        ThreadPoolExecutor(READERS) as readers,
+        Budget(READ_AHEAD_BYTES) as budget,
+    ):
+        fetched = read_ahead(entries, readers, budget)
         decoded = _decode(fetched, resize, smallest_size, faults)
         yield from _ahead(batch_by_size(decoded, max_pixels))
 
@@ -93,66 +91,34 @@ def _stack(group):
     return Batch(positions, tuple(map(np.stack, sides)))
 
 
-def _fetch(entries, readers) -> Iterator[tuple[int, Entry, object]]:
-    """Yields positions, entries and their files, or why there are none."""
-    numbered = enumerate(entries)
-    coming = deque()
-    wanted = 1
-    while True:
-        while len(coming) < wanted:
-            handful = list(islice(numbered, HANDFUL))
-            if not handful:
-                break
-            coming.append(readers.submit(_read_handful, handful))
-        if not coming:
-            return
-        read = coming.popleft().result()
-        size = sum(sum(map(len, files)) for _, _, files in read)
-        wanted = max(1, min(READERS, READ_AHEAD_BYTES // max(1, size)))
-        yield from read
-
-
-def _read_handful(handful):
-    return [(position, entry, _read(entry)) for position, entry in handful]
-
-
-def _read(entry):
-    if entry.fault:
-        return entry.fault
-    try:
-        return entry.read()
-    except FileNotFoundError as error:
-        return f"{error.filename} does not exist"
-    except OSError as error:
-        return f"it cannot be read: {sentence(error)}"
-    except Exception as error:
-        # Google's errors are no OSError. Only this one is the pair's fault.
-        if getattr(error, "code", None) != NOT_FOUND:
-            raise
-        return f"it does not exist: {error}"
-
-
 def _decode(fetched, resize, smallest_size, faults):
     for position, entry, files in fetched:
-        if isinstance(files, str):
-            faults[position] = files
-            continue
         try:
-            images = tuple(
-                decode(data, path, resize)
-                for data, path in zip(files, entry.paths, strict=True)
-            )
-            if len(images) == 2:
-                check_pair(*entry.paths, images)
-            if min(images[0].shape[:2]) < smallest_size:
-                raise ImageError(
-                    f"{entry.paths[0]} must be at least {smallest_size} pixels "
-                    "high and wide for this net"
-                )
+            images = _images_of(entry, files, resize, smallest_size)
         except ImageError as error:
+            images = None
             faults[position] = str(error)
-            continue
-        yield position, images
+        # The budget of bytes counts them no longer when the next are read.
+        del entry, files
+        if images is not None:
+            yield position, images
+
+
+def _images_of(entry, files, resize, smallest_size):
+    if isinstance(files, str):
+        raise ImageError(files)
+    images = tuple(
+        decode(data, path, resize)
+        for data, path in zip(files, entry.paths, strict=True)
+    )
+    if len(images) == 2:
+        check_pair(*entry.paths, images)
+    if min(images[0].shape[:2]) < smallest_size:
+        raise ImageError(
+            f"{entry.paths[0]} must be at least {smallest_size} pixels "
+            "high and wide for this net"
+        )
+    return images
 
 
 def _ahead(items):

@@ -2,7 +2,7 @@
 
 import csv
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from apache_beam.io.filesystem import CompressionTypes
@@ -51,13 +51,18 @@ class Entry:
     data: tuple[bytes, ...] | None = None
     fault: str = ""
 
-    def read(self) -> tuple[bytes, ...]:
-        """The encoded images.
+    def read(
+        self, take: Callable[[int], None] | None = None
+    ) -> tuple[bytes, ...]:
+        """The encoded images, one or two.
+
+        Args:
+            take: called with the size of each file before it is read.
 
         Raises:
             OSError: a file cannot be read.
         """
-        return self.data or tuple(map(read_bytes, self.paths))
+        return self.data or tuple(read_bytes(x, take) for x in self.paths)
 
 
 def is_records(path: str) -> bool:
@@ -117,6 +122,10 @@ def _listed(span):
                 )
                 continue
             name = tuple(fields[place] for place in places)
+            if "" in name:
+                role = COLUMNS[name.index("")]
+                yield Entry(name, fault=f"there is no {role} image for it")
+                continue
             # Joined, an absolute path stays itself.
             yield Entry(name, tuple(_placed(folder, path) for path in name))
 

@@ -5,25 +5,15 @@ shards as they are. So a shard, and every batch inside it, is the same on any
 runner and with any number of workers.
 """
 
-import csv
 import hashlib
-import io
-import os
-import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from apache_beam.io.filesystem import CompressionTypes
 from apache_beam.io.filesystems import FileSystems
 
-from keras_lpips.output import ESCAPE
-from pipelines.filesystems import list_files, write_bytes
-from pipelines.scoring.pairs import (
-    COLUMNS,
-    Span,
-    columns_of,
-    is_records,
-    read_header,
-)
+from pipelines.filesystems import list_files
+from pipelines.scoring.matching import match
+from pipelines.scoring.pairs import Span, columns_of, is_records, read_header
 from tfds_bapps.problems import PreparationError
 
 LIST_SUFFIX = ".csv"
@@ -40,11 +30,14 @@ class Plan:
         spans: a run of pairs for each shard.
         digest: sha256 of the lists; of records, of their files' places and
             sizes.
+        unmatched: of two patterns, how many images of each role have no
+            partner; they are pairs, too, bad ones.
     """
 
     columns: tuple[str, ...]
     spans: tuple[Span, ...]
     digest: str
+    unmatched: dict[str, int] = field(default_factory=dict)
 
 
 def plan(pairs: str, shard_pairs: int, output: str) -> Plan:
@@ -60,8 +53,11 @@ def plan(pairs: str, shard_pairs: int, output: str) -> Plan:
         PreparationError: there are no pairs, or they cannot be told apart.
         OSError: the input cannot be read.
     """
+    unmatched = {}
     if pairs.count(",") == 1 and not FileSystems.exists(pairs):
-        files = [_write_list(*pairs.split(","), output)]
+        made = FileSystems.join(output, MADE_LIST)
+        unmatched = match(*pairs.split(","), made)
+        files = [made]
     else:
         files = list_files(pairs)
     if not files:
@@ -84,7 +80,9 @@ def plan(pairs: str, shard_pairs: int, output: str) -> Plan:
         ]
     if not spans:
         raise PreparationError(f"{pairs} lists no pairs.")
-    return Plan(columns_of(files[0]), tuple(spans), digest.hexdigest())
+    return Plan(
+        columns_of(files[0]), tuple(spans), digest.hexdigest(), unmatched
+    )
 
 
 def _cut(path, shard_pairs, digest):
@@ -111,29 +109,3 @@ def _cut(path, shard_pairs, digest):
     if count:
         spans.append(Span(path, start, count))
     return spans
-
-
-def _write_list(first, second, output):
-    """Writes the list of the images that two patterns both find."""
-    references, distorted = _by_name(first), _by_name(second)
-    names = sorted(references.keys() & distorted.keys())
-    if not names:
-        raise PreparationError(
-            f"{first} and {second} have no image name in common."
-        )
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(COLUMNS)
-    writer.writerows((references[name], distorted[name]) for name in names)
-    path = FileSystems.join(output, MADE_LIST)
-    write_bytes(path, text.getvalue().encode(errors=ESCAPE))
-    return path
-
-
-def _by_name(pattern):
-    """The files by their places below the pattern's fixed folder."""
-    fixed = re.match(r"[^*?\[]*", pattern)[0].rpartition("/")[0]
-    # A list lies elsewhere, so that its paths are absolute.
-    if FileSystems.get_scheme(pattern) is None:
-        pattern, fixed = os.path.abspath(pattern), os.path.abspath(fixed)
-    return {path[len(fixed) :]: path for path in list_files(pattern)}

@@ -125,7 +125,7 @@ def score(order: Order, options: PipelineOptions | None = None) -> dict:
     leftovers = list_files(_at(order.output, f"{PARTIAL_PREFIX}*"))
     if leftovers:
         FileSystems.delete(leftovers)
-    return _finish(order, settings, shards, reports)
+    return _finish(order, settings, planned.unmatched, shards, reports)
 
 
 def _settings(order, planned):
@@ -177,7 +177,7 @@ def _check_same(output, settings):
         )
 
 
-def _finish(order, settings, shards, reports):
+def _finish(order, settings, unmatched, shards, reports):
     scored = sum(report["scored"] for report in reports)
     bad = sum(report["bad"] for report in reports)
     if bad > order.tolerate or not scored:
@@ -192,6 +192,8 @@ def _finish(order, settings, shards, reports):
         **settings,
         "scored": scored,
         "bad": bad,
+        # Among the bad ones.
+        **({"unmatched": unmatched} if unmatched else {}),
         "mean": sum(report["sum"] for report in reports) / scored,
     }
     write_bytes(_at(order.output, MANIFEST), _json(manifest))

@@ -214,6 +214,31 @@ def test_bad_pairs_are_named_and_fail_the_job_at_its_end(
     assert sorted(map(len, bad)) == [1, 2]
 
 
+def test_images_without_a_partner_are_bad_pairs(pairs, tmp_path, capsys):
+    for side in (0, 1):
+        (tmp_path / str(side)).mkdir()
+        for number in range(4 - side):
+            name = f"{number:02}_{side}.png"
+            data = (pairs.parent / name).read_bytes()
+            suffix = ("png", "PNG")[side]
+            (tmp_path / f"{side}/{number}.{suffix}").write_bytes(data)
+    patterns = f"{tmp_path}/0/*,{tmp_path}/1/*"
+    output = tmp_path / "scores"
+    assert score.main(argv(patterns, output)) == 1
+    error = capsys.readouterr().err
+    assert f"{tmp_path}/0/3.png,,there is no distorted image for it" in error
+    assert "1 of 4 pairs are bad" in error
+    run(patterns, output, "--resume", "--tolerate", 1)
+    manifest = json.loads((output / "manifest.json").read_text())
+    assert (manifest["scored"], manifest["bad"]) == (3, 1)
+    assert manifest["unmatched"] == {"reference": 1, "distorted": 0}
+    assert [row["distorted"][-6:] for row in rows_of(output)] == [
+        "/0.PNG",
+        "/1.PNG",
+        "/2.PNG",
+    ]
+
+
 def test_resuming_does_only_what_is_left(pairs, here, tmp_path, capsys):
     output = tmp_path / "scores"
     run(pairs, output)

@@ -53,29 +53,20 @@ def test_lines_that_are_no_pairs_are_bad_pairs(tmp_path):
     assert all(len(pair.name) == 2 for pair in pairs)
 
 
+def test_a_line_without_one_of_the_two_is_a_bad_pair(tmp_path):
+    path = write_list(tmp_path / "x.csv", [("a", ""), ("", "b")])
+    assert [pair.fault for pair in read_pairs(planned(path).spans[0])] == [
+        "there is no distorted image for it",
+        "there is no reference image for it",
+    ]
+
+
 def test_the_digest_changes_with_the_list(tmp_path):
     digests = {
         planned(write_list(tmp_path / "x.csv", rows)).digest
         for rows in ([("a", "b")], [("a", "c")], [("a", "b"), ("a", "b")])
     }
     assert len(digests) == 3
-
-
-def test_two_patterns_are_matched_by_name(tmp_path):
-    for place in ("r/1.png", "r/k/2.png", "r/3.png", "d/1.png", "d/k/2.png"):
-        (tmp_path / place).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / place).touch()
-    (tmp_path / "out").mkdir()
-    patterns = f"{tmp_path}/r/**.png,{tmp_path}/d/**.png"
-    assert names(planned(patterns, output=tmp_path / "out")) == [
-        [
-            (f"{tmp_path}/r/1.png", f"{tmp_path}/d/1.png"),
-            (f"{tmp_path}/r/k/2.png", f"{tmp_path}/d/k/2.png"),
-        ]
-    ]
-    nothing = f"{tmp_path}/r/*.png,{tmp_path}/d/k/*.png"
-    with pytest.raises(PreparationError, match="no image name in common"):
-        planned(nothing, output=tmp_path / "out")
 
 
 def test_records_are_shards_of_their_files(records, pairs):
