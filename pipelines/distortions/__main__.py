@@ -46,7 +46,12 @@ class Settings:
 def main(argv: Sequence[str] | None = None) -> int:
     """Parses the command line and draws; returns the exit status."""
     settings = parse("distortions", __doc__, Settings, argv)
-    return run("distortions", lambda: draw(settings), "nothing is written")
+    return run(
+        "distortions",
+        lambda: draw(settings),
+        "nothing is written",
+        PreparationError,
+    )
 
 
 def draw(settings: Settings) -> None:
