@@ -77,8 +77,8 @@ MEASURED_TRIPLETS = 19_792
 SECONDS = {
     "alex/lin": (0, 44),
     "alex/lin-fast": (39, 1.3),
-    "alex/tune": (0, 142),
-    "alex/scratch": (0, 142),
+    "alex/tune": (0, 137),
+    "alex/scratch": (0, 120),
     "squeeze/lin": (0, 52),
     "squeeze/lin-fast": (33, 1.3),
 }
