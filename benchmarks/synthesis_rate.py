@@ -1,6 +1,6 @@
 """Triplets per second: distortions alone, with their records, and with Beam.
 
-    python -m benchmarks.synthesis_rate --photos DIR --workers 1 2
+    python -m benchmarks.synthesis_rate --photos DIR --workers 1 2 --bank BANK
 
 Each step is done with few and with many triplets; the rate is that of the
 difference, so starting (imports, worker processes, the survey of the
@@ -14,6 +14,7 @@ import time
 from functools import partial
 from pathlib import Path
 
+import cv2
 from apache_beam.options.pipeline_options import PipelineOptions
 from etils import epath
 
@@ -26,30 +27,41 @@ from pipelines.synthesis.shards import Shard, features_of
 from pipelines.synthesis.synthesis import Order, synthesize
 
 # Few and many triplets of each family.
-TRIPLETS = {"traditional": (1024, 11264), "algorithms": (256, 4096)}
+TRIPLETS = {
+    "traditional": (1024, 11264),
+    "algorithms": (256, 4096),
+    "cnn": (256, 4096),
+}
 STYLE = Style("2afc", 0.2, 64, 0)
 
 
 def main() -> None:
-    """Measures both families and prints a table in Markdown."""
+    """Measures the families and prints a table in Markdown."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--photos", required=True)
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 2])
+    parser.add_argument("--bank", default="", help="networks; adds cnn")
     arguments = parser.parse_args()
+    # As in the shards: the cores are the workers'.
+    cv2.setNumThreads(0)
     print("| family | what | triplets/s | per core | start, s |")
     print("|---|---|---|---|---|")
     for family in TRIPLETS:
+        if family == "cnn" and not arguments.bank:
+            continue
+        bank = arguments.bank if family == "cnn" else ""
+        catalog = Catalog((family,), bank)
         with tempfile.TemporaryDirectory() as folder:
             found = survey(
                 find_photographs(arguments.photos), 64, epath.Path(folder)
             )
         alone, records = (
-            partial(step, family, found.usable) for step in (_distort, _write)
+            partial(step, catalog, found.usable) for step in (_distort, _write)
         )
         _print(family, "distortions alone", alone)
         _print(family, "and records, without Beam", records)
         for workers in arguments.workers:
-            run = partial(_synthesize, family, arguments.photos, workers)
+            run = partial(_synthesize, catalog, arguments.photos, workers)
             _print(family, f"the command, {workers} workers", run, workers)
 
 
@@ -69,8 +81,7 @@ def _print(family, what, run, cores=1):
     print(f"| {family} | {what} | {numbers} |", flush=True)
 
 
-def _distort(family, photographs, triplets, folder):
-    catalog = Catalog((family,))
+def _distort(catalog, photographs, triplets, folder):
     for shards in plan(photographs, triplets, catalog, 0.2).values():
         for shard in shards:
             for photograph, indices in shard:
@@ -81,8 +92,7 @@ def _distort(family, photographs, triplets, folder):
                     )
 
 
-def _write(family, photographs, triplets, folder):
-    catalog = Catalog((family,))
+def _write(catalog, photographs, triplets, folder):
     features = features_of("2afc")
     Shard.prepare()
     for split, shards in plan(photographs, triplets, catalog, 0.2).items():
@@ -99,7 +109,7 @@ def _write(family, photographs, triplets, folder):
             ).perform()
 
 
-def _synthesize(family, photos, workers, triplets, folder):
+def _synthesize(catalog, photos, workers, triplets, folder):
     flags = []
     if workers > 1:
         flags = [
@@ -111,7 +121,7 @@ def _synthesize(family, photos, workers, triplets, folder):
             photos=photos,
             videos="",
             triplets=triplets,
-            catalog=Catalog((family,)),
+            catalog=catalog,
             style=STYLE,
             judge="none",
             val_share=0.2,
