@@ -16,6 +16,7 @@ from training.prepared import (
     check_judged,
     roles_of,
 )
+from training.record_checks import check_records
 from training.records import Records
 
 PATCHES = JUDGEMENT_ROLES[:3]
@@ -29,8 +30,8 @@ class RecordSource:
         splits: names of splits, read as one.
 
     Raises:
-        DataError: if they are no judged 2AFC triplets of one size in
-            TFRecords.
+        DataError: if they are no 2AFC triplets in TFRecords, or the first is
+            not judged; see `check` for the others.
     """
 
     def __init__(self, builder, splits):
@@ -46,6 +47,7 @@ class RecordSource:
                 f"{builder.data_dir} is not of TFRecords; prepare it with "
                 "--file-format tfrecord"
             )
+        self._builder = builder
         self._records = Records(paths)
         self._features = builder.info.features
         first = self._features.deserialize_example(self._records.read([0])[0])
@@ -55,6 +57,10 @@ class RecordSource:
     def __len__(self):
         """How many triplets there are."""
         return len(self._records)
+
+    def check(self) -> None:
+        """Raises `DataError` unless all are judged and of one size."""
+        check_records(self._builder, self._records)
 
     def read(self, indices):
         """Returns `ref`, `p0`, `p1` and `judge` of these, as tensors."""

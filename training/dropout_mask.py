@@ -3,6 +3,10 @@
 Element `i` of the global batch gets the same mask on whichever replica it is:
 Philox makes number `n` from its key and the counter `n / 4`, so each replica
 starts to count where its rows stand in the global batch.
+
+XLA's Philox gives other numbers from the same key and counter: with `--jit`
+the masks are others, as good ones, and a run that began with it goes on only
+with it. Several replicas and XLA do not go together (`training.devices`).
 """
 
 import tensorflow as tf

@@ -97,34 +97,37 @@ def make(settings: Settings, options=None) -> None:
         settings.recipe, settings.precision, tuple(settings.taps)
     )
     sources = sources_of(builder)
-    counts = {
-        name: len(RecordSource(builder, splits))
-        for name, splits in sources.items()
-    }
-    about = describe_vectors(make_model(embedder), settings.precision, builder)
     output = Path(settings.output)
-    if (output / DESCRIPTION).exists():
+    about = describe_vectors(make_model(embedder), settings.precision, builder)
+    begun = (output / DESCRIPTION).exists()
+    if begun:
         check_description(output, about)
+    missing = {}
+    for name, splits in sources.items():
+        source = RecordSource(builder, splits)
+        if VectorFiles(output, name).count_done() != len(source):
+            source.check()
+            missing[name] = len(source)
     parts = output / PARTS
     parts.mkdir(parents=True, exist_ok=True)
-    write_json(output / DESCRIPTION, about)
-    tasks = {}
-    for name, splits in sources.items():
-        count = counts[name]
-        if VectorFiles(output, name).count_done() != count:
-            size = settings.triplets_per_task
-            tasks[name] = [
-                EmbedTask(
-                    embedder,
-                    settings.data_dir,
-                    settings.config,
-                    tuple(splits),
-                    first,
-                    min(first + size, count),
-                    str(parts / f"{name}-{size}-{first:09}.npz"),
-                )
-                for first in range(0, count, size)
-            ]
+    if not begun:
+        write_json(output / DESCRIPTION, about)
+    size = settings.triplets_per_task
+    tasks = {
+        name: [
+            EmbedTask(
+                embedder,
+                settings.data_dir,
+                settings.config,
+                tuple(sources[name]),
+                first,
+                min(first + size, count),
+                str(parts / f"{name}-{size}-{first:09}.npz"),
+            )
+            for first in range(0, count, size)
+        ]
+        for name, count in missing.items()
+    }
     perform_all([x for part in tasks.values() for x in part], options)
     for name, part in tasks.items():
         _join(part, VectorFiles(output, name))

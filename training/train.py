@@ -129,6 +129,9 @@ def train(settings: Settings, strategy, callbacks=()) -> TripletModel:
             name: VectorFiles(settings.vectors, name).read(len(source))
             for name, source in sources.items()
         }
+    else:
+        for source in sources.values():
+            source.check()
     chief = is_chief()
     folder = run_folder.open_folder(
         settings.output,

@@ -118,11 +118,19 @@ def test_dropout_is_the_same_however_the_batch_is_cut():
     assert set(np.unique(whole)) == {0, 2}
 
 
-def test_dropout_is_new_at_each_step_and_for_each_tap():
+@pytest.mark.parametrize("jit", [False, True])
+def test_dropout_is_new_at_each_step_and_for_each_tap(jit):
+    @tf.function(jit_compile=jit)
+    def mask(step, draw):
+        first = tf.constant(0, tf.int64)
+        return keep_mask((2, 3, 3, 64), 0.5, 1, step, draw, first)
+
     masks = [
-        keep_mask((2, 3, 3, 64), 0.5, 1, tf.constant(step, tf.int64), draw, 0)
+        mask(tf.constant(step, tf.int64), draw)
         for step, draw in ((0, 0), (0, 1), (1, 0))
     ]
     for i in range(3):
+        assert set(np.unique(masks[i])) == {0, 2}
+        assert np.mean(masks[i]) == pytest.approx(1, abs=0.1)
         same = np.mean(masks[i].numpy() == masks[i - 1].numpy())
         assert same == pytest.approx(0.5, abs=0.1)

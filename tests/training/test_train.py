@@ -1,5 +1,6 @@
 import csv
 import dataclasses
+import functools
 import json
 import os
 import random
@@ -18,11 +19,14 @@ import tensorflow as tf
 
 from keras_lpips.weights.arrays import read_npz
 from saved_models.export import main as export
+from training import vectors
 from training.evaluate import main as evaluate_main
 from training.metrics.names import find_metric
+from training.run_folder import RunError
 from training.train import Settings, main, train
 from training.trained import TrainedRun
 from training.triplet_model import TripletModel, named_weights
+from training.vectors import embed
 
 ROOT = Path(__file__).parents[2]
 # Two epochs of five steps; the last batch of each has two triplets.
@@ -113,6 +117,71 @@ def test_a_run_stopped_at_three_moments_ends_with_the_same_weights(
             )
     resumed = run(judged, tmp_path / "run", "alex/lin")
     check_close(resumed, read_npz(lin / "weights.npz"), rtol=0, atol=1e-7)
+
+
+@pytest.mark.parametrize(
+    ("recipe", "options"),
+    # XLA's masks are others than the plain kernel's; the checkpoints of
+    # `tune` hold the trunk.
+    [("alex/lin", {"jit": True}), ("alex/tune", {})],
+    ids=["jit", "tune"],
+)
+def test_a_stopped_run_goes_on_as_one_that_was_not(
+    recipe, options, judged, tmp_path, trunk
+):
+    trunk("alex")
+    # Three steps in all.
+    options |= {"batch_size": 22, "epochs": 1, "checkpoint_seconds": 0}
+    strategy = tf.distribute.OneDeviceStrategy("CPU:0")
+    whole = run(judged, tmp_path / "whole", recipe, strategy, **options)
+    with pytest.raises(KeyboardInterrupt):
+        run(
+            judged,
+            tmp_path / "run",
+            recipe,
+            strategy,
+            callbacks=[_Stop(2)],
+            **options,
+        )
+    assert (tmp_path / "run" / "checkpoint.npz").exists()
+    assert not (tmp_path / "run" / "weights.npz").exists()
+    resumed = run(judged, tmp_path / "run", recipe, strategy, **options)
+    check_close(resumed, whole, rtol=0, atol=1e-7)
+
+
+def test_a_run_keeps_to_its_jit(lin, judged):
+    with pytest.raises(RunError, match=r"other settings \(jit\)"):
+        run(judged, lin, "alex/lin", jit=True)
+
+
+def test_vectors_that_are_half_made_are_gone_on_with(
+    no_dropout, judged, tmp_path, monkeypatch
+):
+    """Killed while it makes those of the training part: 50 of 66 are there."""
+    folder, asked = tmp_path / "run", []
+
+    def embed_and_note(model, source, first, last, stop):
+        for start, *batch in embed(model, source, first, last):
+            if stop and start:
+                raise KeyboardInterrupt
+            asked.append((start, last))
+            yield start, *batch
+
+    def stopped_or_not(stop):
+        monkeypatch.setattr(
+            vectors,
+            "embed",
+            functools.partial(embed_and_note, stop=stop),
+        )
+
+    stopped_or_not(True)
+    with pytest.raises(KeyboardInterrupt):
+        run(judged, folder, "alex/lin-fast")
+    assert json.loads((folder / "train.done.json").read_text()) == 50
+    stopped_or_not(False)
+    resumed = run(judged, folder, "alex/lin-fast")
+    assert asked == [(0, 66), (50, 66), (0, 12), (0, 12)]
+    check_close(resumed, no_dropout, rtol=1e-3, atol=1e-6)
 
 
 def command(data_dir, output):
