@@ -28,7 +28,7 @@ SETTINGS, WEIGHTS, HISTORY = "settings.json", "weights.npz", "history.csv"
 CURVES, LOGS = "curves.png", "tensorboard"
 # Written after all others.
 DIGEST = "weights.sha256"
-# What is written and removed again, to learn whether there is room at all.
+# What is written and removed again: a folder may have become read-only.
 PROBE_BYTES = 4096
 
 
@@ -59,7 +59,6 @@ def open_folder(
         path.mkdir(parents=True, exist_ok=True)
         if chief:
             remove_partial(path)
-            _probe(path)
         if (path / SETTINGS).exists():
             _check_same(path, wanted, data)
         elif any(path.iterdir()) and chief:
@@ -87,12 +86,6 @@ def open_folder(
     return path
 
 
-def _probe(path):
-    """Raises `OSError` unless a file can be written into a folder."""
-    with tempfile.TemporaryFile(dir=path, buffering=0) as probe:
-        probe.write(bytes(PROBE_BYTES))
-
-
 def _check_same(path, wanted, data):
     held = json.loads((path / SETTINGS).read_text())
     settings, held_settings = wanted["settings"], held.get("settings", {})
@@ -116,7 +109,12 @@ def _check_same(path, wanted, data):
 
 
 def check_space(path: Path, needed: int) -> None:
-    """Raises `RunError` unless so many bytes are free."""
+    """Raises `RunError` unless so many bytes are free and can be written."""
+    try:
+        with tempfile.TemporaryFile(dir=path, buffering=0) as probe:
+            probe.write(bytes(PROBE_BYTES))
+    except OSError as error:
+        raise RunError(f"{path} cannot be written: {error.strerror}") from None
     free = shutil.disk_usage(path).free
     if free < needed:
         raise RunError(

@@ -76,34 +76,44 @@ def test_the_settings_that_differ_are_named(run, data):
         open_run(run, data, seed=1)
 
 
-def test_a_full_disk_is_found_when_a_run_goes_on(small_disk, data):
-    run = open_run(small_disk / "run", data)
-    with pytest.raises(OSError), open(small_disk / "filler", "wb") as file:
-        file.write(bytes(1 << 20))
-    with pytest.raises(RunError, match="run cannot be written: No space left"):
-        open_run(run, data)
-    assert [path.name for path in run.iterdir()] == ["settings.json"]
+@pytest.fixture
+def refused(small_disk, judged, capsys, trunk):
+    """A function that trains in a folder of the small disk.
 
+    It must fail before the first step, with one sentence, which it returns.
+    """
+    output = small_disk / "run"
+    flags = ["--recipe", f"{trunk('alex')}/lin", "--data-dir", str(judged)]
 
-def test_a_folder_that_became_read_only_is_found_when_a_run_goes_on(
-    small_disk, data
-):
-    run = open_run(small_disk / "run", data)
-    for mode in ("ro", "rw"):
-        remount = ["mount", "-o", f"remount,{mode}", str(small_disk)]
-        subprocess.run(remount, check=True)
-        if mode == "ro":
-            with pytest.raises(RunError, match="cannot be written: Read-only"):
-                open_run(run, data)
-    assert open_run(run, data) == run
+    def train_there():
+        assert train.main([*flags, "--output", str(output)]) == 1
+        assert [path.name for path in output.iterdir()] == ["settings.json"]
+        error = capsys.readouterr().err.splitlines()[-1]
+        assert error.startswith(f"train: {output} ")
+        return error
+
+    return train_there
 
 
 def test_a_disk_without_room_for_checkpoints_is_found_before_the_first_step(
-    small_disk, judged, capsys, trunk
+    refused,
 ):
-    output = small_disk / "run"
-    flags = ["--recipe", f"{trunk('alex')}/lin", "--data-dir", str(judged)]
-    assert train.main([*flags, "--output", str(output)]) == 1
-    error = capsys.readouterr().err.splitlines()[-1]
-    assert error.startswith(f"train: {output} needs 0.09 MB and has 0.0")
-    assert [path.name for path in output.iterdir()] == ["settings.json"]
+    assert "needs 0.09 MB and has 0.0" in refused()
+
+
+def test_a_disk_that_became_full_is_found_when_a_run_goes_on(
+    small_disk, refused
+):
+    refused()
+    with pytest.raises(OSError), open(small_disk / "filler", "wb") as file:
+        file.write(bytes(1 << 20))
+    assert refused().endswith("cannot be written: No space left on device")
+
+
+def test_a_folder_that_became_read_only_is_found_when_a_run_goes_on(
+    small_disk, refused
+):
+    refused()
+    remount = ["mount", "-o", "remount,ro", str(small_disk)]
+    subprocess.run(remount, check=True)
+    assert refused().endswith("cannot be written: Read-only file system")
