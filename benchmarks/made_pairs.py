@@ -5,7 +5,8 @@
 Crops of the photographs, each beside itself blurred, made lossy by JPEG, or
 with noise, all drawn from the pair's number: FOLDER/pairs.csv and, 1000 pairs
 in each folder, FOLDER/000/000000_0.png and FOLDER/000/000000_1.png; with
---records also FOLDER/pairs-00000.tfrecord and so on.
+--records also FOLDER/pairs-00000.tfrecord and so on. With --repeat the list
+has them all again and again, for a long run of few files.
 """
 
 import argparse
@@ -32,6 +33,7 @@ def main() -> None:
     parser.add_argument("--pairs", type=int, default=100_000)
     parser.add_argument("--size", type=int, default=64)
     parser.add_argument("--records", action="store_true")
+    parser.add_argument("--repeat", type=int, default=1, metavar="TIMES")
     arguments = parser.parse_args()
     write_pairs(
         arguments.folder,
@@ -39,10 +41,11 @@ def main() -> None:
         arguments.pairs,
         arguments.size,
         arguments.records,
+        arguments.repeat,
     )
 
 
-def write_pairs(folder, photos, count, size, records=False) -> None:
+def write_pairs(folder, photos, count, size, records=False, repeat=1) -> None:
     """Writes pairs and their list.
 
     Args:
@@ -51,29 +54,31 @@ def write_pairs(folder, photos, count, size, records=False) -> None:
         count: how many pairs.
         size: height and width in pixels.
         records: whether the same pairs are written as TFRECORD, too.
+        repeat: how many times the list has them all, in the same order.
     """
     folder.mkdir(parents=True)
     writer = None
+    listed = []
+    for number in range(count):
+        group, place = divmod(number, FOLDER_PAIRS)
+        if not place:
+            (folder / f"{group:03}").mkdir()
+            if records:
+                writer = _next_writer(writer, folder, group)
+        files = [encoded(image) for image in make_pair(number, photos, size)]
+        names = [f"{group:03}/{number:06}_{side}.png" for side in (0, 1)]
+        for name, data in zip(names, files, strict=True):
+            (folder / name).write_bytes(data)
+        listed.append(names)
+        if records:
+            writer.write(_record(*files, f"{number:06}"))
+    if writer is not None:
+        writer.close()
     with (folder / "pairs.csv").open("w", newline="") as file:
         rows = csv.writer(file)
         rows.writerow(("reference", "distorted"))
-        for number in range(count):
-            group, place = divmod(number, FOLDER_PAIRS)
-            if not place:
-                (folder / f"{group:03}").mkdir()
-                if records:
-                    writer = _next_writer(writer, folder, group)
-            files = [
-                encoded(image) for image in make_pair(number, photos, size)
-            ]
-            names = [f"{group:03}/{number:06}_{side}.png" for side in (0, 1)]
-            for name, data in zip(names, files, strict=True):
-                (folder / name).write_bytes(data)
-            rows.writerow(names)
-            if records:
-                writer.write(_record(*files, f"{number:06}"))
-    if writer is not None:
-        writer.close()
+        for _ in range(repeat):
+            rows.writerows(listed)
 
 
 def make_pair(number, photos, size) -> tuple[Image.Image, Image.Image]:

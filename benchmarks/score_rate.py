@@ -1,12 +1,15 @@
 """Where the time of scoring goes, and the pipeline's rate beside the model's.
 
-    python -m benchmarks.made_pairs PAIRS --photos DIR --pairs 2000 --size 256
+    python -m benchmarks.made_pairs PAIRS --photos DIR --pairs 1800 --size 256
     python -m benchmarks.score_rate PAIRS/pairs.csv [--net vgg] [--threads 1]
+    python -m benchmarks.score_rate PAIRS/pairs.csv --processes 2
 
 Milliseconds of a pair for each step alone, then pairs per second of the bare
 model, on batches that lie decoded in memory, and of the whole pipeline on
 Beam's runner in this process, from the end of its first shard to the end of
-its last, in turn.
+its last, in turn. With --processes each process has a core and, unless told
+otherwise, one thread of TensorFlow; all begin each turn together, and their
+rates are summed.
 
 Two AVX-512 cores, alex, 1800 pairs of 256 x 256 crops of photographs (107 KB
 each), of which 600 are different: reading 0.13 ms, decoding 2.73 ms, both with
@@ -15,9 +18,12 @@ batching 2.91 ms; bare model 113.0 pairs/s, pipeline 96.5 pairs/s, 85.4 %.
 
 import argparse
 import itertools
+import multiprocessing
+import os
 import statistics
 import tempfile
 import time
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 from keras_lpips.scorer import scorer
@@ -40,19 +46,67 @@ def main() -> None:
     parser.add_argument("--net", choices=NETS, default="alex")
     parser.add_argument("--threads", type=int, default=0)
     parser.add_argument("--batch-pixels", type=int, default=BATCH_PIXELS)
+    parser.add_argument("--processes", type=int, default=0)
     arguments = parser.parse_args()
+    cores = sorted(os.sched_getaffinity(0))
+    if not 0 <= arguments.processes <= len(cores):
+        parser.error(f"there are {len(cores)} cores for --processes")
+    if arguments.processes:
+        turns = _turns_of_processes(arguments, cores[: arguments.processes])
+    else:
+        turns = _turns(arguments, with_steps=True)
+    for name, rates in zip(
+        ("bare model", "pipeline"), zip(*turns, strict=True), strict=True
+    ):
+        print(f"{name + ':':11} {statistics.median(rates):.1f} pairs/s")
+    share = statistics.median(whole / alone for alone, whole in turns)
+    print(f"{'share:':11} {100 * share:.1f} %")
+
+
+def _turns(arguments, with_steps=False, wait=lambda: None):
+    """Rates of the bare model and of the pipeline, turn by turn."""
     (span,) = plan(arguments.pairs, 1 << 30, "").spans
     model = Model(arguments.net, "0.1", True, False, arguments.threads)
-    steps(span, model, arguments.batch_pixels)
-    alone, whole = [], []
+    if with_steps:
+        steps(span, model, arguments.batch_pixels)
     batches = _some_batches(span, model, arguments.batch_pixels)
+    turns = []
     for _ in range(ROUNDS):
-        alone.append(bare_rate(model, batches))
-        whole.append(pipeline_rate(arguments, span.count))
-    shares = [b / a for a, b in zip(alone, whole, strict=True)]
-    print(f"bare model: {statistics.median(alone):.1f} pairs/s")
-    print(f"pipeline:   {statistics.median(whole):.1f} pairs/s")
-    print(f"share:      {100 * statistics.median(shares):.1f} %")
+        wait()
+        alone = bare_rate(model, batches)
+        wait()
+        turns.append((alone, pipeline_rate(arguments, span.count)))
+    return turns
+
+
+def _turns_of_processes(arguments, cores):
+    """The sums of the processes' rates, turn by turn."""
+    arguments.threads = arguments.threads or 1
+    spawn = multiprocessing.get_context("spawn")
+    barrier = spawn.Barrier(len(cores))
+    with ProcessPoolExecutor(
+        len(cores), spawn, _share_barrier, (barrier,)
+    ) as processes:
+        turns = processes.map(_pinned, [arguments] * len(cores), cores)
+        return [
+            tuple(map(sum, zip(*turn, strict=True)))
+            for turn in zip(*turns, strict=True)
+        ]
+
+
+def _share_barrier(barrier):
+    _pinned.barrier = barrier
+
+
+def _pinned(arguments, core):
+    """The turns of one process, which waits for the others before each."""
+    os.sched_setaffinity(0, {core})
+    try:
+        return _turns(arguments, wait=_pinned.barrier.wait)
+    except BaseException:
+        # The others wait for nobody.
+        _pinned.barrier.abort()
+        raise
 
 
 def steps(span, model, batch_pixels) -> None:

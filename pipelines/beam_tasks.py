@@ -62,8 +62,8 @@ class Task(Marked, Protocol):
     def perform(self) -> dict:
         """Does the work and returns its report, which JSON can hold.
 
-        Equal tasks return equal reports, however often they are done. Whole
-        numbers in it are counted by Beam.
+        Equal tasks return equal reports, however often they are done. Beam
+        counts the whole numbers in it, where a pipeline does the task.
         """
 
 
@@ -142,6 +142,8 @@ def perform_all(
 ) -> list[dict]:
     """Performs tasks with Beam, again those that lost workers left undone.
 
+    One task that does itself is done here, without a pipeline.
+
     Args:
         tasks: what to do.
         options: Beam's options. Defaults to its runner in this process.
@@ -198,13 +200,32 @@ def perform_all(
 def _run(tasks, transform, runner, options):
     """Runs one pipeline; returns the failure that another run may mend."""
     try:
-        with lost_workers.noticed(), progress(tasks):
-            with beam.Pipeline(runner=runner, options=options) as pipeline:
-                _ = pipeline | "Tasks" >> beam.Create(tasks) | transform
+        pipeline = beam.Pipeline(runner=runner, options=options)
+        with (
+            lost_workers.noticed(),
+            progress(tasks),
+            _cancelled_when_interrupted(pipeline),
+            pipeline,
+        ):
+            _ = pipeline | "Tasks" >> beam.Create(tasks) | transform
     except Exception as error:
         # Runners pass on a worker's exception as text, or as another type.
         return error
     return None
+
+
+@contextlib.contextmanager
+def _cancelled_when_interrupted(pipeline):
+    """Cancels the job, which a cluster would go on with."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        if pipeline.result is not None:
+            try:
+                pipeline.result.cancel()
+            except Exception as error:
+                _log.warning("the job cannot be cancelled: %s", error)
+        raise
 
 
 def _sentence(failure):

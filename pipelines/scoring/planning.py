@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from apache_beam.io.filesystem import CompressionTypes
 from apache_beam.io.filesystems import FileSystems
 
+from keras_lpips.output import ESCAPE
 from pipelines.filesystems import list_files
 from pipelines.scoring.matching import match
 from pipelines.scoring.pairs import Span, columns_of, is_records, read_header
@@ -28,8 +29,9 @@ class Plan:
     Attributes:
         columns: what names a pair in the results.
         spans: a run of pairs for each shard.
-        digest: sha256 of the lists; of records, of their files' places and
-            sizes.
+        digest: sha256 of the lists; of records, of their files' places,
+            sizes and times of modification, since reading them all would take
+            as long as the job.
         unmatched: of two patterns, how many images of each role have no
             partner; they are pairs, too, bad ones.
     """
@@ -72,8 +74,7 @@ def plan(pairs: str, shard_pairs: int, output: str) -> Plan:
     digest = hashlib.sha256()
     if kinds == {True}:
         spans = [Span(path) for path in files]
-        for meta in FileSystems.match([pairs])[0].metadata_list:
-            digest.update(f"{meta.path} {meta.size_in_bytes}\n".encode())
+        digest.update(_stated(pairs))
     else:
         spans = [
             span for path in files for span in _cut(path, shard_pairs, digest)
@@ -83,6 +84,15 @@ def plan(pairs: str, shard_pairs: int, output: str) -> Plan:
     return Plan(
         columns_of(files[0]), tuple(spans), digest.hexdigest(), unmatched
     )
+
+
+def _stated(pattern):
+    """What a filesystem says of files without their being read."""
+    files = FileSystems.match([pattern])[0].metadata_list
+    return "".join(
+        f"{file.path} {file.size_in_bytes} {file.last_updated_in_seconds}\n"
+        for file in sorted(files, key=lambda file: file.path)
+    ).encode(errors=ESCAPE)
 
 
 def _cut(path, shard_pairs, digest):

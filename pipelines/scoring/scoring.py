@@ -143,7 +143,7 @@ def _settings(order, planned):
                 **rest,
                 "shard_pairs": order.shard_pairs,
                 "shards": len(planned.spans),
-                "input_sha256": planned.digest,
+                "input_digest": planned.digest,
             }
         )
     )

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import signal
 import threading
 import time
 from pathlib import Path
@@ -44,13 +45,9 @@ def worker_killed(when):
 
     Yields a list that receives the id of the process.
     """
-    killed, over = [], threading.Event()
+    killed = []
 
     def kill():
-        while not when():
-            if over.is_set():
-                return
-            time.sleep(0.01)
         for child in psutil.Process().children(recursive=True):
             with contextlib.suppress(psutil.Error):
                 command = child.cmdline()
@@ -60,10 +57,32 @@ def worker_killed(when):
                     killed.append(child.pid)
                     return
 
-    killer = threading.Thread(target=kill, daemon=True)
-    killer.start()
-    try:
+    with _done_once(when, kill):
         yield killed
+
+
+@contextlib.contextmanager
+def interrupted(when):
+    """Sends this process what Ctrl-C sends, once `when()` is true."""
+    with _done_once(when, lambda: os.kill(os.getpid(), signal.SIGINT)):
+        yield
+
+
+@contextlib.contextmanager
+def _done_once(when, action):
+    over = threading.Event()
+
+    def watch():
+        while not when():
+            if over.is_set():
+                return
+            time.sleep(0.01)
+        action()
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
+    try:
+        yield
     finally:
         over.set()
-        killer.join()
+        watcher.join()

@@ -17,6 +17,7 @@ from tests.conftest import REPOSITORY
 from tests.pipelines.engines import (
     PROCESSES,
     flink,
+    interrupted,
     needs_flink,
     portable,
     worker_killed,
@@ -32,10 +33,10 @@ def alex(trunk):
     trunk("alex")
 
 
-def digests(folder):
+def digests(folder, pattern="*"):
     return {
         path.name: hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in sorted(folder.iterdir())
+        for path in sorted(folder.glob(pattern))
     }
 
 
@@ -264,7 +265,7 @@ def test_resuming_with_other_settings_or_pairs_is_refused(
     assert "was made with other settings" in error
     shorter = write_list(tmp_path / "shorter.csv", [("a", "b")] * 20)
     assert score.main(argv(shorter, output, "--resume")) == 1
-    assert "input_sha256 was" in capsys.readouterr().err
+    assert "input_digest was" in capsys.readouterr().err
     strange = tmp_path / "strange"
     strange.mkdir()
     (strange / "thesis.tex").touch()
@@ -288,6 +289,27 @@ def test_a_stopped_run_goes_on_to_the_same_bytes(many, whole, tmp_path):
     program.wait()
     assert not (output / "manifest.json").exists()
     assert run(many, output, "--resume", shard_pairs=250) == whole
+
+
+def test_an_interrupted_job_of_a_service_goes_on_to_the_same_bytes(
+    many, whole, tmp_path, job_service, worker_pool, capsys
+):
+    output = tmp_path / "scores"
+    engine = portable(job_service, worker_pool)
+
+    def begun():
+        return list(output.glob("report-*"))
+
+    with interrupted(begun):
+        job = argv(many, output, shard_pairs=250, beam=engine)
+        assert score.main(job) == 130
+    error = capsys.readouterr().err
+    assert "score: interrupted; --resume goes on." in error
+    assert not (output / "manifest.json").exists()
+    resumed = argv(many, output, "--resume", shard_pairs=250, beam=engine)
+    assert score.main(resumed) == 0
+    # The service's worker may still be at a shard of the first job.
+    assert digests(output, "[!.]*") == whole
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 """Pairs: read from lists and records, cut into runs, named when bad."""
 
+import os
+
 import pytest
 
 from pipelines.filesystems import read_bytes
@@ -80,6 +82,17 @@ def test_records_are_shards_of_their_files(records, pairs):
             read_bytes(f"{pairs.parent}/{number:02}_{side}.png")
             for side in (0, 1)
         )
+
+
+def test_the_digest_changes_with_records_of_equal_size(tmp_path):
+    path = tmp_path / "x.tfrecord"
+    path.write_bytes(b"one")
+    before = planned(path).digest
+    assert planned(path).digest == before
+    path.write_bytes(b"two")
+    later = path.stat().st_mtime + 1
+    os.utime(path, (later, later))
+    assert planned(path).digest != before
 
 
 def test_damaged_records_are_bad_pairs(records, tmp_path):
