@@ -11,9 +11,7 @@ its last, in turn. With --processes each process has a core and, unless told
 otherwise, one thread of TensorFlow; all begin each turn together, and their
 rates are summed.
 
-Two AVX-512 cores, alex, 1800 pairs of 256 x 256 crops of photographs (107 KB
-each), of which 600 are different: reading 0.13 ms, decoding 2.73 ms, both with
-batching 2.91 ms; bare model 113.0 pairs/s, pipeline 96.5 pairs/s, 85.4 %.
+`pipelines/README.md` has the numbers.
 """
 
 import argparse

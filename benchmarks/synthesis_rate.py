@@ -4,11 +4,15 @@
 
 Each step is done with few and with many triplets; the rate is that of the
 difference, so starting (imports, worker processes, the survey of the
-photographs) is told apart. Wall-clock time: the machine must be free.
+photographs) is told apart. The steps take turns, and the median turn is told,
+with the median share by which it is dearer than the distortions alone in the
+same turn. Wall-clock time: the machine must be free.
 `pipelines/synthesis/README.md` has the numbers.
 """
 
 import argparse
+import operator
+import statistics
 import tempfile
 import time
 from functools import partial
@@ -28,9 +32,9 @@ from pipelines.synthesis.synthesis import Order, synthesize
 
 # Few and many triplets of each family.
 TRIPLETS = {
-    "traditional": (1024, 11264),
-    "algorithms": (256, 4096),
-    "cnn": (256, 4096),
+    "traditional": (512, 5632),
+    "algorithms": (256, 2304),
+    "cnn": (256, 4352),
 }
 STYLE = Style("2afc", 0.2, 64, 0)
 
@@ -41,44 +45,69 @@ def main() -> None:
     parser.add_argument("--photos", required=True)
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--bank", default="", help="networks; adds cnn")
+    parser.add_argument("--families", nargs="+", default=list(TRIPLETS))
+    parser.add_argument("--rounds", type=int, default=3)
     arguments = parser.parse_args()
     # As in the shards: the cores are the workers'.
     cv2.setNumThreads(0)
-    print("| family | what | triplets/s | per core | start, s |")
-    print("|---|---|---|---|---|")
-    for family in TRIPLETS:
+    print(
+        "| family | what | triplets/s | ms of a core | beside alone | start |"
+    )
+    print("|---|---|---|---|---|---|")
+    for family in arguments.families:
         if family == "cnn" and not arguments.bank:
             continue
-        bank = arguments.bank if family == "cnn" else ""
-        catalog = Catalog((family,), bank)
-        with tempfile.TemporaryDirectory() as folder:
-            found = survey(
-                find_photographs(arguments.photos), 64, epath.Path(folder)
-            )
-        alone, records = (
-            partial(step, catalog, found.usable) for step in (_distort, _write)
+        _print(family, _turns(family, arguments))
+
+
+def _turns(family, arguments):
+    """What is done, by how many workers, and seconds of few and of many."""
+    bank = arguments.bank if family == "cnn" else ""
+    catalog = Catalog((family,), bank)
+    with tempfile.TemporaryDirectory() as folder:
+        found = survey(
+            find_photographs(arguments.photos), 64, epath.Path(folder)
         )
-        _print(family, "distortions alone", alone)
-        _print(family, "and records, without Beam", records)
-        for workers in arguments.workers:
-            run = partial(_synthesize, catalog, arguments.photos, workers)
-            _print(family, f"the command, {workers} workers", run, workers)
+    steps = {
+        ("distortions alone", 1): partial(_distort, catalog, found.usable),
+        ("and records, without Beam", 1): partial(
+            _write, catalog, found.usable
+        ),
+    }
+    for workers in arguments.workers:
+        steps[f"the command, workers: {workers}", workers] = partial(
+            _synthesize, catalog, arguments.photos, workers
+        )
+    turns = {step: [] for step in steps}
+    for _ in range(arguments.rounds):
+        for step, run in steps.items():
+            _seconds(run, 1)  # Loads everything once.
+            turns[step].append([_seconds(run, n) for n in TRIPLETS[family]])
+    return turns
 
 
-def _print(family, what, run, cores=1):
-    seconds = []
-    for triplets in TRIPLETS[family]:
-        with tempfile.TemporaryDirectory() as folder:
-            run(1, folder)  # Loads everything once.
-        with tempfile.TemporaryDirectory() as folder:
-            start = time.perf_counter()
-            run(triplets, folder)
-            seconds.append(time.perf_counter() - start)
+def _seconds(run, triplets):
+    with tempfile.TemporaryDirectory() as folder:
+        start = time.perf_counter()
+        run(triplets, folder)
+        return time.perf_counter() - start
+
+
+def _print(family, turns):
     few, many = TRIPLETS[family]
-    rate = (many - few) / (seconds[1] - seconds[0])
-    begin = max(0.0, seconds[0] - few / rate)
-    numbers = f"{rate:.0f} | {rate / cores:.0f} | {begin:.1f}"
-    print(f"| {family} | {what} | {numbers} |", flush=True)
+    alone = None
+    for (what, cores), seconds in turns.items():
+        each = [(b - a) / (many - few) for a, b in seconds]
+        costs = [1000 * cores * x for x in each]
+        alone = alone or costs
+        beside = statistics.median(map(operator.truediv, costs, alone)) - 1
+        each = statistics.median(each)
+        begin = statistics.median(a - few * each for a, _ in seconds)
+        numbers = (
+            f"{1 / each:.0f} | {statistics.median(costs):.2f} "
+            f"| {100 * beside:+.0f} % | {max(0.0, begin):.1f} s"
+        )
+        print(f"| {family} | {what} | {numbers} |", flush=True)
 
 
 def _distort(catalog, photographs, triplets, folder):

@@ -103,6 +103,7 @@ class Embedding:
             model.smallest_size,
             self.style.batch_pixels,
             faults,
+            self.threads,
         ):
             vectors = model.embed(batch)
             size = batch.images[0].shape[1:3]

@@ -37,8 +37,12 @@ def read_batches(
     smallest_size: int,
     max_pixels: int,
     faults: dict[int, str],
+    threads: int = 0,
 ) -> Iterator[Batch]:
     """Reads entries into batches; one batch is filled while one is used.
+
+    A model of one thread is meant to have one core: its batches are filled in
+    turn with it, for a second thread would only take the core from it.
 
     Which entries share a batch depends on the entries alone. Encoded images
     take `READ_AHEAD_BYTES` and one entry of files, or two of records, at most.
@@ -49,6 +53,7 @@ def read_batches(
         smallest_size: height and width that the net needs.
         max_pixels: see `batch_by_size`.
         faults: receives a sentence for each position that cannot be used.
+        threads: of the model; 0 for as many as there are cores.
     """
     with (
         ThreadPoolExecutor(READERS) as readers,
@@ -56,7 +61,8 @@ def read_batches(
     ):
         fetched = read_ahead(entries, readers, budget)
         decoded = _decode(fetched, resize, smallest_size, faults)
-        yield from _ahead(batch_by_size(decoded, max_pixels))
+        batches = batch_by_size(decoded, max_pixels)
+        yield from batches if threads == 1 else _ahead(batches)
 
 
 def batch_by_size(decoded, max_pixels: int) -> Iterator[Batch]:

@@ -113,6 +113,7 @@ class Scoring:
                 model.smallest_size,
                 style.batch_pixels,
                 faults,
+                self.threads,
             ):
                 distances, heats = model.score(batch)
                 scored |= zip(batch.positions, distances, strict=True)

@@ -21,9 +21,10 @@ from pipelines.synthesis.judging import answers
 from pipelines.synthesis.recipe import Recipe, Style, draw_recipe
 from tfds_bapps import layout
 
-# Of OpenCV's choices for patches the fastest that makes no larger files.
+# Of OpenCV's choices for patches the fastest; the smallest take twice the time
+# and 7 % less room.
 _PNG = (
-    *(cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_PAETH),
+    *(cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_AVG),
     *(cv2.IMWRITE_PNG_COMPRESSION, 1),
     *(cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_HUFFMAN_ONLY),
 )

@@ -99,3 +99,18 @@ def test_no_thread_is_left_when_a_reader_stops_early():
     next(batches)
     batches.close()
     assert threading.active_count() == before
+
+
+def test_a_model_of_one_thread_is_not_read_ahead_of():
+    good, bad = png(image((40, 40))), b"no image"
+    pairs = [
+        Entry((name,), (name, name), (data, data))
+        for name, data in (("a", good), ("b", good), ("c", bad))
+    ]
+    faults = {}
+    batches = read_batches(pairs, None, 31, 1600, faults, threads=1)
+    # The second pair ends the first batch; nobody has looked at the third.
+    assert next(batches).positions == (0,)
+    assert not faults
+    assert [batch.positions for batch in batches] == [(1,)]
+    assert sorted(faults) == [2]
