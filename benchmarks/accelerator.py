@@ -8,8 +8,8 @@ writes `accelerator.json` and `accelerator.md` after each case. TensorFlow is
 neither needed nor loaded. Each case is a net, a size and a precision: float32
 in full, float32 with TF32 products, or bfloat16 (the layer's dtype is
 "mixed_bfloat16"; torch's is autocast). With `--device cpu` it measures the
-processor, which shows that the program works and no more: it was tried on
-processors only, and on no GPU yet.
+processor, which shows that the program works and no more. It has run on no GPU
+yet.
 """
 
 import argparse
