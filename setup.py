@@ -44,11 +44,13 @@ TARGETS = [
     "ai-edge-litert>=2",
 ]
 TRAINING = [*DATASETS, "scipy>=1.14"]
+# A backend of Keras that is tested.
+JAX = "jax==0.10.2"
 TEST = [
     *SCORING,
     "pytest>=8",
     "ruff>=0.17,<0.18",
-    "jax==0.10.2",
+    JAX,
     # `tfds.testing` imports dill without declaring it.
     "dill>=0.4",
     "psutil>=6",
@@ -80,7 +82,13 @@ setup(
         "test": TEST,
         # And lpips==0.1.4 without its dependencies: it asks for torchvision,
         # for which the comparison supplies a stand-in.
-        "parity": ["pytest>=8", "torch==2.13.0", "scipy>=1.15", "tqdm>=4.66"],
+        "parity": [
+            "pytest>=8",
+            "torch==2.13.0",
+            "scipy>=1.15",
+            "tqdm>=4.66",
+            JAX,
+        ],
     },
     scripts=["bin/keras-lpips"],
 )

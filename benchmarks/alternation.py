@@ -9,7 +9,7 @@ FEWEST_ROUNDS = 3
 MOST_ROUNDS = 25
 
 
-def alternate(contestants: dict, seconds: float) -> dict:
+def alternate(contestants: dict, seconds: float, take=None) -> dict:
     """Times contestants in turn, so that a busy moment meets all of them.
 
     Args:
@@ -17,14 +17,17 @@ def alternate(contestants: dict, seconds: float) -> dict:
             left out, and what it raised is returned.
         seconds: how long to go on, after one call of each that is not
             counted. Three rounds are always run.
+        take: function from a contestant to the seconds that its turn took;
+            contestants need not be functions then. Defaults to `time_once`.
 
     Returns:
         By name, `median_ms`, `fastest_ms` and `rounds`; or `failed`.
     """
+    take = take or time_once
     results, running = {}, dict(contestants)
     for name, run in contestants.items():
         try:
-            run()
+            take(run)
         except Exception as error:
             lines = str(error).strip().splitlines() or [""]
             results[name] = {"failed": f"{type(error).__name__}: {lines[0]}"}
@@ -36,7 +39,7 @@ def alternate(contestants: dict, seconds: float) -> dict:
         if i >= FEWEST_ROUNDS and time.perf_counter() - start > seconds:
             break
         for name in order:
-            times[name].append(time_once(running[name]))
+            times[name].append(take(running[name]))
         order = order[1:] + order[:1]
     for name, taken in times.items():
         results[name] = {
@@ -45,6 +48,19 @@ def alternate(contestants: dict, seconds: float) -> dict:
             "rounds": len(taken),
         }
     return {name: results[name] for name in contestants}
+
+
+def time_calls(run, wait, calls: int) -> float:
+    """Returns the seconds of one of several calls that are awaited together.
+
+    Args:
+        run: function without arguments whose result may still be on its way.
+        wait: function that returns once all of a list of results are there.
+        calls: how many.
+    """
+    # The device may have served another contestant since.
+    wait([run()])
+    return time_once(lambda: wait([run() for _ in range(calls)])) / calls
 
 
 def time_once(run) -> float:

@@ -11,7 +11,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-WAYS = ("ours", "torch", "torch, channels_last")
+from benchmarks.noise import draw_images
+from benchmarks.ways import CHANNELS_LAST, EAGER, OURS
+
+WAYS = (OURS, EAGER, CHANNELS_LAST)
 SMALL = (1, 64, 64)
 
 
@@ -38,7 +41,7 @@ def measure(way: str, net: str, shape) -> int:
 def main(argv) -> None:
     """Prints the peak in bytes of this process."""
     way, net, *shape = argv
-    compare, pair = (_ours if way == "ours" else _theirs)(
+    compare, pair = (_ours if way == OURS else _theirs)(
         way, net, tuple(map(int, shape))
     )
     # What loading took at its peak is forgotten first.
@@ -53,36 +56,20 @@ def _ours(way, net, shape):
     from keras_lpips.scorer import scorer
 
     score = scorer(net)
-    score.distance(*_images(SMALL))
-    return score.distance, _images(shape)
+    score.distance(*draw_images(SMALL))
+    return score.distance, draw_images(shape)
 
 
 def _theirs(way, net, shape):
     import torch
 
-    from benchmarks.reference import (
-        make_reference,
-        to_torch,
-        trunk_to_torchvision,
-    )
-    from keras_lpips.weights.trunks import fetch_trunk
+    from benchmarks.reference import make_way, to_torch
 
     torch.set_grad_enabled(False)
-    layout = torch.contiguous_format
-    if way == "torch, channels_last":
-        layout = torch.channels_last
-    reference = make_reference(net, trunk_to_torchvision(net, fetch_trunk(net)))
-    reference.to(memory_format=layout)
-    reference(*map(to_torch, _images(SMALL)))
-    pair = [to_torch(x).to(memory_format=layout) for x in _images(shape)]
+    reference, layout = make_way(way, net)
+    reference(*map(to_torch, draw_images(SMALL)))
+    pair = [to_torch(x).to(**layout) for x in draw_images(shape)]
     return reference, pair
-
-
-def _images(shape):
-    import numpy as np
-
-    random = np.random.default_rng(seed=0)
-    return [random.random((*shape, 3), np.float32) * 2 - 1 for _ in range(2)]
 
 
 def forget_peak() -> None:

@@ -6,7 +6,14 @@ import numpy as np
 import torch
 
 from benchmarks import torchvision_stand_in
+from benchmarks.ways import (
+    BEST,
+    CHANNELS_LAST,
+    COMPILED,
+    COMPILED_CHANNELS_LAST,
+)
 from keras_lpips.backbones import find_backbone
+from keras_lpips.weights.trunks import fetch_trunk
 
 torchvision_stand_in.install()
 
@@ -47,6 +54,27 @@ def make_reference(
     )
     load_trunk(reference, trunk)
     return reference
+
+
+def make_way(way: str, net: str):
+    """Builds the reference with the pretrained trunk, to be run in one way.
+
+    Args:
+        way: one of `benchmarks.ways.BEST`.
+        net: "alex", "vgg" or "squeeze".
+
+    Returns:
+        The module, and what `to` must be called with on its images.
+    """
+    if way not in BEST:
+        raise ValueError(f"`way` must be one of {BEST}. Received: way={way!r}")
+    reference = make_reference(net, trunk_to_torchvision(net, fetch_trunk(net)))
+    last = way in (CHANNELS_LAST, COMPILED_CHANNELS_LAST)
+    layout = torch.channels_last if last else torch.contiguous_format
+    reference.to(memory_format=layout)
+    if way in (COMPILED, COMPILED_CHANNELS_LAST):
+        reference = torch.compile(reference)
+    return reference, {"memory_format": layout}
 
 
 def load_trunk(reference, trunk: dict) -> None:

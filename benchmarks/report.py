@@ -1,6 +1,8 @@
 """The results as Markdown."""
 
-from benchmarks.contestants import BEST, CONVOLUTIONS, EAGER, OURS
+import json
+
+from benchmarks.ways import BEST, CONVOLUTIONS, EAGER, OURS
 
 
 def to_markdown(results: dict) -> str:
@@ -54,24 +56,17 @@ def _timings(rows):
     yield "|---|---|---|---|---|---|---|---|---|"
     for row in rows:
         taken = row["contestants"]
-        ours, eager = _median(taken, OURS), _median(taken, EAGER)
+        ours, eager = median(taken, OURS), median(taken, EAGER)
         best = min(
-            value
-            for name in BEST
-            if (value := _median(taken, name)) is not None
+            value for name in BEST if (value := median(taken, name)) is not None
         )
-        cells = [row["net"], _shape(row["shape"]), f"{ours:.1f}"]
+        cells = [row["net"], shape_name(row["shape"]), f"{ours:.1f}"]
         cells += [f"{eager:.1f}", f"**{ours / eager:.2f}**"]
         for name in BEST[1:]:
-            value = _median(taken, name)
+            value = median(taken, name)
             cells.append("" if value is None else f"{value:.1f}")
-        yield _row(*cells, f"{ours / best:.2f}")
-    for row in rows:
-        for name, result in row["contestants"].items():
-            if "failed" in result:
-                shape = _shape(row["shape"])
-                yield ""
-                yield f"{name}, {row['net']}, {shape}: {result['failed']}"
+        yield row_of(*cells, f"{ours / best:.2f}")
+    yield from failures(rows)
 
 
 def _convolutions(results):
@@ -79,12 +74,12 @@ def _convolutions(results):
     yield "| net | images | share of our time | GFLOP/s | of matrix product |"
     yield "|---|---|---|---|---|"
     for row in results["forward"]:
-        alone = _median(row["contestants"], CONVOLUTIONS)
+        alone = median(row["contestants"], CONVOLUTIONS)
         speed = row["operations"] / alone / 1e6
-        yield _row(
+        yield row_of(
             row["net"],
-            _shape(row["shape"]),
-            f"{alone / _median(row['contestants'], OURS):.0%}",
+            shape_name(row["shape"]),
+            f"{alone / median(row['contestants'], OURS):.0%}",
             f"{speed:.0f}",
             f"{speed / peak:.0%}",
         )
@@ -98,9 +93,9 @@ def _memory(rows):
             row["bytes"][way] / 2**20
             for way in ("ours", "torch", "torch, channels_last")
         )
-        yield _row(
+        yield row_of(
             row["net"],
-            _shape(row["shape"]),
+            shape_name(row["shape"]),
             f"{ours:.0f}",
             f"{eager:.0f}",
             f"**{ours / eager:.2f}**",
@@ -112,7 +107,7 @@ def _all_pairs(rows):
     yield "| net | images | ours, s | torch, s | times faster |"
     yield "|---|---|---|---|---|"
     for row in rows:
-        yield _row(
+        yield row_of(
             row["net"],
             f"{row['images']} of {row['size']}x{row['size']}",
             f"{row['ours_s']:.1f}",
@@ -128,13 +123,42 @@ def _all_pairs(rows):
     )
 
 
-def _median(taken, name):
+def write_results(folder, name: str, results: dict, to_markdown) -> None:
+    """Writes `name`.json and `name`.md.
+
+    Args:
+        folder: a `Path`, which must exist.
+        name: of both files, without a suffix.
+        results: what can be written as JSON.
+        to_markdown: a function from the results to Markdown.
+    """
+    text = json.dumps(results, indent=1)
+    (folder / f"{name}.json").write_text(text + "\n")
+    (folder / f"{name}.md").write_text(to_markdown(results))
+
+
+def failures(rows):
+    """Yields a sentence for each contestant that raised an error."""
+    for row in rows:
+        for name, result in row["contestants"].items():
+            if "failed" in result:
+                case = [name, row["net"], shape_name(row["shape"])]
+                if "precision" in row:
+                    case.append(row["precision"])
+                yield ""
+                yield f"{', '.join(case)}: {result['failed']}"
+
+
+def median(taken, name):
+    """Returns a contestant's milliseconds, or `None` if it has none."""
     return taken.get(name, {}).get("median_ms")
 
 
-def _shape(shape):
+def shape_name(shape):
+    """Returns "4x256x256" of `(4, 256, 256)`."""
     return "x".join(map(str, shape))
 
 
-def _row(*cells):
+def row_of(*cells):
+    """Returns a row of a table."""
     return f"| {' | '.join(cells)} |"

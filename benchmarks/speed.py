@@ -8,14 +8,18 @@ cores.
 """
 
 import argparse
-import json
 import sys
 from pathlib import Path
 
 from benchmarks import all_pairs, contestants, memory
 from benchmarks.alternation import alternate
-from benchmarks.machine import describe_machine, matrix_product_speed
-from benchmarks.report import to_markdown
+from benchmarks.machine import (
+    describe_machine,
+    describe_threads,
+    matrix_product_speed,
+)
+from benchmarks.operations import convolution_operations
+from benchmarks.report import to_markdown, write_results
 from keras_lpips.weights.arrays import WeightsError
 from keras_lpips.weights.trunks import fetch_trunk
 
@@ -43,7 +47,7 @@ def main(argv=None) -> None:
     arguments = parser.parse_args(argv)
     arguments.output.mkdir(parents=True, exist_ok=True)
     results = {
-        "machine": describe_machine(),
+        "machine": describe_machine() | describe_threads(),
         "matrix_product": matrix_product_speed(),
         "seconds": arguments.seconds,
         **{part: [] for part in arguments.parts},
@@ -57,7 +61,7 @@ def main(argv=None) -> None:
         for part in arguments.parts:
             for row in _MEASURE[part](net, arguments.seconds):
                 results[part].append(row)
-                _write(results, arguments.output)
+                write_results(arguments.output, "speed", results, to_markdown)
     print(to_markdown(results))
 
 
@@ -67,7 +71,7 @@ def _forward(net, seconds):
         yield {
             "net": net,
             "shape": shape,
-            "operations": contestants.convolution_operations(net, shape),
+            "operations": convolution_operations(net, shape),
             "contestants": alternate(ways, seconds),
         }
 
@@ -102,11 +106,6 @@ _MEASURE = {
 def _may_compile(shape):
     batch, height, width = shape
     return batch * height * width < COMPILE_PIXELS
-
-
-def _write(results, folder):
-    (folder / "speed.json").write_text(json.dumps(results, indent=1) + "\n")
-    (folder / "speed.md").write_text(to_markdown(results))
 
 
 if __name__ == "__main__":

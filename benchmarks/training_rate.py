@@ -17,7 +17,7 @@ import numpy as np
 import tensorflow as tf
 
 from benchmarks.alternation import alternate
-from benchmarks.machine import describe_machine
+from benchmarks.machine import describe_machine, describe_threads
 from benchmarks.reference import load_trunk, to_torch, trunk_to_torchvision
 from keras_lpips.weights.trunks import fetch_trunk
 from training.optimizer import make_optimizer
@@ -47,7 +47,10 @@ def main(argv=None) -> None:
     )
     arguments = parser.parse_args(argv)
     arguments.output.mkdir(parents=True, exist_ok=True)
-    results = {"machine": describe_machine(), "batch": GLOBAL_BATCH_SIZE}
+    results = {
+        "machine": describe_machine() | describe_threads(),
+        "batch": GLOBAL_BATCH_SIZE,
+    }
     for net in arguments.nets:
         keras.utils.set_random_seed(0)
         triplets = draw_triplets()
