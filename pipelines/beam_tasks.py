@@ -243,13 +243,12 @@ def progress(
 
     def log():
         while not over.wait(seconds):
-            paths = {task.report_path for task in tasks}
-            folders = {FileSystems.split(path)[0] for path in paths}
-            for folder in folders:
-                paths.difference_update(
-                    list_files(FileSystems.join(folder, "*"))
-                )
-            done = len(tasks) - len(paths)
+            # Split, a relative path becomes absolute, as those listed are.
+            missing = {FileSystems.split(task.report_path) for task in tasks}
+            for folder in {folder for folder, _ in missing}:
+                files = list_files(FileSystems.join(folder, "*"))
+                missing.difference_update(map(FileSystems.split, files))
+            done = len(tasks) - len(missing)
             _log.info("%d of %d tasks are done", done, len(tasks))
 
     thread = threading.Thread(target=log, daemon=True)

@@ -176,7 +176,8 @@ def _write_curves(path, history):
         axis.set_xlabel("epoch")
         axis.set_ylabel(label)
         axis.grid(alpha=0.3)
-        axis.legend(fontsize=7)
+        if axis.has_data():
+            axis.legend(fontsize=7)
     with replacing(path) as partial:
         figure.savefig(partial)
 

@@ -217,7 +217,8 @@ def _sentence(logs):
     )
     return (
         f"epoch {logs['epoch']}: loss {logs['loss']:.4f}, "
-        f"{logs['triplets_per_second']:.0f} triplets/s, 2AFC {scores}"
+        f"{logs['triplets_per_second']:.0f} triplets/s, "
+        + (f"2AFC {scores}" if scores else "no val part to score")
     )
 
 

@@ -101,7 +101,8 @@ def find_neighbours(order: Order, options: PipelineOptions | None = None):
         reasons = "; ".join(list(faults.values())[:20])
         raise PreparationError(
             f"{len(faults)} of {len(paths)} images are bad, and --tolerate "
-            f"allows {order.tolerate}: {reasons}."
+            f"allows {order.tolerate}: {reasons}. What is done lies in {work}; "
+            "the same command with a higher --tolerate goes on from there."
         )
     near = _search(order, blocks, work, options)
     rows = [(paths[i], paths[k], distance) for i, k, distance in near]

@@ -46,6 +46,9 @@ def match(references: str, distorted: str, path: str) -> dict[str, int]:
         OSError: a place cannot be listed, or the list not be written.
     """
     sides = [_by_name(pattern) for pattern in (references, distorted)]
+    for pattern, side in zip((references, distorted), sides, strict=True):
+        if not side:
+            raise PreparationError(f"{pattern} matches no file.")
     partners = _partners(*sides)
     if not partners:
         raise PreparationError(

@@ -169,6 +169,11 @@ def _check_same(output, settings):
         for name in sorted(before.keys() | settings.keys())
         if before.get(name) != settings.get(name)
     ]
+    if "input_digest" in changed and set(changed) <= {"input_digest", "shards"}:
+        raise PreparationError(
+            f"{output} was made from other pairs: the list, or the records, "
+            "have changed since."
+        )
     if changed:
         name = changed[0]
         raise PreparationError(

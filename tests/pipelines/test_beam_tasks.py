@@ -80,3 +80,14 @@ def test_progress_is_logged(tmp_path, caplog):
         with beam_tasks.progress(tasks, seconds=0.01):
             time.sleep(0.2)
     assert "1 of 5 tasks are done" in caplog.text
+
+
+def test_progress_of_a_relative_folder_is_logged(tmp_path, caplog, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("reports").mkdir()
+    tasks = tasks_of(Path("reports"))
+    Path(tasks[0].report_path).write_text("{}")
+    with caplog.at_level(logging.INFO, "pipelines"):
+        with beam_tasks.progress(tasks, seconds=0.01):
+            time.sleep(0.2)
+    assert "1 of 5 tasks are done" in caplog.text

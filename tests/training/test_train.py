@@ -19,6 +19,8 @@ import tensorflow as tf
 
 from keras_lpips.weights.arrays import read_npz
 from saved_models.export import main as export
+from tests.training.conftest import prepare
+from tests.training.made_judgements import write_tree
 from training import vectors
 from training.evaluate import main as evaluate_main
 from training.metrics.names import find_metric
@@ -415,6 +417,18 @@ def test_a_run_killed_between_its_last_files_is_completed(
     assert main(command(judged, killed)[3:]) == 0
     assert digest.read_text() == (lin / "weights.sha256").read_text()
     assert (killed / "curves.png").exists()
+
+
+def test_judgements_without_a_val_part_are_trained_on(
+    tmp_path_factory, tmp_path, trunk, capsys
+):
+    tree = write_tree(tmp_path_factory.mktemp("tree"), {"train/cnn": 12})
+    data = prepare(tree, tmp_path_factory.mktemp("no_val"))
+    trunk("alex")
+    words = [*command(data, tmp_path / "run")[3:], "--recipe", "alex/lin-fast"]
+    assert main(words) == 0
+    assert "triplets/s, no val part to score\n" in capsys.readouterr().out
+    assert (tmp_path / "run" / "curves.png").exists()
 
 
 @pytest.mark.parametrize("flags", [["--taps", "conv9"], ["--config", "twoafc"]])
