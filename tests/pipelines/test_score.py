@@ -291,6 +291,7 @@ def test_a_stopped_run_goes_on_to_the_same_bytes(many, whole, tmp_path):
     assert run(many, output, "--resume", shard_pairs=250) == whole
 
 
+@pytest.mark.usefixtures("ctrl_c")
 def test_an_interrupted_job_of_a_service_goes_on_to_the_same_bytes(
     many, whole, tmp_path, job_service, worker_pool, capsys
 ):
