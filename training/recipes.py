@@ -87,6 +87,7 @@ SECONDS = {
     "squeeze/scratch": (0, 251),
     "vgg/lin": (0, 1546),
     "vgg/lin-fast": (1810, 0.9),
+    "vgg/lin-no-dropout": (0, 1552),
     "vgg/tune": (0, 3811),
     "vgg/scratch": (0, 7219),
 }
