@@ -45,7 +45,9 @@ def main() -> None:
     parser.add_argument("--photos", required=True)
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--bank", default="", help="networks; adds cnn")
-    parser.add_argument("--families", nargs="+", default=list(TRIPLETS))
+    parser.add_argument(
+        "--families", nargs="+", choices=TRIPLETS, default=list(TRIPLETS)
+    )
     parser.add_argument("--rounds", type=int, default=3)
     arguments = parser.parse_args()
     # As in the shards: the cores are the workers'.
