@@ -5,6 +5,10 @@ import re
 import numpy as np
 import torch
 
+# Its optimizers import triton, which crashes where TensorFlow was loaded
+# first, so that programs import this module before Keras.
+import torch._dynamo
+
 from benchmarks import torchvision_stand_in
 from benchmarks.ways import (
     BEST,

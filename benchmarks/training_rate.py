@@ -12,13 +12,16 @@ import argparse
 import json
 from pathlib import Path
 
+# Before Keras; it says why.
+from benchmarks.reference import load_trunk, to_torch, trunk_to_torchvision
+
+# isort: split
 import keras
 import numpy as np
 import tensorflow as tf
 
 from benchmarks.alternation import alternate
 from benchmarks.machine import describe_machine, describe_threads
-from benchmarks.reference import load_trunk, to_torch, trunk_to_torchvision
 from keras_lpips.weights.trunks import fetch_trunk
 from training.optimizer import make_optimizer
 from training.recipes import GLOBAL_BATCH_SIZE, find_recipe

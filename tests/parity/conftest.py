@@ -1,5 +1,6 @@
 """The reference and ours with the same random weights, and what differs."""
 
+import contextlib
 import functools
 import io
 from collections import OrderedDict
@@ -7,6 +8,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
+
+# torch's optimizers import triton, which crashes where TensorFlow was loaded
+# first; `torch._dynamo` imports it now.
+with contextlib.suppress(ImportError):
+    import torch
+    import torch._dynamo
 
 VARIANTS = {
     "v0.1": {"version": "0.1", "calibrated": True},
@@ -92,8 +99,6 @@ def pytest_terminal_summary(terminalreporter, config):
 
 @functools.lru_cache(maxsize=4)
 def _make_twins(net, variant, spatial=False, bias=0.1):
-    import torch
-
     from benchmarks.reference import make_reference
     from keras_lpips import LPIPS
     from keras_lpips.weights.conversion import trunk_from_torchvision
