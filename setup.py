@@ -60,9 +60,14 @@ setup(
     name="keras-lpips",
     version="0.1.0",
     description="LPIPS, the perceptual image metric, in Keras",
-    packages=find_packages(include=["keras_lpips*", "tfds_bapps*"]),
+    packages=find_packages(
+        include=["keras_lpips*", "keras_lpips_cli*", "tfds_bapps*"]
+    ),
     py_modules=["keras_lpips_quiet_imports"],
-    package_data={"keras_lpips": ["heads/*", "heads/*/*"], "tfds_bapps": ["*"]},
+    package_data={
+        "keras_lpips": ["weights/data/*", "weights/data/*/*"],
+        "tfds_bapps": ["*", "bapps/*"],
+    },
     python_requires=">=3.11,<3.14",
     install_requires=METRIC,
     extras_require={

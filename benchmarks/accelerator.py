@@ -22,18 +22,18 @@ from pathlib import Path
 from tqdm import tqdm
 
 from benchmarks.accelerator_report import to_markdown
-from benchmarks.alternation import alternate
-from benchmarks.contestant_process import (
+from benchmarks.implementations.names import BEST, CHANNELS_LAST, EAGER, OURS
+from benchmarks.implementations.precisions import FLOAT32, PRECISIONS
+from benchmarks.implementations.process import (
     CPU,
     GPU,
     ContestantError,
     ContestantProcess,
 )
+from benchmarks.interleaving import alternate
 from benchmarks.machine import describe_driver, describe_machine
-from benchmarks.noise import SEED
-from benchmarks.precisions import FLOAT32, PRECISIONS
+from benchmarks.random_images import SEED
 from benchmarks.report import write_results
-from benchmarks.ways import BEST, CHANNELS_LAST, EAGER, OURS
 
 NETS = ("alex", "vgg", "squeeze")
 SIZES = (64, 256, 512, 1024)

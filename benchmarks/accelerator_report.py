@@ -1,7 +1,7 @@
 """The results of `benchmarks.accelerator` as Markdown."""
 
+from benchmarks.implementations.names import BEST, EAGER, OURS
 from benchmarks.report import failures, median, row_of, shape_name
-from benchmarks.ways import BEST, EAGER, OURS
 
 
 def to_markdown(results: dict) -> str:

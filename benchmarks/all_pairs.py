@@ -1,7 +1,7 @@
 """All pairs of a folder: our command against the reference's script.
 
 The script that the reference ships for this (`lpips_1dir_allpairs.py`) runs
-both images of every pair through the trunk. It is timed on a sample of pairs
+both images of every pair through the backbone. It is timed on a sample of pairs
 and the time multiplied, without reading any file; our command is timed whole,
 from PNGs to the written table.
 """
@@ -17,14 +17,14 @@ import numpy as np
 import torch
 from PIL import Image
 
-from benchmarks.alternation import time_once
-from benchmarks.reference import (
+from benchmarks.implementations.reference import (
+    backbone_to_torchvision,
     make_reference,
     to_torch,
-    trunk_to_torchvision,
 )
-from keras_lpips.command_line import main as keras_lpips
-from keras_lpips.weights.trunks import fetch_trunk
+from benchmarks.interleaving import time_once
+from keras_lpips.weights.presets import fetch_backbone
+from keras_lpips_cli.main import main as keras_lpips
 
 
 def measure(net: str, images: int, size: int, sampled_pairs: int) -> dict:
@@ -56,7 +56,9 @@ def measure(net: str, images: int, size: int, sampled_pairs: int) -> dict:
         ours = time.perf_counter() - start
         if status:
             raise RuntimeError(f"keras-lpips matrix ended with {status}")
-    reference = make_reference(net, trunk_to_torchvision(net, fetch_trunk(net)))
+    reference = make_reference(
+        net, backbone_to_torchvision(net, fetch_backbone(net))
+    )
     tensors = to_torch(pixels[:2].astype(np.float32) / 127.5 - 1)
 
     def pair():

@@ -1,4 +1,4 @@
-"""Measures ways to run the trunk faster than a `tf.function` does.
+"""Measures ways to run the backbone faster than a `tf.function` does.
 
     python -m benchmarks.engines --output engines.json
 
@@ -60,9 +60,9 @@ from tensorflow.python.framework.convert_to_constants import (
     convert_variables_to_constants_v2,
 )
 
-from benchmarks.alternation import alternate
+from benchmarks.interleaving import alternate
 from keras_lpips import LPIPS
-from keras_lpips.compiled import compiled
+from keras_lpips.inference.jit import compiled
 
 NETS = ("alex", "squeeze", "vgg")
 SHAPES = {"4x256x256": (4, 256, 256), "1x512x512": (1, 512, 512)}
@@ -181,7 +181,7 @@ def _xla(lpips, pair):
 
 
 def _one_batch(lpips, pair):
-    """Both images side by side in one batch through the trunk."""
+    """Both images side by side in one batch through the backbone."""
 
     @tf.function(autograph=False)
     def function(both):

@@ -7,7 +7,7 @@ import subprocess
 from importlib import metadata
 from pathlib import Path
 
-from benchmarks.alternation import alternate
+from benchmarks.interleaving import alternate
 
 PACKAGES = ("keras-lpips", "keras", "tensorflow", "lpips", "torch", "numpy")
 MATRIX_SIZE = 3072

@@ -11,8 +11,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from benchmarks.noise import draw_images
-from benchmarks.ways import CHANNELS_LAST, EAGER, OURS
+from benchmarks.implementations.names import CHANNELS_LAST, EAGER, OURS
+from benchmarks.random_images import draw_images
 
 WAYS = (OURS, EAGER, CHANNELS_LAST)
 SMALL = (1, 64, 64)
@@ -53,7 +53,7 @@ def main(argv) -> None:
 
 def _ours(way, net, shape):
     del way
-    from keras_lpips.scorer import scorer
+    from keras_lpips.inference.scorer import scorer
 
     score = scorer(net)
     score.distance(*draw_images(SMALL))
@@ -63,7 +63,7 @@ def _ours(way, net, shape):
 def _theirs(way, net, shape):
     import torch
 
-    from benchmarks.reference import make_way, to_torch
+    from benchmarks.implementations.reference import make_way, to_torch
 
     torch.set_grad_enabled(False)
     reference, layout = make_way(way, net)

@@ -34,7 +34,7 @@ import psutil
 from PIL import Image
 
 from benchmarks.synthetic_bapps import write_archives
-from tfds_bapps import layout
+from tfds_bapps.source import layout
 
 WAYS = {
     "in process": ["pipelines.prepare_bapps"],

@@ -17,7 +17,8 @@ import time
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
-from tfds_bapps import Builder, layout, read_triplets
+from tfds_bapps import Builder, read_triplets
+from tfds_bapps.source import layout
 
 EPOCHS = 3
 BATCH = 50

@@ -2,7 +2,7 @@
 
 import json
 
-from benchmarks.ways import BEST, CONVOLUTIONS, EAGER, OURS
+from benchmarks.implementations.names import BEST, CONVOLUTIONS, EAGER, OURS
 
 
 def to_markdown(results: dict) -> str:
@@ -118,7 +118,7 @@ def _all_pairs(rows):
     yield ""
     yield (
         f"torch: the median of {pairs} pairs times the number of pairs, two "
-        "trunk passes each, images in memory. Ours: the whole command, from "
+        "backbone passes each, images in memory. Ours: the whole command, from "
         "PNG files to the written table."
     )
 

@@ -1,6 +1,6 @@
 """Where the time of scoring goes, and the pipeline's rate beside the model's.
 
-    python -m benchmarks.made_pairs PAIRS --photos DIR --pairs 1800 --size 256
+    python -m benchmarks.fake_pairs PAIRS --photos DIR --pairs 1800 --size 256
     python -m benchmarks.score_rate PAIRS/pairs.csv [--net vgg] [--threads 1]
     python -m benchmarks.score_rate PAIRS/pairs.csv --processes 2
 
@@ -24,13 +24,13 @@ import time
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
-from keras_lpips.scorer import scorer
+from keras_lpips.inference.scorer import scorer
+from pipelines.image_io.decoding import decode
 from pipelines.scoring.batching import read_batches
-from pipelines.scoring.decoding import decode
+from pipelines.scoring.job import Order, score
 from pipelines.scoring.model import BATCH_PIXELS, NETS, Model
 from pipelines.scoring.pairs import read_pairs
 from pipelines.scoring.planning import plan
-from pipelines.scoring.scoring import Order, score
 from pipelines.scoring.shards import Style
 
 SHARDS = 3
@@ -127,7 +127,7 @@ def steps(span, model, batch_pixels) -> None:
     _timed("model", count, lambda: [model.score(x) for x in made])
     layer = scorer(model.net)
     _timed(
-        "keras_lpips.scorer",
+        "keras_lpips.inference.scorer",
         count,
         lambda: [layer.distance(*x.images) for x in made],
     )

@@ -30,10 +30,10 @@ import numpy as np
 from PIL import Image
 
 from keras_lpips import LPIPS
-from keras_lpips.output import write_json
-from keras_lpips.scorer import scorer
+from keras_lpips.atomic_files import write_json
+from keras_lpips.inference.scorer import scorer
 from saved_models.export import export
-from saved_models.grpc_api import GrpcTransport
+from saved_models.transport.grpc_api import GrpcTransport
 
 SIDES = (64, 256)
 IN_FLIGHT = (1, 4, 16)

@@ -11,17 +11,18 @@ import argparse
 import sys
 from pathlib import Path
 
-from benchmarks import all_pairs, contestants, memory
-from benchmarks.alternation import alternate
+from benchmarks import all_pairs, memory
+from benchmarks.flops import convolution_operations
+from benchmarks.implementations import in_process
+from benchmarks.interleaving import alternate
 from benchmarks.machine import (
     describe_machine,
     describe_threads,
     matrix_product_speed,
 )
-from benchmarks.operations import convolution_operations
 from benchmarks.report import to_markdown, write_results
-from keras_lpips.weights.arrays import WeightsError
-from keras_lpips.weights.trunks import fetch_trunk
+from keras_lpips.weights.npz import WeightsError
+from keras_lpips.weights.presets import fetch_backbone
 
 NETS = ("alex", "vgg", "squeeze")
 PARTS = ("forward", "gradient", "memory", "all_pairs")
@@ -54,7 +55,7 @@ def main(argv=None) -> None:
     }
     for net in arguments.nets:
         try:
-            fetch_trunk(net)
+            fetch_backbone(net)
         except WeightsError as error:
             print(f"{net} is left out: {error}", file=sys.stderr)
             continue
@@ -67,7 +68,7 @@ def main(argv=None) -> None:
 
 def _forward(net, seconds):
     for shape in FORWARD_SHAPES:
-        ways = contestants.forward(net, shape, _may_compile(shape))
+        ways = in_process.forward(net, shape, _may_compile(shape))
         yield {
             "net": net,
             "shape": shape,
@@ -78,7 +79,7 @@ def _forward(net, seconds):
 
 def _gradient(net, seconds):
     for shape in GRADIENT_SHAPES:
-        ways = contestants.gradient(net, shape, _may_compile(shape))
+        ways = in_process.gradient(net, shape, _may_compile(shape))
         taken = alternate(ways, seconds)
         yield {"net": net, "shape": shape, "contestants": taken}
 

@@ -22,13 +22,13 @@ import cv2
 from apache_beam.options.pipeline_options import PipelineOptions
 from etils import epath
 
-from pipelines.photographs.reading import read_photograph
-from pipelines.photographs.survey import find_photographs, survey
+from pipelines.image_io.photographs import read_photograph
+from pipelines.image_io.survey import find_photographs, survey
 from pipelines.synthesis.catalog import Catalog
+from pipelines.synthesis.job import Order, synthesize
 from pipelines.synthesis.planning import plan
 from pipelines.synthesis.recipe import Style, draw_recipe
 from pipelines.synthesis.shards import Shard, features_of
-from pipelines.synthesis.synthesis import Order, synthesize
 
 # Few and many triplets of each family.
 TRIPLETS = {
@@ -118,9 +118,9 @@ def _distort(catalog, photographs, triplets, folder):
             for photograph, indices in shard:
                 pixels = read_photograph(Path(photograph.path).read_bytes())
                 for index in indices:
-                    draw_recipe(photograph.digest, index, catalog, STYLE).cook(
-                        pixels
-                    )
+                    draw_recipe(
+                        photograph.digest, index, catalog, STYLE
+                    ).render(pixels)
 
 
 def _write(catalog, photographs, triplets, folder):

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from tfds_bapps import layout, official
+from tfds_bapps.source import layout, published
 
 SIDE = 8
 # So many different patches; a triplet takes three of them.
@@ -43,7 +43,7 @@ def write_archives(
     for part in ("train", "val"):
         path = folder / f"twoafc_{part}.tar"
         with tarfile.open(path, "w", format=tarfile.USTAR_FORMAT) as tar:
-            for split, count in official.COUNTS["2afc"].items():
+            for split, count in published.COUNTS["2afc"].items():
                 if split.startswith(part):
                     count = max(1, round(count * fraction))
                     _write_subset(tar, split, count, patches)

@@ -13,21 +13,25 @@ import json
 from pathlib import Path
 
 # Before Keras; it says why.
-from benchmarks.reference import load_trunk, to_torch, trunk_to_torchvision
+from benchmarks.implementations.reference import (
+    backbone_to_torchvision,
+    load_backbone,
+    to_torch,
+)
 
 # isort: split
 import keras
 import numpy as np
 import tensorflow as tf
 
-from benchmarks.alternation import alternate
+from benchmarks.interleaving import alternate
 from benchmarks.machine import describe_machine, describe_threads
-from keras_lpips.weights.trunks import fetch_trunk
-from training.optimizer import make_optimizer
+from keras_lpips.weights.presets import fetch_backbone
+from training.model.optimizer import make_optimizer
+from training.model.step import training_step
+from training.model.triplet_model import TripletModel
 from training.recipes import GLOBAL_BATCH_SIZE, find_recipe
-from training.schedule import BASE_EPOCHS, DECAY_EPOCHS
-from training.step import training_step
-from training.triplet_model import TripletModel
+from training.run.schedule import BASE_EPOCHS, DECAY_EPOCHS
 
 NETS = ("alex", "vgg", "squeeze")
 SIZE = 64
@@ -83,7 +87,7 @@ def reference_ways(net: str, triplets) -> dict:
     """Returns the trainer's step, as it is and with less to do, by name.
 
     The trainer asks for the gradient of the images, so that it runs back
-    through the whole frozen trunk, and uses none of it.
+    through the whole frozen backbone, and uses none of it.
     """
     from lpips.trainer import Trainer
 
@@ -105,8 +109,8 @@ def reference_ways(net: str, triplets) -> dict:
         trainer.initialize(
             net=net, pnet_rand=True, use_gpu=False, is_train=True
         )
-        trunk = trunk_to_torchvision(net, fetch_trunk(net))
-        load_trunk(trainer.net, trunk)
+        backbone = backbone_to_torchvision(net, fetch_backbone(net))
+        load_backbone(trainer.net, backbone)
         trainer.net.train()
 
         def step():

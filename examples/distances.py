@@ -16,11 +16,11 @@ from PIL import Image
 
 from examples.photographs import KINDS, distorted
 from keras_lpips import WeightsError
-from keras_lpips.backbones import BACKBONES
-from keras_lpips.low_level import l2, psnr, ssim
-from keras_lpips.output import replacing, write_csv, write_json
-from keras_lpips.provenance import describe
-from keras_lpips.scorer import scorer
+from keras_lpips.atomic_files import replacing, write_csv, write_json
+from keras_lpips.backbones.registry import BACKBONES
+from keras_lpips.baselines import l2, psnr, ssim
+from keras_lpips.inference.provenance import describe
+from keras_lpips.inference.scorer import scorer
 
 # PSNR and SSIM grow as images become alike.
 SIMILARITIES = ("PSNR", "SSIM")
@@ -36,7 +36,7 @@ def main(argv=None) -> None:
     for sentence in left_out:
         print(f"Left out: {sentence}")
     if not scorers:
-        sys.exit("No trunk could be fetched, so there is nothing to show.")
+        sys.exit("No backbone could be fetched, so there is nothing to show.")
     images = distorted()
     header, rows = compare(images, scorers)
     print_table(header, rows)

@@ -15,7 +15,7 @@ from examples.sections.evaluation import evaluation
 from examples.sections.export import export
 from examples.sections.repetition import repetition
 from examples.sections.summary import summary
-from keras_lpips.output import replacing
+from keras_lpips.atomic_files import replacing
 
 TITLE = "LPIPS: measured, calibrated, evaluated, exported"
 

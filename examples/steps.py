@@ -167,7 +167,7 @@ def _remove(path):
 
 
 def _write_state(folder, state):
-    # As `keras_lpips.output` does, without which no TensorFlow is loaded.
+    # As `keras_lpips.atomic_files` does, without which no TensorFlow is loaded.
     partial = folder / f"{STATE}.partial"
     partial.write_text(json.dumps(state, indent=2) + "\n")
     partial.replace(folder / STATE)

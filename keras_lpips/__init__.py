@@ -1,12 +1,12 @@
 """LPIPS, the perceptual image metric of Zhang et al. (CVPR 2018), in Keras."""
 
-from keras_lpips.agreement import TwoAFC
-from keras_lpips.image_checks import ImageError
-from keras_lpips.image_distance import distance
-from keras_lpips.layer import LPIPS
-from keras_lpips.loss import LPIPSLoss
-from keras_lpips.metric import LPIPSMetric
-from keras_lpips.weights.arrays import WeightsError
+from keras_lpips.images.validation import ImageError
+from keras_lpips.inference.distance import distance
+from keras_lpips.layers.lpips import LPIPS
+from keras_lpips.losses import LPIPSLoss
+from keras_lpips.metrics.agreement import TwoAFC
+from keras_lpips.metrics.lpips_metric import LPIPSMetric
+from keras_lpips.weights.npz import WeightsError
 
 __all__ = [
     "LPIPS",

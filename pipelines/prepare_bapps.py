@@ -21,9 +21,9 @@ from etils import epath
 import tfds_bapps
 from pipelines.beam_options import parse_with_beam
 from pipelines.program import run
-from tfds_bapps.pipeline import refuse_threads
-from tfds_bapps.preparation import NothingFound
-from tfds_bapps.problems import PreparationError
+from tfds_bapps.source.errors import PreparationError
+from tfds_bapps.writing.pipeline import check_threads
+from tfds_bapps.writing.preparation import NothingFound
 
 DOWNLOAD = "download"
 CONFIGS = tuple(config.name for config in tfds_bapps.Builder.BUILDER_CONFIGS)
@@ -76,7 +76,7 @@ def prepare_all(settings: Settings, options) -> None:
     Raises:
         PreparationError: a source cannot be prepared, or holds nothing.
     """
-    refuse_threads(options)
+    check_threads(options)
     unknown = sorted(set(settings.config) - set(CONFIGS))
     if unknown:
         raise PreparationError(

@@ -17,16 +17,16 @@ from dataclasses import dataclass
 
 import simple_parsing
 
-from keras_lpips.layer import VERSIONS
-from keras_lpips.weights.arrays import WeightsError
+from keras_lpips.layers.lpips import VERSIONS
+from keras_lpips.weights.npz import WeightsError
 from pipelines.beam_options import parse_with_beam
 from pipelines.program import run
+from pipelines.scoring.job import Order, TooManyBad, score
 from pipelines.scoring.model import BATCH_PIXELS, NETS
 from pipelines.scoring.results import FORMATS
-from pipelines.scoring.scoring import Order, TooManyBad, score
 from pipelines.scoring.shards import Style
 from pipelines.scoring.size import size_of
-from tfds_bapps.problems import PreparationError
+from tfds_bapps.source.errors import PreparationError
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Settings:
     output: str
     """Folder of the scores."""
     net: str = simple_parsing.choice(*NETS, default="alex")
-    """The trunk."""
+    """The backbone."""
     version: str = simple_parsing.choice(*VERSIONS, default="0.1")
     """The heads' version."""
     off_the_shelf: bool = simple_parsing.field(

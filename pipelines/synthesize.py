@@ -20,9 +20,9 @@ import simple_parsing
 from pipelines.beam_options import parse_with_beam
 from pipelines.program import run
 from pipelines.synthesis.catalog import Catalog
+from pipelines.synthesis.job import Order, synthesize
 from pipelines.synthesis.recipe import Style
-from pipelines.synthesis.synthesis import Order, synthesize
-from tfds_bapps.problems import PreparationError
+from tfds_bapps.source.errors import PreparationError
 
 
 @dataclass(frozen=True)

@@ -17,12 +17,12 @@ import numpy as np
 import simple_parsing
 from etils import epath
 
+from pipelines.image_io.photographs import BadPhotograph, read_photograph
+from pipelines.image_io.survey import find_photographs
 from pipelines.networks.settings import PATCH_SIZE, RESTORERS, sample_settings
-from pipelines.photographs.reading import BadPhotograph, read_photograph
-from pipelines.photographs.survey import find_photographs
 from pipelines.program import parse, run
-from pipelines.synthesis.randomness import generator_of
-from tfds_bapps.problems import PreparationError
+from pipelines.rng import generator_of
+from tfds_bapps.source.errors import PreparationError
 
 # Photographs that are held in memory at once.
 MAX_PHOTOGRAPHS = 200
@@ -71,7 +71,7 @@ def train_bank(settings: Settings) -> None:
             f"Received: {', '.join(settings.restorers)}"
         )
     # Keras takes seconds to load, and `--help` needs none of it.
-    from pipelines.networks.bank import save_network
+    from pipelines.networks.model_bank import save_network
     from pipelines.networks.training import train
 
     photographs = _photographs(settings.photos)

@@ -15,9 +15,9 @@ from pathlib import Path
 import simple_parsing
 from simple_parsing.wrappers.field_wrapper import DashVariant
 
-from saved_models.requests_in_flight import Requests
-from saved_models.rest import RestTransport
-from saved_models.server_error import ServerError
+from saved_models.transport.batch_client import Requests
+from saved_models.transport.rest import RestTransport
+from saved_models.transport.server_error import ServerError
 
 REST_PORT, GRPC_PORT = 8501, 8500
 
@@ -113,7 +113,7 @@ def connect(settings):
         kind, port = RestTransport, REST_PORT
     else:
         # It brings TensorFlow, for seconds.
-        from saved_models.grpc_api import GrpcTransport
+        from saved_models.transport.grpc_api import GrpcTransport
 
         kind, port = GrpcTransport, GRPC_PORT
     if settings.port is not None:

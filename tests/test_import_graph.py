@@ -22,7 +22,10 @@ FORBIDDEN = {
 # file that compiles for a backend imports that backend, and what an export
 # holds runs on TensorFlow whatever Keras runs on.
 BACKENDS = {"tensorflow", "jax", "torch"}
-MAY_IMPORT_BACKENDS = {"keras_lpips/compiled.py", "keras_lpips/exported.py"}
+MAY_IMPORT_BACKENDS = {
+    "keras_lpips/inference/jit.py",
+    "keras_lpips/inference/saved_model.py",
+}
 
 
 def imported(path):

@@ -11,7 +11,7 @@ SUBSETS = ("traditional", "superres", "deblur", "color", "cnn", "frameinterp")
 
 
 def test_triplets_read_back_have_the_published_distances(
-    tmp_path, shared_data, trunk
+    tmp_path, shared_data, backbone
 ):
     folder = shared_data / "bapps_sample"
     entries = {
@@ -22,7 +22,7 @@ def test_triplets_read_back_have_the_published_distances(
     tfds_bapps.Builder(
         data_dir=tmp_path, config="twoafc_64", source=folder / "dataset"
     ).download_and_prepare()
-    lpips = LPIPS(trunk("alex"))
+    lpips = LPIPS(backbone("alex"))
     compared = 0
     for subset in SUBSETS:
         dataset = tfds_bapps.read_triplets(

@@ -3,8 +3,8 @@
 Importing this package makes `tfds.load("bapps/...")` work.
 """
 
-from tfds_bapps.bapps_dataset_builder import Builder
-from tfds_bapps.problems import PreparationError
+from tfds_bapps.bapps.bapps_dataset_builder import Builder
 from tfds_bapps.reading import read_triplets
+from tfds_bapps.source.errors import PreparationError
 
 __all__ = ["Builder", "PreparationError", "read_triplets"]

@@ -5,7 +5,9 @@ from collections.abc import Sequence
 import tensorflow_datasets as tfds
 from etils import epath
 
-from tfds_bapps import bapps_dataset_builder, layout, manifest
+from tfds_bapps.bapps import bapps_dataset_builder
+from tfds_bapps.source import layout
+from tfds_bapps.writing import manifest
 
 # Triplets that wait to be drawn when the order is shuffled.
 SHUFFLE_TRIPLETS = 4096

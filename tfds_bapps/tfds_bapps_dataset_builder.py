@@ -4,7 +4,7 @@ The command wants a folder `NAME` to hold `NAME_dataset_builder.py` with one
 builder in it. The dataset is called `bapps` all the same.
 """
 
-from tfds_bapps import bapps_dataset_builder
+from tfds_bapps.bapps import bapps_dataset_builder
 
 
 class Builder(bapps_dataset_builder.Builder, skip_registration=True):

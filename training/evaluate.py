@@ -3,7 +3,7 @@ r"""Shows how well metrics agree with people, beside the paper's numbers.
     python -m training.evaluate --data-dir DATA --output report/ \
         --metrics lpips/alex off-the-shelf/squeeze ssim fsimc l2 runs/alex-lin
 
-`training.metrics.names` lists the metrics. The report is `report.md`, with
+`training.metrics.registry` lists the metrics. The report is `report.md`, with
 `two_afc.csv`, `differences.csv`, `triplets.csv`, `jnd.csv`, `shift.csv`, the
 chart `two_afc.png` and `disagreements.html`.
 """
@@ -16,14 +16,11 @@ import numpy as np
 import simple_parsing
 from tqdm import tqdm
 
-from keras_lpips.image_checks import ImageError
-from keras_lpips.output import made_folder
-from keras_lpips.weights.arrays import WeightsError
+from keras_lpips.atomic_files import made_folder
+from keras_lpips.images.validation import ImageError
+from keras_lpips.weights.npz import WeightsError
 from pipelines.program import parse, run
-from training.disagreements import Worst, write_disagreements
-from training.metrics.metric import MetricError
-from training.metrics.names import find_metric
-from training.prepared import (
+from training.data.dataset import (
     DataError,
     judge_meaning,
     open_prepared,
@@ -31,9 +28,12 @@ from training.prepared import (
     splits_of,
     subset_of,
 )
-from training.report import Results, write_report
-from training.scores import Judged
-from training.shift import SHIFTS, flips
+from training.metrics.metric import MetricError
+from training.metrics.registry import find_metric
+from training.report.disagreements import Worst, write_disagreements
+from training.report.report import Results, write_report
+from training.report.scores import Judged
+from training.report.shift_robustness import SHIFTS, flips
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Settings:
     output: str
     """Folder of the report; made if it is not there."""
     metrics: list[str] = simple_parsing.list_field("lpips/alex", "l2")
-    """Metrics; see `training.metrics.names`."""
+    """Metrics; see `training.metrics.registry`."""
     config: str = "twoafc_64"
     """Configuration with the 2AFC judgements."""
     jnd_config: str = "jnd_64"

@@ -1,4 +1,5 @@
-r"""Makes the paper's "K-means": a trunk whose filters are clusters of patches.
+r"""Makes the paper's "K-means": a backbone whose filters are clusters of
+patches.
 
     python -m training.kmeans --photos DIR --output kmeans.npz
     python -m training.evaluate --metrics kmeans/kmeans.npz ...
@@ -20,21 +21,21 @@ import numpy as np
 import simple_parsing
 from tqdm import tqdm
 
-from keras_lpips.backbones import BACKBONES, build_trunk
-from keras_lpips.image_checks import ImageError
-from keras_lpips.images import list_images, load_image
-from keras_lpips.normalization import scale_images
-from keras_lpips.output import write_json
-from keras_lpips.weights.arrays import content_digest, file_digest, write_npz
+from keras_lpips.atomic_files import write_json
+from keras_lpips.backbones.registry import BACKBONES, build_backbone
+from keras_lpips.images.reader import list_images, load_image
+from keras_lpips.images.validation import ImageError
+from keras_lpips.layers.normalization import scale_images
+from keras_lpips.weights.npz import content_digest, file_digest, write_npz
 from pipelines.program import parse, run
-from training.patch_clusters import filters_of
-from training.tapped import VALUE_RANGE
+from training.data.patch_clusters import filters_of
+from training.model.custom_taps import VALUE_RANGE
 
 # The authors' program, `magic_init.py`: mean of a channel before its ReLU.
 BIAS = 0.1
 # Height and width of the crops.
 CROP = 128
-# Crops that run through the trunk at once.
+# Crops that run through the backbone at once.
 BATCH_SIZE = 32
 
 
@@ -92,14 +93,14 @@ def make(settings: Settings) -> dict[str, np.ndarray]:
     paths = list_images(settings.photos)
     rng = np.random.default_rng(settings.seed)
     crops = _crops(paths, settings.crops, rng)
-    trunk = build_trunk(settings.net, "float32")
+    backbone = build_backbone(settings.net, "float32")
     convolutions = [
         layer
-        for layer in trunk.layers
+        for layer in backbone.layers
         if isinstance(layer, keras.layers.Conv2D)
     ]
     for layer in tqdm(convolutions, unit="layer", disable=None):
-        _initialize(trunk, layer, crops, settings.patches, rng)
+        _initialize(backbone, layer, crops, settings.patches, rng)
     arrays = {
         f"{layer.name}/{variable.name}": np.asarray(variable)
         for layer in convolutions
@@ -138,9 +139,9 @@ def _crops(paths, count, rng):
     return np.asarray(scale_images(np.stack(crops), VALUE_RANGE, "0.1"))
 
 
-def _initialize(trunk, layer, crops, patches, rng):
+def _initialize(backbone, layer, crops, patches, rng):
     """Sets a convolution from what the layers before it make of the crops."""
-    received = keras.Model(trunk.inputs[0], layer.input)
+    received = keras.Model(backbone.inputs[0], layer.input)
     before = received.predict(crops, BATCH_SIZE, verbose=0)
     # Padded alike on every side, which "same" is at a stride of 1.
     height, width = layer.kernel_size

@@ -1,24 +1,24 @@
-"""The paper's lin, tune and scratch, and lin on vectors, for each trunk.
+"""The paper's lin, tune and scratch, and lin on vectors, for each backbone.
 
     python -m training.recipes
 
 says of each the command, what it needs, how long it took where it was
 measured, and the score to expect. All have the optimiser, batch and epochs of
-the reference (`training.optimizer`, `training.schedule`).
+the reference (`training.model.optimizer`, `training.run.schedule`).
 """
 
 import sys
 from dataclasses import dataclass
 
-from keras_lpips.backbones import BACKBONES
-from training.paper_table import SUBSETS, published_row
-from training.schedule import learning_rates
+from keras_lpips.backbones.registry import BACKBONES
+from training.report.paper_table import SUBSETS, published_row
+from training.run.schedule import learning_rates
 
 # The reference's `--use_dropout`: element-wise, before each head.
 DROPOUT = 0.5
 # The reference's `--batch_size`; over all replicas together.
 GLOBAL_BATCH_SIZE = 50
-# Of the trunk: dtype policies of Keras.
+# Of the backbone: dtype policies of Keras.
 PRECISIONS = ("float32", "mixed_bfloat16")
 
 
@@ -28,18 +28,18 @@ class Recipe:
 
     Attributes:
         net: "alex", "vgg" or "squeeze".
-        trunk_weights: "imagenet" or "random".
-        trainable_trunk: whether the trunk learns with the heads.
+        backbone_weights: "imagenet" or "random".
+        trainable_backbone: whether the backbone learns with the heads.
         dropout: rate of the dropout before each head.
         on_vectors: whether each pair's vector is made once, so that
-            training needs no trunk.
-        paper_row: row of `training.paper_table.PUBLISHED` to be reached on
-            BAPPS.
+            training needs no backbone.
+        paper_row: row of `training.report.paper_table.PUBLISHED` to be reached
+            on BAPPS.
     """
 
     net: str
-    trunk_weights: str
-    trainable_trunk: bool
+    backbone_weights: str
+    trainable_backbone: bool
     dropout: float
     on_vectors: bool
     paper_row: str
@@ -51,7 +51,8 @@ class Recipe:
         return {subset: row[subset] for subset in SUBSETS}
 
 
-# Kind: trunk's weights, whether it learns, dropout, on vectors, paper's block.
+# Kind: backbone's weights, whether it learns, dropout, on vectors, paper's
+# block.
 KINDS = {
     "lin": ("imagenet", False, DROPOUT, False, "lin"),
     "lin-fast": ("imagenet", False, 0.0, True, "lin"),
@@ -105,8 +106,8 @@ def describe(name: str) -> str:
     """Returns what a user wants to know of a recipe, as text."""
     recipe = find_recipe(name)
     needs = "2AFC triplets with judgements, prepared at 64 pixels"
-    if recipe.trunk_weights == "imagenet":
-        needs += f"; the pretrained trunk of {recipe.net}"
+    if recipe.backbone_weights == "imagenet":
+        needs += f"; the pretrained backbone of {recipe.net}"
     if recipe.on_vectors:
         channels = sum(BACKBONES[recipe.net].tap_channels)
         needs += f"; {8 * channels / 1e6:.3f} MB of disk a triplet"

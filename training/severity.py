@@ -5,7 +5,7 @@ r"""Scores metrics on the order of severity, type of distortion by type.
 
 `DATA` was made with `pipelines.synthesize --judge severity`: both patches of a
 triplet have one type of distortion, and a metric should find the weaker one
-closer. `training.metrics.names` lists the metrics. Writes `severity.csv` and
+closer. `training.metrics.registry` lists the metrics. Writes `severity.csv` and
 `severity.md`.
 """
 
@@ -21,16 +21,16 @@ import simple_parsing
 import tensorflow_datasets as tfds
 from tqdm import tqdm
 
-from keras_lpips.agreement import two_afc_scores
-from keras_lpips.image_checks import ImageError
-from keras_lpips.output import replacing, write_csv
-from keras_lpips.weights.arrays import WeightsError
+from keras_lpips.atomic_files import replacing, write_csv
+from keras_lpips.images.validation import ImageError
+from keras_lpips.metrics.agreement import two_afc_scores
+from keras_lpips.weights.npz import WeightsError
 from pipelines.program import parse, run
-from training.bootstrap import interval, resampled_means
+from training.data.dataset import DataError, open_prepared, read_batches
 from training.metrics.metric import MetricError
-from training.metrics.names import find_metric
-from training.prepared import DataError, open_prepared, read_batches
-from training.scores import Score
+from training.metrics.registry import find_metric
+from training.report.bootstrap import interval, resampled_means
+from training.report.scores import Score
 
 # All ordered pairs of types; each has too few triplets for a row of its own.
 SEQUENCE = "two types in sequence"
@@ -46,7 +46,7 @@ class Settings:
     output: str
     """Folder of the tables; made if it is not there."""
     metrics: list[str] = simple_parsing.list_field("lpips/alex", "l2")
-    """Metrics; see `training.metrics.names`."""
+    """Metrics; see `training.metrics.registry`."""
     batch_size: int = 64
     """Most triplets in a batch."""
 

@@ -17,27 +17,27 @@ from dataclasses import dataclass
 import simple_parsing
 
 from pipelines.program import parse, run
-from training import checkpoint, run_folder
-from training.batches import RecordSource
-from training.devices import is_chief, make_strategy, worker_name
-from training.loop import Loop
-from training.optimizer import make_optimizer
-from training.prepared import judge_meaning, open_prepared, sources_of
+from training.data.batches import RecordSource
+from training.data.dataset import judge_meaning, open_prepared, sources_of
+from training.data.vectors import (
+    VectorFiles,
+    check_description,
+    describe_vectors,
+    make_vectors,
+)
+from training.model.optimizer import make_optimizer
+from training.model.triplet_model import TripletModel
 from training.recipes import (
     GLOBAL_BATCH_SIZE,
     PRECISIONS,
     RECIPES,
     find_recipe,
 )
-from training.run_folder import is_written
-from training.schedule import SCHEDULES, learning_rates
-from training.triplet_model import TripletModel
-from training.vectors import (
-    VectorFiles,
-    check_description,
-    describe_vectors,
-    make_vectors,
-)
+from training.run import checkpoint, run_folder
+from training.run.devices import is_chief, make_strategy, worker_name
+from training.run.loop import Loop
+from training.run.run_folder import is_written
+from training.run.schedule import SCHEDULES, learning_rates
 
 # Besides the checkpoint and its successor there are weights and logs.
 SPACE_FACTOR = 3
@@ -58,7 +58,7 @@ class Settings:
     config: str = "twoafc_64"
     """Configuration of the dataset."""
     vectors: str = ""
-    """Folder of vectors from `training.embed`; lin-fast makes them without."""
+    """Folder of vectors from `training.precompute`; lin-fast makes its own."""
     taps: list[str] = simple_parsing.list_field()
     """Layers to compare in place of the net's own taps, by name."""
     distance_only: bool = False
@@ -72,7 +72,7 @@ class Settings:
     seed: int = 0
     """Seed of weights, orders and dropout."""
     precision: str = simple_parsing.choice(*PRECISIONS, default="float32")
-    """Precision of the trunk."""
+    """Precision of the backbone."""
     jit: bool = False
     """Compiles the steps with XLA; one device only."""
     checkpoint_seconds: float = 60.0
@@ -96,7 +96,7 @@ def train(settings: Settings, strategy, callbacks=()) -> TripletModel:
 
     Args:
         settings: the user's wishes.
-        strategy: see `training.devices.make_strategy`.
+        strategy: see `training.run.devices.make_strategy`.
         callbacks: Keras callbacks; see `Loop.train`. Defaults to none.
 
     Returns:

@@ -27,7 +27,7 @@ def export(folder) -> list[str]:
         "difference from the layer": f"{parity['largest_difference']:.1g}; of "
         f"the preference {parity['largest_difference_of_preference']:.1g}",
         "digest of its settings": run["settings_digest"],
-        "digest of the trunk": card["trunk_digest"],
+        "digest of the backbone": card["backbone_digest"],
         "digest of the heads": card["heads_digest"],
         "signatures": ", ".join(card["signatures"]),
     }

@@ -1,1 +1,1 @@
-"""Where the numbers come from: heads, trunks, their sources and checks."""
+"""Where the numbers come from: heads, backbones, their sources and checks."""

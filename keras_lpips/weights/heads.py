@@ -2,8 +2,8 @@
 
 from importlib import resources
 
-from keras_lpips.backbones import find_backbone
-from keras_lpips.weights.arrays import (
+from keras_lpips.backbones.registry import find_backbone
+from keras_lpips.weights.npz import (
     WeightsError,
     check_keys,
     content_digest,
@@ -31,7 +31,7 @@ DIGESTS = {
         "ac76cb564fdc25ebf7fd1f9a3ebeb4e4ee8578927b33fc8bea4870f39d1bd6fa"
     ),
 }
-FOLDER = resources.files("keras_lpips") / "heads"
+FOLDER = resources.files("keras_lpips") / "weights" / "data"
 
 
 def read_heads(net: str, version: str) -> dict:

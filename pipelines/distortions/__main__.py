@@ -15,12 +15,12 @@ from pathlib import Path
 import simple_parsing
 from PIL import Image
 
-from keras_lpips.output import replacing
+from keras_lpips.atomic_files import replacing
 from pipelines.distortions.sheet import contact_sheet, packaged_patches
-from pipelines.photographs.reading import BadPhotograph, read_photograph
+from pipelines.image_io.photographs import BadPhotograph, read_photograph
 from pipelines.program import parse, run
 from pipelines.synthesis.catalog import FAMILIES, Catalog, checked
-from tfds_bapps.problems import PreparationError
+from tfds_bapps.source.errors import PreparationError
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ enough for a network to be trained in seconds to minutes on a CPU.
 import dataclasses
 from dataclasses import dataclass
 
-from pipelines.synthesis.randomness import generator_of
+from pipelines.rng import generator_of
 
 CORRUPTIONS = (
     "none",

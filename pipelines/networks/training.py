@@ -11,7 +11,7 @@ from keras_lpips import LPIPS
 from pipelines.networks.corruption import corrupt
 from pipelines.networks.generator import make_discriminator, make_generator
 from pipelines.networks.settings import NetworkSettings
-from pipelines.synthesis.randomness import generator_of
+from pipelines.rng import generator_of
 
 BATCH_SIZE = 8
 # As for other networks that learn from a discriminator (DCGAN).

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from keras_lpips.image_checks import ImageError
-from keras_lpips.images import check_pair
-from pipelines.scoring.decoding import decode
+from keras_lpips.images.reader import check_pair
+from keras_lpips.images.validation import ImageError
+from pipelines.image_io.decoding import decode
 from pipelines.scoring.pairs import Entry
-from pipelines.scoring.reading import READERS, Budget, read_ahead
+from pipelines.scoring.prefetch import READERS, Budget, read_ahead
 
 READ_AHEAD_BYTES = 64 << 20
 _END = object()

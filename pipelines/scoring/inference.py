@@ -5,7 +5,7 @@ from typing import Protocol
 import apache_beam as beam
 from apache_beam.ml.inference.base import ModelHandler, RunInference
 
-from pipelines.beam_tasks import Marked, NoteReport, read_report
+from pipelines.execution import HasReport, NoteReport, read_report
 
 
 class Work(Protocol):
@@ -14,7 +14,7 @@ class Work(Protocol):
     def load(self):
         """Returns the model, warmed up; called once in each process."""
 
-    def perform(self, shard: Marked, model) -> dict:
+    def perform(self, shard: HasReport, model) -> dict:
         """Does the work on a shard and returns its report."""
 
 

@@ -4,10 +4,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_lpips.backbones import BACKBONES
-from keras_lpips.layer import LPIPS
+from keras_lpips.backbones.registry import BACKBONES
+from keras_lpips.layers.lpips import LPIPS
 from pipelines.scoring.batching import Batch
-from tfds_bapps.problems import PreparationError
+from tfds_bapps.source.errors import PreparationError
 
 NETS = tuple(BACKBONES)
 # Of one side of a batch: 16 images of 256 x 256, 256 of 64 x 64.

@@ -10,9 +10,9 @@ from apache_beam.io.filesystems import FileSystems
 from apache_beam.io.tfrecordio import _TFRecordUtil
 from tensorflow.train import Example
 
-from keras_lpips.output import ESCAPE
+from keras_lpips.atomic_files import ESCAPE
 from pipelines.filesystems import open_file, read_bytes
-from tfds_bapps.problems import PreparationError
+from tfds_bapps.source.errors import PreparationError
 
 COLUMNS = ("reference", "distorted")
 # What records are named in the results.

@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 from apache_beam.io.filesystem import CompressionTypes
 from apache_beam.io.filesystems import FileSystems
 
-from keras_lpips.output import ESCAPE
+from keras_lpips.atomic_files import ESCAPE
 from pipelines.filesystems import list_files
-from pipelines.scoring.matching import match
+from pipelines.image_io.matching import match
 from pipelines.scoring.pairs import Span, columns_of, is_records, read_header
-from tfds_bapps.problems import PreparationError
+from tfds_bapps.source.errors import PreparationError
 
 LIST_SUFFIX = ".csv"
 # The list that two patterns make, in the output's folder.

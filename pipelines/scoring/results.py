@@ -11,7 +11,7 @@ from apache_beam.io.tfrecordio import _TFRecordUtil
 from pyarrow import parquet
 from tensorflow.train import BytesList, Example, FloatList
 
-from keras_lpips.output import ESCAPE
+from keras_lpips.atomic_files import ESCAPE
 
 # A zip's first possible time: what is written again has the same bytes.
 _NO_TIME = (1980, 1, 1, 0, 0, 0)

@@ -1,6 +1,6 @@
 """The size that images are resized to, as it is written on a command line."""
 
-from tfds_bapps.problems import PreparationError
+from tfds_bapps.source.errors import PreparationError
 
 
 def size_of(text: str) -> tuple[int, int] | None:

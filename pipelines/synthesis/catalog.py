@@ -4,11 +4,11 @@ import functools
 from dataclasses import dataclass
 
 from pipelines.distortions.algorithms import ALGORITHMS
+from pipelines.distortions.custom import named_algorithm
 from pipelines.distortions.distortion import Distortion
-from pipelines.distortions.own_algorithm import named_algorithm
 from pipelines.distortions.traditional import SEQUENCES, SINGLE
-from pipelines.synthesis.randomness import generator_of
-from tfds_bapps.problems import PreparationError
+from pipelines.rng import generator_of
+from tfds_bapps.source.errors import PreparationError
 
 FAMILIES = ("traditional", "cnn", "algorithms")
 
@@ -77,7 +77,7 @@ def _kinds(catalog) -> dict[str, tuple[Distortion, ...]]:
     trained = ()
     if catalog.bank:
         # Keras is loaded only where networks are used.
-        from pipelines.networks.bank import load_bank
+        from pipelines.networks.model_bank import load_bank
 
         trained = load_bank(catalog.bank)
     kinds = {}

@@ -11,9 +11,9 @@ import numpy as np
 
 from pipelines.distortions.algorithms import ALGORITHMS
 from pipelines.distortions.interpolation import INTERPOLATORS
-from pipelines.photographs.survey import Photograph
-from pipelines.photographs.videos import frames_of
-from pipelines.synthesis.randomness import generator_of
+from pipelines.image_io.survey import Photograph
+from pipelines.image_io.videos import frames_of
+from pipelines.rng import generator_of
 from pipelines.synthesis.recipe import Recipe, Style
 
 SUBSET = "frameinterp"
@@ -63,7 +63,7 @@ def cook_frames(
             each.crop(number, frame)
         if number == last:
             break
-    return [each.cook() for each in wanted]
+    return [each.render() for each in wanted]
 
 
 class _Wanted:
@@ -95,7 +95,7 @@ class _Wanted:
         # Not a view, which would keep the whole frame.
         self._crops[number] = frame[top : top + size, left : left + size].copy()
 
-    def cook(self):
+    def render(self):
         """The real frame, and what the algorithms make of its neighbours."""
         interpolated = [
             INTERPOLATORS[kind.name](

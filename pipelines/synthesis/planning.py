@@ -3,10 +3,10 @@
 from collections import defaultdict
 from collections.abc import Sequence
 
-from pipelines.photographs.survey import Photograph
+from pipelines.image_io.survey import Photograph
 from pipelines.synthesis import frames
 from pipelines.synthesis.catalog import Catalog
-from tfds_bapps import layout
+from tfds_bapps.source import layout
 
 # A shard is the unit of work, and a runner may deal shards out beforehand: a
 # deblurred triplet costs many times what a traditional one does, so shards

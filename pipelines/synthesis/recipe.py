@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipelines.distortions.distortion import Distortion
+from pipelines.rng import generator_of
 from pipelines.synthesis.catalog import Catalog
-from pipelines.synthesis.randomness import generator_of
 
 # Weaker than this, most types change no pixel.
 MIN_STRENGTH, MAX_STRENGTH = 0.05, 1.0
@@ -64,7 +64,7 @@ class Recipe:
         """Whether p0 and p1 differ in strength alone."""
         return len(self.kinds) == 2 and self.kinds[0] == self.kinds[1]
 
-    def cook(self, photograph: np.ndarray) -> tuple[np.ndarray, ...]:
+    def render(self, photograph: np.ndarray) -> tuple[np.ndarray, ...]:
         """Cuts and distorts.
 
         Args:

@@ -13,13 +13,13 @@ import numpy as np
 import tensorflow_datasets as tfds
 from etils import epath
 
-from pipelines.photographs.reading import read_photograph
-from pipelines.photographs.survey import Photograph
+from pipelines.image_io.photographs import read_photograph
+from pipelines.image_io.survey import Photograph
 from pipelines.synthesis.catalog import Catalog
 from pipelines.synthesis.frames import cook_frames, draw_frames_recipe
-from pipelines.synthesis.judging import answers
+from pipelines.synthesis.labels import answers
 from pipelines.synthesis.recipe import Recipe, Style, draw_recipe
-from tfds_bapps import layout
+from tfds_bapps.source import layout
 
 # Of OpenCV's choices for patches the fastest; the smallest take twice the time
 # and 7 % less room.
@@ -121,7 +121,7 @@ class Shard:
                     photograph.digest, index, self.catalog, self.style
                 )
                 recipes.append(recipe)
-                triplets.append(recipe.cook(pixels))
+                triplets.append(recipe.render(pixels))
         return recipes, triplets
 
 

@@ -29,9 +29,9 @@ def run_here(step, folder, lock):
 
 
 @pytest.fixture(scope="module")
-def demo(trunk, tmp_path_factory):
+def demo(backbone, tmp_path_factory):
     """The folder of a demo, and its state."""
-    trunk("alex")
+    backbone("alex")
     folder = tmp_path_factory.mktemp("a & b") / "demo"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(steps, "_execute", run_here)

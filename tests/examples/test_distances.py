@@ -1,4 +1,4 @@
-"""The first table, where a trunk cannot be had."""
+"""The first table, where a backbone cannot be had."""
 
 import json
 
@@ -8,7 +8,7 @@ from examples import distances
 from examples.photographs import CENTRES
 from examples.sections.distances import distances as section
 from keras_lpips import WeightsError
-from keras_lpips.scorer import scorer
+from keras_lpips.inference.scorer import scorer
 
 
 def only_alex(net):
@@ -18,9 +18,9 @@ def only_alex(net):
 
 
 def test_nets_that_cannot_be_fetched_are_left_out(
-    trunk, tmp_path, monkeypatch, capsys
+    backbone, tmp_path, monkeypatch, capsys
 ):
-    trunk("alex")
+    backbone("alex")
     monkeypatch.setattr(distances, "scorer", only_alex)
     distances.main(["--output", str(tmp_path / "distances")])
     said = capsys.readouterr().out.splitlines()

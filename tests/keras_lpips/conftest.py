@@ -78,11 +78,11 @@ class Done:
 
 
 @pytest.fixture
-def command(capfd, trunk):
+def command(capfd, backbone):
     """A function of arguments that runs the command and returns `Done`."""
     import keras
 
-    from keras_lpips.command_line import main
+    from keras_lpips_cli.main import main
 
     # What TensorFlow logs on its first use is not the command's.
     keras.ops.zeros(1)

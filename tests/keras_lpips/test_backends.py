@@ -42,11 +42,11 @@ def batches():
     return generator.uniform(-1, 1, shape).astype(np.float32)
 
 
-def test_jax_gives_the_same_numbers(batches, tmp_path, trunk):
+def test_jax_gives_the_same_numbers(batches, tmp_path, backbone):
     pytest.importorskip("jax")
     import tensorflow as tf
 
-    nets = [trunk("alex"), trunk("squeeze")]
+    nets = [backbone("alex"), backbone("squeeze")]
     np.save(tmp_path / "batches.npy", batches)
     done = subprocess.run(
         [sys.executable, "-c", COMPARE, str(tmp_path / "batches.npy"), *nets],

@@ -79,21 +79,23 @@ def within(values, golden, absolute=ABSOLUTE):
 
 
 @pytest.mark.parametrize(("net", "version", "calibrated"), DISTANCES)
-def test_distances_are_the_references(net, version, calibrated, example, trunk):
-    lpips = LPIPS(trunk(net), version, calibrated)
+def test_distances_are_the_references(
+    net, version, calibrated, example, backbone
+):
+    lpips = LPIPS(backbone(net), version, calibrated)
     assert within(lpips(*example), DISTANCES[net, version, calibrated])
 
 
 @pytest.mark.parametrize("net", NETS)
-def test_layers_shares_are_the_references(net, example, trunk):
+def test_layers_shares_are_the_references(net, example, backbone):
     # Published to six decimals, so half a unit of the last is added.
-    shares = LPIPS(trunk(net)).per_layer(*example)
+    shares = LPIPS(backbone(net)).per_layer(*example)
     assert within(shares, PER_LAYER[net], ABSOLUTE + 5e-7)
 
 
 @pytest.mark.parametrize("net", NETS)
-def test_maps_are_the_references(net, example, trunk):
-    maps = np.asarray(LPIPS(trunk(net), spatial=True)(*example))
+def test_maps_are_the_references(net, example, backbone):
+    maps = np.asarray(LPIPS(backbone(net), spatial=True)(*example))
     found = [
         (m.mean(), m.min(), m.max(), m[0, 0], m[32, 32])
         for m in maps.astype(np.float64)
@@ -102,28 +104,28 @@ def test_maps_are_the_references(net, example, trunk):
 
 
 @pytest.mark.parametrize("net", NETS)
-def test_a_size_at_which_floor_and_ceil_pools_differ(net, trunk):
+def test_a_size_at_which_floor_and_ceil_pools_differ(net, backbone):
     generator = np.random.RandomState(42)._bit_generator
     batches = []
     for _ in range(2):
         bits = generator.random_raw(2 * 3 * 100 * 100) & 0xFFFFFF
         images = (bits / 2**24).reshape(2, 3, 100, 100) * 2 - 1
         batches.append(images.transpose(0, 2, 3, 1).astype(np.float32))
-    assert within(LPIPS(trunk(net))(*batches), ODD_SIZE[net])
+    assert within(LPIPS(backbone(net))(*batches), ODD_SIZE[net])
 
 
-def test_gray_photographs_in_unit_range(trunk):
+def test_gray_photographs_in_unit_range(backbone):
     data = pytest.importorskip("skimage.data")
     camera, gravel = (
         np.repeat(image[..., None] / 255, 3, axis=-1)
         for image in (data.camera(), data.gravel())
     )
-    found = distance(camera, gravel, trunk("vgg"), value_range=(0, 1))
+    found = distance(camera, gravel, backbone("vgg"), value_range=(0, 1))
     assert within(found, 0.72371638)
 
 
 def test_real_judged_patches_are_within_rounding_of_the_published(
-    shared_data, trunk
+    shared_data, backbone
 ):
     folder = shared_data / "bapps_sample"
     entries = json.loads((folder / "manifest.json").read_text())
@@ -137,7 +139,7 @@ def test_real_judged_patches_are_within_rounding_of_the_published(
             images.append(np.asarray(image))
     reference, p0, p1 = (np.stack(images) for images in patches.values())
     found = np.stack(
-        [distance(reference, x, trunk("alex")) for x in (p0, p1)], axis=1
+        [distance(reference, x, backbone("alex")) for x in (p0, p1)], axis=1
     )
     assert found.size == 148
     # What the reference gives for these pixels today.

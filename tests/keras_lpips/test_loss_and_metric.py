@@ -25,8 +25,8 @@ def autoencoder():
 
 
 @pytest.fixture(scope="module")
-def alex(trunk):
-    return trunk("alex")
+def alex(backbone):
+    return backbone("alex")
 
 
 @pytest.fixture(scope="module")
@@ -70,9 +70,9 @@ def test_the_metric_streams_and_resets(alex, distances):
     np.testing.assert_allclose(metric.result(), distances[0], rtol=1e-6)
 
 
-def test_defaults_are_vgg_for_the_loss_and_alex_for_the_metric(trunk):
-    trunk("vgg")
-    trunk("alex")
+def test_defaults_are_vgg_for_the_loss_and_alex_for_the_metric(backbone):
+    backbone("vgg")
+    backbone("alex")
     assert LPIPSLoss().get_config()["net"] == "vgg"
     assert LPIPSMetric().get_config()["net"] == "alex"
 

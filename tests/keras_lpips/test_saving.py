@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from keras_lpips import LPIPS, LPIPSLoss, LPIPSMetric
-from keras_lpips.weights import trunks
+from keras_lpips.weights import presets
 
 ROOT = Path(__file__).parents[2]
 
@@ -34,7 +34,7 @@ def no_fetching(monkeypatch, tmp_path):
 
     monkeypatch.setenv("KERAS_LPIPS_HOME", str(tmp_path / "empty"))
     for name in ("_from_folder", "_from_package_index", "_from_torchvision"):
-        monkeypatch.setattr(trunks, name, refuse)
+        monkeypatch.setattr(presets, name, refuse)
 
 
 def run_fresh(code, *arguments, cache):
@@ -75,9 +75,9 @@ print(json.dumps(model.evaluate(x[0], x[1], verbose=0)))
 
 
 def test_a_saved_layer_brings_its_weights_to_a_machine_without_any(
-    trunk, tmp_path
+    backbone, tmp_path
 ):
-    model = distance_model(LPIPS(trunk("alex"), value_range=(0, 1)))
+    model = distance_model(LPIPS(backbone("alex"), value_range=(0, 1)))
     x = np.stack([images(1), images(2)])
     np.save(tmp_path / "x.npy", x)
     model.save(tmp_path / "model.keras")
@@ -92,11 +92,11 @@ def test_a_saved_layer_brings_its_weights_to_a_machine_without_any(
 
 
 def test_a_compiled_model_re_creates_loss_and_metric_from_the_cache(
-    trunk, tmp_path
+    backbone, tmp_path
 ):
     x = keras.Input((None, None, 3))
     model = keras.Model(x, keras.layers.Conv2D(3, 1, activation="sigmoid")(x))
-    net = trunk("alex")
+    net = backbone("alex")
     model.compile(
         "sgd",
         loss=LPIPSLoss(net, value_range=(0, 1)),
@@ -106,38 +106,38 @@ def test_a_compiled_model_re_creates_loss_and_metric_from_the_cache(
     np.save(tmp_path / "x.npy", batch)
     model.train_on_batch(*batch)
     model.save(tmp_path / "model.keras")
-    # Neither the loss's trunk nor the metric's is in the file.
+    # Neither the loss's backbone nor the metric's is in the file.
     assert (tmp_path / "model.keras").stat().st_size < 100_000
     found = run_fresh(
         LOAD_AND_EVALUATE,
         tmp_path / "model.keras",
         tmp_path / "x.npy",
-        cache=trunks.cache_folder(),
+        cache=presets.cache_folder(),
     )
     np.testing.assert_allclose(
         found, model.evaluate(*batch, verbose=0), rtol=1e-5
     )
 
 
-def test_a_loss_without_its_trunk_says_what_to_do(trunk, request):
-    config = LPIPSLoss(trunk("alex")).get_config()
+def test_a_loss_without_its_backbone_says_what_to_do(backbone, request):
+    config = LPIPSLoss(backbone("alex")).get_config()
     request.getfixturevalue("no_fetching")
     loss = LPIPSLoss.from_config(config)
     with pytest.raises(ValueError, match="keras-lpips weights fetch"):
         loss(images(1), images(2))
 
 
-def test_a_layer_without_its_trunk_gives_no_number_that_could_pass_for_one(
-    trunk, request
+def test_a_layer_without_its_backbone_gives_no_number_that_could_pass_for_one(
+    backbone, request
 ):
-    config = LPIPS(trunk("alex")).get_config()
+    config = LPIPS(backbone("alex")).get_config()
     request.getfixturevalue("no_fetching")
     layer = LPIPS.from_config(config)
     assert np.isnan(layer(images(1), images(2))).all()
 
 
-def test_configs_are_json_and_give_the_same_object(trunk):
-    net = trunk("alex")
+def test_configs_are_json_and_give_the_same_object(backbone):
+    net = backbone("alex")
     options = {
         "version": "0.0",
         "calibrated": True,
@@ -153,8 +153,8 @@ def test_configs_are_json_and_give_the_same_object(trunk):
         np.testing.assert_array_equal(again(a, b), made(a, b))
 
 
-def test_a_clone_has_the_same_weights(trunk):
-    model = distance_model(LPIPS(trunk("alex")))
+def test_a_clone_has_the_same_weights(backbone):
+    model = distance_model(LPIPS(backbone("alex")))
     clone = keras.models.clone_model(model)
     x = [images(1), images(2)]
     np.testing.assert_array_equal(
@@ -162,7 +162,7 @@ def test_a_clone_has_the_same_weights(trunk):
     )
 
 
-def test_trained_heads_and_a_trunk_of_ones_own_are_saved(tmp_path):
+def test_trained_heads_and_a_backbone_of_ones_own_are_saved(tmp_path):
     x = keras.Input((None, None, 3))
     first = keras.layers.Conv2D(4, 3, activation="relu", name="first")(x)
     own = keras.Model(x, keras.layers.Conv2D(5, 3, name="second")(first))
@@ -185,8 +185,8 @@ def test_trained_heads_and_a_trunk_of_ones_own_are_saved(tmp_path):
     assert len(again.trainable_variables) == 2
 
 
-def test_weights_alone_can_be_saved_and_loaded(trunk, tmp_path):
-    layer = LPIPS(trunk("alex"), head_weights="random", seed=0)
+def test_weights_alone_can_be_saved_and_loaded(backbone, tmp_path):
+    layer = LPIPS(backbone("alex"), head_weights="random", seed=0)
     model = distance_model(layer)
     model.save_weights(tmp_path / "x.weights.h5")
     other = distance_model(LPIPS("alex", head_weights="random", seed=9))

@@ -99,31 +99,31 @@ def pytest_terminal_summary(terminalreporter, config):
 
 @functools.lru_cache(maxsize=4)
 def _make_twins(net, variant, spatial=False, bias=0.1):
-    from benchmarks.reference import make_reference
+    from benchmarks.implementations.reference import make_reference
     from keras_lpips import LPIPS
-    from keras_lpips.weights.conversion import trunk_from_torchvision
-    from keras_lpips.weights.torch_pickles import read_torch_pickle
+    from keras_lpips.weights.convert.mapping import backbone_from_torchvision
+    from keras_lpips.weights.convert.torch_state_dict import read_torch_pickle
 
-    trunk = _draw_trunk(net, bias)
+    backbone = _draw_backbone(net, bias)
     settings = {**VARIANTS[variant], "spatial": spatial}
-    theirs = make_reference(net, trunk, **settings)
+    theirs = make_reference(net, backbone, **settings)
     # The way of a downloaded file: saved by torch, read without it.
     file = io.BytesIO()
-    tensors = ((name, torch.from_numpy(x)) for name, x in trunk.items())
+    tensors = ((name, torch.from_numpy(x)) for name, x in backbone.items())
     torch.save(OrderedDict(tensors), file)
     arrays = read_torch_pickle(file.getvalue())
-    converted = trunk_from_torchvision(net, arrays)
-    ours = LPIPS(net, trunk_weights="random", **settings)
-    for layer in ours.trunk.layers:
+    converted = backbone_from_torchvision(net, arrays)
+    ours = LPIPS(net, backbone_weights="random", **settings)
+    for layer in ours.backbone.layers:
         for variable in layer.weights:
             variable.assign(converted.pop(f"{layer.name}/{variable.name}"))
     assert not converted
     return Twins(ours, theirs)
 
 
-def _draw_trunk(net, bias):
+def _draw_backbone(net, bias):
     """He normal kernels and normal biases, by torchvision's names."""
-    from benchmarks import torchvision_stand_in
+    from benchmarks.implementations import torchvision_stand_in
 
     networks = {
         "alex": torchvision_stand_in.alexnet,
@@ -131,13 +131,13 @@ def _draw_trunk(net, bias):
         "squeeze": torchvision_stand_in.squeezenet1_1,
     }
     random = np.random.default_rng(seed=0)
-    trunk = {}
+    backbone = {}
     for name, weight in networks[net]().features.state_dict().items():
         shape = tuple(weight.shape)
         spread = np.sqrt(2 / np.prod(shape[1:])) if len(shape) == 4 else bias
         drawn = random.standard_normal(shape) * spread
-        trunk[f"features.{name}"] = drawn.astype(np.float32)
-    return trunk
+        backbone[f"features.{name}"] = drawn.astype(np.float32)
+    return backbone
 
 
 def _draw_pair(shape):

@@ -11,7 +11,7 @@ import pytest
 
 pytest.importorskip("torch", reason="make parity installs torch")
 
-from benchmarks.noise import draw_images
+from benchmarks.random_images import draw_images
 from keras_lpips import LPIPS
 
 ROOT = Path(__file__).parents[2]
@@ -49,9 +49,9 @@ def run(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def measured(run, trunk, tmp_path_factory):
+def measured(run, backbone, tmp_path_factory):
     """The folder of results of a short run on the processor."""
-    trunk("alex")
+    backbone("alex")
     folder = tmp_path_factory.mktemp("results")
     done = run("--output", str(folder), "--device", "cpu", *SHORT)
     assert done.returncode == 0, done.stderr
@@ -89,7 +89,7 @@ def test_in_bfloat16_both_are_off_by_its_rounding(results):
 
 
 def test_digests_versions_and_the_seed_lie_beside_the_results(results):
-    assert results["weights"]["alex"]["trunk_digest"]
+    assert results["weights"]["alex"]["backbone_digest"]
     assert results["weights"]["alex"]["backend"].startswith("jax ")
     assert set(results["machine"]["versions"]) >= {"jax", "torch", "lpips"}
     assert results["devices"]["jax"]["platform"] == "cpu"

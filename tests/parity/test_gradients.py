@@ -7,7 +7,7 @@ import tensorflow as tf
 
 torch = pytest.importorskip("torch", reason="make parity installs torch")
 
-from benchmarks.reference import lpips, to_torch  # noqa: E402
+from benchmarks.implementations.reference import lpips, to_torch  # noqa: E402
 from keras_lpips import LPIPS  # noqa: E402
 
 
@@ -55,14 +55,14 @@ def test_with_half_of_the_image_dead_the_gradient_equals_the_reference(
 
 
 def test_a_dead_feature_has_a_gradient_where_the_reference_has_none():
-    # The reference's own trunks hide this: their ReLUs pass no gradient, not
-    # even NaN, to a feature of 0. A trunk that ends otherwise does not.
+    # The reference's own backbones hide this: their ReLUs pass no gradient, not
+    # even NaN, to a feature of 0. A backbone that ends otherwise does not.
     dead = torch.zeros(1, 8, 2, 2, requires_grad=True)
     lpips.normalize_tensor(dead).sum().backward()
     assert torch.isnan(dead.grad).all()
     image = keras.Input((None, None, 3))
-    trunk = keras.Model(image, keras.layers.Identity(name="tap")(image))
-    ours = LPIPS(trunk, "0.0", calibrated=False, taps=["tap"])
+    backbone = keras.Model(image, keras.layers.Identity(name="tap")(image))
+    ours = LPIPS(backbone, "0.0", calibrated=False, taps=["tap"])
     dead = np.zeros((1, 2, 2, 3), "float32")
     assert np.isfinite(gradient_of_ours(ours, dead, dead)).all()
     assert np.isfinite(gradient_of_ours(ours, dead + 1, dead)).all()

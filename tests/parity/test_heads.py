@@ -7,11 +7,11 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="make parity installs torch")
 
-from keras_lpips.weights.conversion import heads_from_torch  # noqa: E402
-from keras_lpips.weights.heads import read_heads  # noqa: E402
-from keras_lpips.weights.torch_pickles import (  # noqa: E402
+from keras_lpips.weights.convert.mapping import heads_from_torch  # noqa: E402
+from keras_lpips.weights.convert.torch_state_dict import (  # noqa: E402
     read_torch_pickle,
 )
+from keras_lpips.weights.heads import read_heads  # noqa: E402
 
 
 @pytest.mark.parametrize("version", ["0.1", "0.0"])

@@ -5,8 +5,8 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="make parity installs torch")
 
-from benchmarks.reference import lpips, to_torch  # noqa: E402
-from keras_lpips.compiled import compiled  # noqa: E402
+from benchmarks.implementations.reference import lpips, to_torch  # noqa: E402
+from keras_lpips.inference.jit import compiled  # noqa: E402
 
 SMALLEST = {"alex": 31, "vgg": 16, "squeeze": 17}
 SIZES = {
@@ -34,7 +34,7 @@ def test_every_tap_equals_the_reference(
         scaled = twins.theirs.scaling_layer(to_torch(images))
         theirs = twins.theirs.net(scaled)
         units = [lpips.normalize_tensor(tap) for tap in theirs]
-    taps = twins.ours.trunk(to_keras(scaled))
+    taps = twins.ours.backbone(to_keras(scaled))
     for ours, tap in zip(taps, theirs, strict=True):
         agree("tap", net, ours, to_keras(tap), relative=True)
     for ours, unit in zip(twins.ours.embed(images), units, strict=True):

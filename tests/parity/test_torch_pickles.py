@@ -10,10 +10,10 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="make parity installs torch")
 
-from keras_lpips.weights.arrays import WeightsError  # noqa: E402
-from keras_lpips.weights.torch_pickles import (  # noqa: E402
+from keras_lpips.weights.convert.torch_state_dict import (  # noqa: E402
     read_torch_pickle,
 )
+from keras_lpips.weights.npz import WeightsError  # noqa: E402
 
 BASE = torch.arange(24, dtype=torch.float32).reshape(2, 3, 4)
 TENSORS = {

@@ -1,6 +1,6 @@
 """Training steps: ours and those of the authors' trainer, both live.
 
-Dropout is off. The trunk is frozen, as both have it by default.
+Dropout is off. The backbone is frozen, as both have it by default.
 """
 
 import dataclasses
@@ -11,12 +11,12 @@ import tensorflow as tf
 
 torch = pytest.importorskip("torch", reason="make parity installs torch")
 
-from benchmarks.reference import SLICE, lpips, to_torch  # noqa: E402
+from benchmarks.implementations.reference import SLICE, lpips, to_torch  # noqa: E402
 from tests.training.made_judgements import triplet  # noqa: E402
-from training.optimizer import make_optimizer  # noqa: E402
+from training.model.optimizer import make_optimizer  # noqa: E402
+from training.model.step import training_step  # noqa: E402
+from training.model.triplet_model import TripletModel  # noqa: E402
 from training.recipes import find_recipe  # noqa: E402
-from training.step import training_step  # noqa: E402
-from training.triplet_model import TripletModel  # noqa: E402
 
 JUDGE = np.float32([0, 0.5, 1, 0.2])
 STEPS = 10
@@ -73,14 +73,14 @@ class RecordingOptimizer:
 
 
 class Ours:
-    """Our step on a model with the trunk of a twin."""
+    """Our step on a model with the backbone of a twin."""
 
     def __init__(self, net, twin):
         recipe = dataclasses.replace(
-            find_recipe(f"{net}/lin-no-dropout"), trunk_weights="random"
+            find_recipe(f"{net}/lin-no-dropout"), backbone_weights="random"
         )
         self._model = TripletModel(recipe, seed=3)
-        self._model.lpips.trunk.set_weights(twin.trunk.get_weights())
+        self._model.lpips.backbone.set_weights(twin.backbone.get_weights())
         optimizer = make_optimizer()
         variables = self._model.trainable_variables
         optimizer.build(variables)
@@ -116,7 +116,7 @@ class Ours:
 
 
 class FaithfulTrainer(lpips.Trainer):
-    """The authors', but that it leaves the trunk of squeeze alone.
+    """The authors', but that it leaves the backbone of squeeze alone.
 
     Their clamp is for the heads and meets every kernel of 1 x 1.
     """
@@ -128,7 +128,7 @@ class FaithfulTrainer(lpips.Trainer):
 
 
 class Theirs:
-    """The trainer's step with the trunk of a twin."""
+    """The trainer's step with the backbone of a twin."""
 
     def __init__(self, net, twin):
         self._trainer = FaithfulTrainer()
@@ -136,8 +136,8 @@ class Theirs:
             net=net, pnet_rand=True, use_gpu=False, is_train=True
         )
         state = twin.state_dict()
-        trunk = {key: state[key] for key in state if SLICE.match(key)}
-        kept = self._trainer.net.load_state_dict(trunk, strict=False)
+        backbone = {key: state[key] for key in state if SLICE.match(key)}
+        kept = self._trainer.net.load_state_dict(backbone, strict=False)
         assert not kept.unexpected_keys
         assert not [key for key in kept.missing_keys if SLICE.match(key)]
         # Its dropout is the only thing that this turns off.

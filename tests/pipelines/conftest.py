@@ -156,8 +156,8 @@ def small_bank(tmp_path_factory):
     """A bank of two small networks and one for super-resolution, untrained."""
     import keras
 
-    from pipelines.networks.bank import save_network
     from pipelines.networks.generator import make_generator
+    from pipelines.networks.model_bank import save_network
     from pipelines.networks.settings import RESTORERS, sample_settings
 
     folder = tmp_path_factory.mktemp("bank")

@@ -4,12 +4,12 @@ import cv2
 import numpy as np
 import pytest
 
-from keras_lpips.low_level import l2
+from keras_lpips.baselines import l2
 from pipelines.distortions import deblurring
 from pipelines.distortions.algorithms import ALGORITHMS
 from pipelines.distortions.colorization import neighbour_weights
+from pipelines.distortions.custom import named_algorithm
 from pipelines.distortions.distortion import Distortion
-from pipelines.distortions.own_algorithm import named_algorithm
 
 BY_NAME = {kind.name: kind for kind in ALGORITHMS}
 each_algorithm = pytest.mark.parametrize(

@@ -7,8 +7,8 @@ import keras
 import numpy as np
 import pytest
 
-from keras_lpips.low_level import l2
-from pipelines.networks import bank, corruption, training
+from keras_lpips.baselines import l2
+from pipelines.networks import corruption, model_bank, training
 from pipelines.networks.generator import make_discriminator, make_generator
 from pipelines.networks.settings import CORRUPTIONS, RESTORERS, sample_settings
 from pipelines.synthesize import main as synthesize
@@ -94,7 +94,7 @@ def test_corruptions_keep_the_shape(name, patches, generator):
 @pytest.mark.parametrize("name", RESTORERS)
 def test_restorers_are_distortions_of_any_size(name, patches, generator):
     settings = RESTORERS[name]
-    kind = bank.as_distortion(name, settings, make_generator(settings))
+    kind = model_bank.as_distortion(name, settings, make_generator(settings))
     result = kind(patches[0][:50, :45], 0.7, generator)
     assert result.shape == (50, 45, 3)
     assert kind.group in ("superres", "color")
@@ -110,8 +110,8 @@ def test_training_lowers_the_loss(patches):
     assert ended["l1"] < 0.6 * begun["l1"]
 
 
-def test_every_loss_reaches_the_generator(patches, trunk):
-    trunk("vgg")
+def test_every_loss_reaches_the_generator(patches, backbone):
+    backbone("vgg")
     for changes in (
         {"l1_weight": 0.0, "vgg_weight": 1.0},
         {"l1_weight": 0.0, "adversarial_weight": 0.1},
@@ -133,10 +133,12 @@ def test_a_saved_network_does_the_same(tmp_path, patches):
     settings = simple(normalization="batch", corruption="pink_noise")
     keras.utils.set_random_seed(0)
     generator = make_generator(settings)
-    bank.save_network(tmp_path, "cnn_003", settings, generator, {"steps": 0})
-    (loaded,) = bank.load_bank(tmp_path)
+    model_bank.save_network(
+        tmp_path, "cnn_003", settings, generator, {"steps": 0}
+    )
+    (loaded,) = model_bank.load_bank(tmp_path)
     assert (loaded.name, loaded.group) == ("cnn_003", "cnn")
-    original = bank.as_distortion("cnn_003", settings, generator)
+    original = model_bank.as_distortion("cnn_003", settings, generator)
     results = [
         kind(patches[0][:37, :50], 0.8, np.random.default_rng(1))
         for kind in (original, loaded)
@@ -153,24 +155,26 @@ def test_a_saved_network_does_the_same(tmp_path, patches):
 
 def test_a_bank_that_does_not_fit_is_named(tmp_path):
     with pytest.raises(ValueError, match="holds no networks"):
-        bank.load_bank(tmp_path)
+        model_bank.load_bank(tmp_path)
     settings = simple()
-    bank.save_network(tmp_path, "x", settings, make_generator(settings), {})
+    model_bank.save_network(
+        tmp_path, "x", settings, make_generator(settings), {}
+    )
     path = tmp_path / "x.json"
     record = json.loads(path.read_text())
     record["settings"]["layers"] = 2
     path.write_text(json.dumps(record))
     with pytest.raises(ValueError, match="the weights do not fit"):
-        bank.load_bank(tmp_path)
+        model_bank.load_bank(tmp_path)
     path.write_text("{}")
     with pytest.raises(ValueError, match="is no network"):
-        bank.load_bank(tmp_path)
+        model_bank.load_bank(tmp_path)
 
 
 def test_a_bank_is_trained_continued_and_applied(
-    photos, tmp_path, capsys, trunk
+    photos, tmp_path, capsys, backbone
 ):
-    trunk("vgg")
+    backbone("vgg")
     folder = tmp_path / "bank"
     argv = ["--photos", str(photos), "--bank", str(folder), "--steps", "1"]
     argv += ["--restorers", "espcn"]
@@ -186,6 +190,6 @@ def test_a_bank_is_trained_continued_and_applied(
     assert synthesize(argv) == 0
     manifest = json.loads((output / "manifest.json").read_text())
     assert set(manifest["patches_by_type"]) == {"cnn_000", "cnn_001"}
-    groups = {kind.name: kind.group for kind in bank.load_bank(folder)}
+    groups = {kind.name: kind.group for kind in model_bank.load_bank(folder)}
     assert groups["espcn"] == "superres"
     assert len(manifest["bank_sha256"]) == 64

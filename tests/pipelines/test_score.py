@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from keras_lpips import distance
-from keras_lpips.scorer import scorer
+from keras_lpips.inference.scorer import scorer
 from pipelines import score
 from tests.conftest import REPOSITORY
 from tests.pipelines.engines import (
@@ -28,9 +28,9 @@ pytestmark = pytest.mark.usefixtures("quiet_workers")
 
 
 @pytest.fixture(autouse=True, scope="module")
-def alex(trunk):
+def alex(backbone):
     """Every test scores with it."""
-    trunk("alex")
+    backbone("alex")
 
 
 def digests(folder, pattern="*"):
@@ -104,7 +104,7 @@ def test_distances_are_those_of_the_package(pairs, here):
     )
     distances = [float(row["distance"]) for row in rows]
     assert manifest["mean"] == pytest.approx(np.mean(distances), abs=1e-7)
-    assert manifest["net"] == "alex" and manifest["trunk_digest"]
+    assert manifest["net"] == "alex" and manifest["backbone_digest"]
 
 
 def test_several_processes_write_the_same_bytes(pairs, here, tmp_path):

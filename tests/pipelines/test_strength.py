@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from keras_lpips import distance
-from keras_lpips.low_level import l2
+from keras_lpips.baselines import l2
 from pipelines.distortions.algorithms import ALGORITHMS
 from pipelines.distortions.traditional import SINGLE
 
@@ -30,8 +30,8 @@ def distorted(kind, patches, strength):
 
 
 @each_kind
-def test_l2_and_lpips_grow_with_strength(kind, patches, trunk):
-    net = trunk("alex")
+def test_l2_and_lpips_grow_with_strength(kind, patches, backbone):
+    net = backbone("alex")
     reference = np.concatenate([patches] * len(SEEDS))
     l2_means, lpips_means = [], []
     for strength in STRENGTHS:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from keras_lpips.low_level import l2
+from keras_lpips.baselines import l2
 from pipelines.distortions import compression, noise, spatial
 from pipelines.distortions.traditional import SEQUENCES, SINGLE, TRADITIONAL
 

@@ -13,7 +13,7 @@ RESIZE = (48, 40)
 
 
 @pytest.fixture(scope="session")
-def exported(trunk, tmp_path_factory):
+def exported(backbone, tmp_path_factory):
     """A function from a net to the folder of its exported model."""
 
     @functools.cache
@@ -22,7 +22,7 @@ def exported(trunk, tmp_path_factory):
         from saved_models.export import export
 
         model = tmp_path_factory.mktemp("models") / f"lpips_{net}"
-        export(LPIPS(trunk(net), dtype="float32"), model)
+        export(LPIPS(backbone(net), dtype="float32"), model)
         return model
 
     return export_once
@@ -35,19 +35,19 @@ def loaded():
 
 
 @pytest.fixture(scope="session")
-def resized(trunk, tmp_path_factory):
+def resized(backbone, tmp_path_factory):
     """An exported alex that resizes, by the program: its folder."""
     from saved_models import export
 
     model = tmp_path_factory.mktemp("models") / "resized"
-    arguments = ["--net", trunk("alex"), "--output", str(model)]
+    arguments = ["--net", backbone("alex"), "--output", str(model)]
     resize = "x".join(map(str, RESIZE))
     assert export.main([*arguments, "--resize", resize]) == 0
     return model
 
 
 @pytest.fixture(scope="session")
-def trained(trunk, tmp_path_factory):
+def trained(backbone, tmp_path_factory):
     """A finished run, its folder and the model that it trained."""
     import tfds_bapps
     from training.train import Settings, train
@@ -61,7 +61,7 @@ def trained(trunk, tmp_path_factory):
     settings = Settings(
         data_dir=str(folder / "data"),
         output=str(run),
-        recipe=f"{trunk('alex')}/lin-fast",
+        recipe=f"{backbone('alex')}/lin-fast",
         batch_size=10,
         epochs=2,
     )

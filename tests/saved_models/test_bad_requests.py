@@ -10,8 +10,8 @@ import tensorflow as tf
 from PIL import Image
 
 from keras_lpips import distance
-from keras_lpips.images import load_image
-from saved_models.encoded_images import decode, read_sizes
+from keras_lpips.images.reader import load_image
+from saved_models.graph.encoded_images import decode, read_sizes
 from tests.saved_models.conftest import RESIZE
 
 # Above 8 bits of a JPEG's lossy levels, decoders agree.

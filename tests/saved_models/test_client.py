@@ -8,9 +8,10 @@ from pathlib import Path
 import grpc
 import pytest
 
-from saved_models import client, requests_in_flight
-from saved_models.requests_in_flight import Requests
-from saved_models.server_error import ServerError
+from saved_models import client
+from saved_models.transport import batch_client
+from saved_models.transport.batch_client import Requests
+from saved_models.transport.server_error import ServerError
 from tests.keras_lpips.test_golden_values import DISTANCES, within
 from tests.saved_models.loopback_servers import (
     Behaviour,
@@ -39,7 +40,7 @@ def protocol(request):
 @pytest.fixture
 def server(protocol, model, monkeypatch):
     """Behaviour of a running server, with its `port`."""
-    monkeypatch.setattr(requests_in_flight, "FIRST_WAIT", 0.01)
+    monkeypatch.setattr(batch_client, "FIRST_WAIT", 0.01)
     behaviour = Behaviour()
     serve = {"rest": rest_server, "grpc": grpc_server}[protocol]
     with serve(model, behaviour) as behaviour.port:

@@ -12,15 +12,15 @@ import pytest
 import tensorflow as tf
 
 from keras_lpips import LPIPS
-from keras_lpips.exported import list_versions
-from keras_lpips.provenance import describe
+from keras_lpips.inference.provenance import describe
+from keras_lpips.inference.saved_model import list_versions
 from saved_models import export as program
-from saved_models.card import digests, read_card
-from saved_models.versions import write_version
+from saved_models.store.model_card import digests, read_card
+from saved_models.store.versions import write_version
 from tests.saved_models.conftest import RESIZE
 
 ROOT = Path(__file__).parents[2]
-# Weights of the trunk and of the heads.
+# Weights of the backbone and of the heads.
 PARAMETERS = {
     "alex": 2_469_696 + 1_152,
     "vgg": 14_714_688 + 1_472,
@@ -62,23 +62,23 @@ def test_the_card_says_what_was_exported(net, exported):
     }
 
 
-def test_changed_weights_have_another_digest(trunk):
-    lpips = LPIPS(trunk("alex"), dtype="float32")
+def test_changed_weights_have_another_digest(backbone):
+    lpips = LPIPS(backbone("alex"), dtype="float32")
     published = digests(lpips)
     lpips.heads[0].kernel.assign(lpips.heads[0].kernel * 2)
     changed = digests(lpips)
-    assert changed["trunk_digest"] == published["trunk_digest"]
+    assert changed["backbone_digest"] == published["backbone_digest"]
     assert changed["heads_digest"] != published["heads_digest"]
 
 
 @pytest.mark.parametrize("shape", [(1, 31, 31, 3), (3, 64, 64, 3)])
-def test_batch_height_and_width_are_free(shape, loaded, exported, trunk):
+def test_batch_height_and_width_are_free(shape, loaded, exported, backbone):
     pair = np.random.default_rng(1).uniform(-1, 1, (2, *shape)).astype("f4")
     model = loaded(exported("alex"))
     found = model.signatures["distance"](reference=pair[0], distorted=pair[1])[
         "distance"
     ]
-    np.testing.assert_allclose(found, LPIPS(trunk("alex"))(*pair), atol=1e-6)
+    np.testing.assert_allclose(found, LPIPS(backbone("alex"))(*pair), atol=1e-6)
 
 
 def test_a_batch_of_several_chunks_equals_its_images_alone(loaded, exported):
@@ -97,16 +97,18 @@ def test_a_batch_of_several_chunks_equals_its_images_alone(loaded, exported):
 
 
 def test_a_layer_of_another_range_is_refused(tmp_path):
-    lpips = LPIPS(trunk_weights="random", value_range=(0, 1), dtype="float32")
+    lpips = LPIPS(
+        backbone_weights="random", value_range=(0, 1), dtype="float32"
+    )
     with pytest.raises(ValueError, match="must take images in"):
         program.export(lpips, tmp_path)
     assert not list(tmp_path.iterdir())
 
 
-def test_the_program_refuses_a_version_that_is_there(resized, trunk, capsys):
+def test_the_program_refuses_a_version_that_is_there(resized, backbone, capsys):
     assert list_versions(resized) == [1]
     assert read_card(resized / "1")["encoded_resize"] == list(RESIZE)
-    arguments = ["--net", trunk("alex"), "--output", str(resized)]
+    arguments = ["--net", backbone("alex"), "--output", str(resized)]
     assert program.main([*arguments, "--version", "1"]) == 1
     assert "never overwritten" in capsys.readouterr().err
 
@@ -151,10 +153,10 @@ def test_a_size_that_is_none_is_refused(size, tmp_path, capsys):
 
 
 @pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGKILL])
-def test_an_export_that_is_stopped_leaves_no_version(end, trunk, tmp_path):
+def test_an_export_that_is_stopped_leaves_no_version(end, backbone, tmp_path):
     process = subprocess.Popen(
         [sys.executable, "-m", "saved_models.export"]
-        + ["--net", trunk("alex"), "--output", tmp_path],
+        + ["--net", backbone("alex"), "--output", tmp_path],
         cwd=ROOT,
         stdout=subprocess.DEVNULL,
     )

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from keras_lpips.command_line import main
+from keras_lpips_cli.main import main
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def test_an_export_prints_what_its_net_does(exported, files, capsys):
     assert found["saved_model"] == str(model / "1")
     assert found["distance"] == pytest.approx(ours["distance"], abs=1e-6)
     assert found["per_layer"] == pytest.approx(ours["per_layer"], abs=1e-6)
-    for name in ("net", "version", "trunk_digest", "heads_digest"):
+    for name in ("net", "version", "backbone_digest", "heads_digest"):
         assert found[name] == ours[name]
 
 

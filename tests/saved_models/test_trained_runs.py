@@ -7,11 +7,11 @@ import pytest
 import tensorflow as tf
 
 from keras_lpips import WeightsError
-from keras_lpips.command_line import main as command
-from keras_lpips.weights.arrays import read_npz, write_npz
+from keras_lpips.weights.npz import read_npz, write_npz
+from keras_lpips_cli.main import main as command
 from saved_models import export as program
-from saved_models.card import read_card
-from training.trained import TrainedRun
+from saved_models.store.model_card import read_card
+from training.run.run_loading import TrainedRun
 
 
 def test_the_card_tells_of_the_run(exported_run, trained):
@@ -115,10 +115,12 @@ def test_weights_that_do_not_fit_are_refused(trained, tmp_path):
     surplus = np.zeros(1, np.float32)
     write_npz(
         tmp_path / "weights.npz",
-        arrays | {"trunk/conv1/kernel": surplus, "ranking_head/x": surplus},
+        arrays | {"backbone/conv1/kernel": surplus, "ranking_head/x": surplus},
     )
     run = TrainedRun(tmp_path)
-    with pytest.raises(WeightsError, match=r"unknown \['trunk/conv1/kernel'\]"):
+    with pytest.raises(
+        WeightsError, match=r"unknown \['backbone/conv1/kernel'\]"
+    ):
         run.layer()
     with pytest.raises(WeightsError, match=r"unknown \['ranking_head/x'\]"):
         run.ranking_head()

@@ -6,7 +6,7 @@ import tarfile
 import numpy as np
 from PIL import Image
 
-from tfds_bapps import layout
+from tfds_bapps.source import layout
 
 
 def png(seed=0, size=(8, 8), mode="RGB"):

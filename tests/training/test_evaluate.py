@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from keras_lpips.agreement import jnd_average_precision
-from keras_lpips.low_level import l2
+from keras_lpips.baselines import l2
+from keras_lpips.metrics.agreement import jnd_average_precision
 from pipelines import prepare_bapps
 from tests.training.made_judgements import write_jnd_tree, write_tree
 from training import evaluate
@@ -14,11 +14,11 @@ from training.evaluate import main
 
 
 @pytest.fixture(scope="module")
-def report(bapps_sample, tmp_path_factory, trunk):
+def report(bapps_sample, tmp_path_factory, backbone):
     folder = tmp_path_factory.mktemp("evaluation") / "report"
     status = main(
         ["--data-dir", str(bapps_sample), "--output", str(folder)]
-        + ["--metrics", f"lpips/{trunk('alex')}", "l2", "--worst", "1"]
+        + ["--metrics", f"lpips/{backbone('alex')}", "l2", "--worst", "1"]
     )
     assert status == 0
     return folder

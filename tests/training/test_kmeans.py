@@ -5,12 +5,12 @@ import pytest
 import skimage.data
 from PIL import Image
 
-from keras_lpips.backbones import build_trunk
-from keras_lpips.normalization import scale_images
+from keras_lpips.backbones.registry import build_backbone
+from keras_lpips.layers.normalization import scale_images
+from training.data.patch_clusters import cluster_centres, filters_of
 from training.kmeans import BIAS, CROP, main
-from training.metrics.deep import trunk_shapes
-from training.metrics.names import find_metric
-from training.patch_clusters import cluster_centres, filters_of
+from training.metrics.deep import backbone_shapes
+from training.metrics.registry import find_metric
 
 FLAGS = ["--crops", "24", "--patches", "600"]
 
@@ -63,9 +63,9 @@ def test_filters_find_the_pattern_that_patches_are_made_of():
 def test_channels_have_unit_variance_before_their_relu(weights, photos):
     """On the first layer, over all patches of both photographs."""
     arrays = np.load(weights)
-    trunk = build_trunk("alex")
-    assert set(arrays) == set(trunk_shapes(trunk))
-    first = trunk.get_layer("conv1")
+    backbone = build_backbone("alex")
+    assert set(arrays) == set(backbone_shapes(backbone))
+    first = backbone.get_layer("conv1")
     first.activation = lambda x: x
     for variable in first.weights:
         variable.assign(arrays[f"conv1/{variable.name}"])

@@ -2,11 +2,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from training.dropout_mask import keep_mask
-from training.ranking_head import RankingHead
+from training.model.dropout_mask import keep_mask
+from training.model.ranking_head import RankingHead
+from training.model.triplet_model import TripletModel, judge_losses
 from training.recipes import RECIPES, describe, find_recipe
-from training.schedule import learning_rates
-from training.triplet_model import TripletModel, judge_losses
+from training.run.schedule import learning_rates
 
 
 def batch(count=3):
@@ -61,8 +61,8 @@ def test_the_loss_is_the_cross_entropy_of_the_soft_judge():
     np.testing.assert_allclose(judge_losses(judge, logits), expected, rtol=1e-5)
 
 
-def test_the_distances_are_those_of_the_layer(trunk):
-    recipe = find_recipe(f"{trunk('alex')}/lin")
+def test_the_distances_are_those_of_the_layer(backbone):
+    recipe = find_recipe(f"{backbone('alex')}/lin")
     model = TripletModel(recipe, seed=3)
     images = batch()
     d0, d1, _ = model(images)
@@ -74,17 +74,17 @@ def test_the_distances_are_those_of_the_layer(trunk):
     )
 
 
-def test_a_triplet_takes_three_passes_of_the_trunk(trunk):
-    model = TripletModel(find_recipe(f"{trunk('alex')}/lin"), seed=3)
-    first = model.lpips.trunk.get_layer("conv1")
+def test_a_triplet_takes_three_passes_of_the_backbone(backbone):
+    model = TripletModel(find_recipe(f"{backbone('alex')}/lin"), seed=3)
+    first = model.lpips.backbone.get_layer("conv1")
     call, batches = first.call, []
     first.call = lambda images: batches.append(len(images)) or call(images)
     model(batch(), tf.constant(0, tf.int64))
     assert batches == 3 * [3]
 
 
-def test_vectors_give_the_distances_of_the_images(trunk):
-    recipe = find_recipe(f"{trunk('squeeze')}/lin-fast")
+def test_vectors_give_the_distances_of_the_images(backbone):
+    recipe = find_recipe(f"{backbone('squeeze')}/lin-fast")
     model = TripletModel(recipe, seed=3)
     vectors = model.pair_vectors(batch())
     assert vectors[0].shape == (3, 2240)
@@ -96,8 +96,8 @@ def test_vectors_give_the_distances_of_the_images(trunk):
         np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-5)
 
 
-def test_only_heads_and_ranking_head_learn_in_lin(trunk):
-    model = TripletModel(find_recipe(f"{trunk('squeeze')}/lin"), seed=0)
+def test_only_heads_and_ranking_head_learn_in_lin(backbone):
+    model = TripletModel(find_recipe(f"{backbone('squeeze')}/lin"), seed=0)
     names = [v.path for v in model.trainable_variables]
     assert len(names) == 7 + 6
     assert all("head" in name or "dense" in name for name in names)

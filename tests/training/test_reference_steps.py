@@ -9,9 +9,9 @@ import pytest
 import tensorflow as tf
 
 from tests.training.made_judgements import triplet
-from training.optimizer import make_optimizer
+from training.model.optimizer import make_optimizer
+from training.model.triplet_model import TripletModel, judge_losses
 from training.recipes import find_recipe
-from training.triplet_model import TripletModel, judge_losses
 
 JUDGE = np.float32([0, 0.5, 1, 1, 0, 0, 0.5, 1])
 # Of each step, before it.
@@ -69,8 +69,8 @@ def made_model():
     return model
 
 
-def test_ten_steps_are_those_of_the_authors_trainer(trunk):
-    trunk("alex")
+def test_ten_steps_are_those_of_the_authors_trainer(backbone):
+    backbone("alex")
     model, optimizer = made_model(), make_optimizer()
     rng = np.random.default_rng(5)
     triplets = [triplet(rng) for _ in JUDGE]

@@ -17,18 +17,18 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_lpips.weights.arrays import read_npz
+from keras_lpips.weights.npz import read_npz
 from saved_models.export import main as export
 from tests.training.conftest import prepare
 from tests.training.made_judgements import write_tree
-from training import vectors
+from training.data import vectors
+from training.data.vectors import embed
 from training.evaluate import main as evaluate_main
-from training.metrics.names import find_metric
-from training.run_folder import RunError
+from training.metrics.registry import find_metric
+from training.model.triplet_model import TripletModel, named_weights
+from training.run.run_folder import RunError
+from training.run.run_loading import TrainedRun
 from training.train import Settings, main, train
-from training.trained import TrainedRun
-from training.triplet_model import TripletModel, named_weights
-from training.vectors import embed
 
 ROOT = Path(__file__).parents[2]
 # Two epochs of five steps; the last batch of each has two triplets.
@@ -57,17 +57,19 @@ def check_close(first, second, **tolerance):
 
 
 @pytest.fixture(scope="module")
-def lin(judged, tmp_path_factory, trunk):
+def lin(judged, tmp_path_factory, backbone):
     """A finished run of lin on one replica."""
     folder = tmp_path_factory.mktemp("runs") / "lin"
-    run(judged, folder, f"{trunk('alex')}/lin")
+    run(judged, folder, f"{backbone('alex')}/lin")
     return folder
 
 
 def test_a_run_leaves_all_that_is_needed_to_repeat_it(lin):
     held = json.loads((lin / "settings.json").read_text())
     assert held["settings"]["recipe"] == "alex/lin"
-    assert {"trunk_digest", "tensorflow", "git_revision"} <= set(held["about"])
+    assert {"backbone_digest", "tensorflow", "git_revision"} <= set(
+        held["about"]
+    )
     with open(lin / "history.csv", newline="") as file:
         rows = list(csv.DictReader(file))
     assert [row["epoch"] for row in rows] == ["1", "2"]
@@ -124,14 +126,14 @@ def test_a_run_stopped_at_three_moments_ends_with_the_same_weights(
 @pytest.mark.parametrize(
     ("recipe", "options"),
     # XLA's masks are others than the plain kernel's; the checkpoints of
-    # `tune` hold the trunk.
+    # `tune` hold the backbone.
     [("alex/lin", {"jit": True}), ("alex/tune", {})],
     ids=["jit", "tune"],
 )
 def test_a_stopped_run_goes_on_as_one_that_was_not(
-    recipe, options, judged, tmp_path, trunk
+    recipe, options, judged, tmp_path, backbone
 ):
-    trunk("alex")
+    backbone("alex")
     # Three steps in all.
     options |= {"batch_size": 22, "epochs": 1, "checkpoint_seconds": 0}
     strategy = tf.distribute.OneDeviceStrategy("CPU:0")
@@ -257,10 +259,10 @@ def free_ports(count):
 
 
 @pytest.fixture(scope="module")
-def no_dropout(judged, tmp_path_factory, trunk):
+def no_dropout(judged, tmp_path_factory, backbone):
     """The weights of lin without dropout on one replica."""
     folder = tmp_path_factory.mktemp("runs") / "no-dropout"
-    return run(judged, folder, f"{trunk('alex')}/lin-no-dropout")
+    return run(judged, folder, f"{backbone('alex')}/lin-no-dropout")
 
 
 def test_training_on_vectors_is_lin_without_dropout(
@@ -270,15 +272,15 @@ def test_training_on_vectors_is_lin_without_dropout(
     check_close(fast, no_dropout, rtol=1e-3, atol=1e-6)
 
 
-def test_tune_moves_the_trunk_and_lin_does_not(judged, tmp_path, trunk):
-    trunk("alex")
+def test_tune_moves_the_backbone_and_lin_does_not(judged, tmp_path, backbone):
+    backbone("alex")
     settings = Settings(str(judged), str(tmp_path / "t"), "alex/tune")
     settings = dataclasses.replace(settings, batch_size=33, epochs=1)
     model = train(settings, devices(1))
-    from keras_lpips.weights.trunks import fetch_trunk
+    from keras_lpips.weights.presets import fetch_backbone
 
-    pretrained = fetch_trunk("alex")
-    for layer in model.lpips.trunk.layers:
+    pretrained = fetch_backbone("alex")
+    for layer in model.lpips.backbone.layers:
         for variable in layer.weights:
             name = f"{layer.name}/{variable.name}"
             assert np.abs(variable - pretrained[name]).max() > 0, name
@@ -290,11 +292,11 @@ def test_tune_moves_the_trunk_and_lin_does_not(judged, tmp_path, trunk):
     assert status == 0
 
 
-def test_layers_that_are_no_taps_can_be_calibrated(judged, tmp_path, trunk):
+def test_layers_that_are_no_taps_can_be_calibrated(judged, tmp_path, backbone):
     """VGG16 at its first two convolutions, with heads and ranking head."""
     folder = tmp_path / "run"
     taps = ["conv1_1", "conv1_2"]
-    recipe = f"{trunk('vgg')}/lin-fast"
+    recipe = f"{backbone('vgg')}/lin-fast"
     weights = run(judged, folder, recipe, taps=taps, epochs=1)
     assert weights["heads/conv1_1/kernel"].shape == (64,)
     metric = find_metric(str(folder))
@@ -336,15 +338,17 @@ def test_the_ranking_head_can_decide(lin):
     )
 
 
-def test_squeezes_trunk_is_bit_identical_after_lin(judged, tmp_path, trunk):
-    from keras_lpips.weights.trunks import fetch_trunk
+def test_squeezes_backbone_is_bit_identical_after_lin(
+    judged, tmp_path, backbone
+):
+    from keras_lpips.weights.presets import fetch_backbone
 
-    pretrained = fetch_trunk(trunk("squeeze"))
+    pretrained = fetch_backbone(backbone("squeeze"))
     settings = Settings(str(judged), str(tmp_path / "s"), "squeeze/lin")
     model = train(
         dataclasses.replace(settings, batch_size=33, epochs=1), devices(1)
     )
-    for layer in model.lpips.trunk.layers:
+    for layer in model.lpips.backbone.layers:
         for variable in layer.weights:
             np.testing.assert_array_equal(
                 variable, pretrained[f"{layer.name}/{variable.name}"]
@@ -420,11 +424,11 @@ def test_a_run_killed_between_its_last_files_is_completed(
 
 
 def test_judgements_without_a_val_part_are_trained_on(
-    tmp_path_factory, tmp_path, trunk, capsys
+    tmp_path_factory, tmp_path, backbone, capsys
 ):
     tree = write_tree(tmp_path_factory.mktemp("tree"), {"train/cnn": 12})
     data = prepare(tree, tmp_path_factory.mktemp("no_val"))
-    trunk("alex")
+    backbone("alex")
     words = [*command(data, tmp_path / "run")[3:], "--recipe", "alex/lin-fast"]
     assert main(words) == 0
     assert "triplets/s, no val part to score\n" in capsys.readouterr().out

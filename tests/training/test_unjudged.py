@@ -28,9 +28,9 @@ def synthesized(tmp_path_factory, *options):
 
 
 def test_training_refuses_it_before_the_first_step(
-    unjudged, tmp_path, capsys, trunk
+    unjudged, tmp_path, capsys, backbone
 ):
-    trunk("alex")
+    backbone("alex")
     output = tmp_path / "run"
     flags = ["--recipe", "alex/lin-fast", "--data-dir", str(unjudged)]
     assert train.main([*flags, "--output", str(output)]) == 1

@@ -16,13 +16,13 @@ STOPPING = 30
 
 
 @pytest.fixture(scope="session")
-def model(tmp_path_factory, trunk):
+def model(tmp_path_factory, backbone):
     """The folder of an exported alex."""
     from keras_lpips import LPIPS
     from saved_models.export import export
 
     folder = tmp_path_factory.mktemp("models") / "lpips_alex"
-    export(LPIPS(trunk("alex"), dtype="float32"), folder)
+    export(LPIPS(backbone("alex"), dtype="float32"), folder)
     return folder
 
 

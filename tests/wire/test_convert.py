@@ -12,11 +12,11 @@ RUNTIMES = {".onnx": "onnxruntime", ".tflite": "ai_edge_litert"}
 @pytest.mark.parametrize("suffix", RUNTIMES)
 @pytest.mark.parametrize("net", ["alex", "squeeze"])
 def test_the_converted_net_gives_the_layers_distances(
-    net, suffix, trunk, tmp_path, capsys
+    net, suffix, backbone, tmp_path, capsys
 ):
     pytest.importorskip(RUNTIMES[suffix])
     output = tmp_path / f"lpips{suffix}"
-    arguments = ["--net", trunk(net), "--output", str(output)]
+    arguments = ["--net", backbone(net), "--output", str(output)]
     assert convert.main(arguments) == 0
     assert "differs by at most" in capsys.readouterr().out
     run = {".onnx": convert._run_onnx, ".tflite": convert._run_litert}[suffix](
@@ -30,7 +30,7 @@ def test_the_converted_net_gives_the_layers_distances(
 
 
 def test_another_suffix_is_refused(tmp_path):
-    lpips = LPIPS(trunk_weights="random")
+    lpips = LPIPS(backbone_weights="random")
     with pytest.raises(convert.ConversionError, match="must end in one of"):
         convert.convert(lpips, tmp_path / "lpips.pb")
 
@@ -38,7 +38,7 @@ def test_another_suffix_is_refused(tmp_path):
 def test_a_net_that_differs_is_not_written(tmp_path, monkeypatch):
     pytest.importorskip("onnxruntime")
     monkeypatch.setattr(convert, "TOLERANCE", -1.0)
-    lpips = LPIPS(trunk_weights="random", dtype="float32")
+    lpips = LPIPS(backbone_weights="random", dtype="float32")
     with pytest.raises(convert.ConversionError, match="was not written"):
         convert.convert(lpips, tmp_path / "lpips.onnx")
     assert not list(tmp_path.iterdir())

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from saved_models.client import Settings, connect
-from saved_models.requests_in_flight import Requests
-from saved_models.server_error import ServerError
+from saved_models.transport.batch_client import Requests
+from saved_models.transport.server_error import ServerError
 from tests.wire.conftest import free_port
 
 HERE = Path(__file__).parent

@@ -8,15 +8,15 @@ from pathlib import Path
 import pytest
 
 from saved_models.client import Settings, connect
-from saved_models.requests_in_flight import Requests
-from saved_models.server_error import ServerError
-from saved_models.server_files import (
+from saved_models.serving_config import (
     Settings as ServerSettings,
 )
-from saved_models.server_files import (
+from saved_models.serving_config import (
     server_flags,
     write_server_files,
 )
+from saved_models.transport.batch_client import Requests
+from saved_models.transport.server_error import ServerError
 from tests.wire.conftest import free_port
 
 BINARY = os.environ.get("TENSORFLOW_MODEL_SERVER")

@@ -3,20 +3,24 @@
 import keras
 import numpy as np
 
-from keras_lpips.backbones import BACKBONES, build_trunk, find_backbone
-from keras_lpips.compiled import compiled
-from keras_lpips.layer import LPIPS
-from keras_lpips.trunk import set_trunk_weights
-from keras_lpips.weights.arrays import WeightsError, check_keys, read_npz
+from keras_lpips.backbones.registry import (
+    BACKBONES,
+    build_backbone,
+    find_backbone,
+)
+from keras_lpips.backbones.stages import set_backbone_weights
+from keras_lpips.inference.jit import compiled
+from keras_lpips.layers.lpips import LPIPS
+from keras_lpips.weights.npz import WeightsError, check_keys, read_npz
 from training.metrics.metric import Metric
-from training.tapped import VALUE_RANGE, tapped_layer
+from training.model.custom_taps import VALUE_RANGE, tapped_layer
 
 # Smaller batches are filled up: compiling another size takes longer.
 SMALLEST_BATCH = 16
 
 
 class DeepMetric(Metric):
-    """An `LPIPS` layer as a metric; each image runs through the trunk once.
+    """An `LPIPS` layer as a metric; each image runs through the backbone once.
 
     Args:
         name: as the user gave it.
@@ -59,7 +63,7 @@ class DeepMetric(Metric):
 
 
 def published(net, version="0.1", calibrated=True, taps=None) -> LPIPS:
-    """Returns the layer with pretrained trunk and published heads.
+    """Returns the layer with pretrained backbone and published heads.
 
     Args:
         net: "alex", "vgg" or "squeeze".
@@ -74,7 +78,7 @@ def published(net, version="0.1", calibrated=True, taps=None) -> LPIPS:
 
 
 def gaussian(net, seed=0, taps=None) -> LPIPS:
-    """Returns the paper's "Gaussian": an untrained trunk, w = 1.
+    """Returns the paper's "Gaussian": an untrained backbone, w = 1.
 
     Kernels are drawn from N(0, 2 / fan_in) and biases are 0. Features are
     normalised and ReLU is homogeneous, so the variance does not matter.
@@ -84,20 +88,20 @@ def gaussian(net, seed=0, taps=None) -> LPIPS:
         seed: seed of the kernels. Defaults to 0.
         taps: names of layers. Defaults to `None`, the net's own.
     """
-    trunk = build_trunk(net, "float32")
+    backbone = build_backbone(net, "float32")
     rng = np.random.default_rng(seed)
-    for layer in trunk.layers:
+    for layer in backbone.layers:
         for variable in layer.weights:
             value = np.zeros(variable.shape, np.float32)
             if variable.name == "kernel":
                 deviation = (2 / np.prod(variable.shape[:-1])) ** 0.5
                 value = rng.normal(0, deviation, variable.shape)
             variable.assign(value)
-    return _uncalibrated(net, trunk, taps)
+    return _uncalibrated(net, backbone, taps)
 
 
-def with_trunk_of(path, taps=None) -> LPIPS:
-    """Returns a layer with the trunk of a file, w = 1.
+def with_backbone_of(path, taps=None) -> LPIPS:
+    """Returns a layer with the backbone of a file, w = 1.
 
     Args:
         path: an `.npz` of `<layer>/<weight>` for one of the nets; its names
@@ -119,24 +123,24 @@ def with_trunk_of(path, taps=None) -> LPIPS:
     ]
     if not nets:
         raise WeightsError(f"{path} holds the weights of no net")
-    trunk = build_trunk(nets[0], "float32")
-    check_keys(arrays, trunk_shapes(trunk), str(path))
-    set_trunk_weights(trunk, arrays)
-    return _uncalibrated(nets[0], trunk, taps)
+    backbone = build_backbone(nets[0], "float32")
+    check_keys(arrays, backbone_shapes(backbone), str(path))
+    set_backbone_weights(backbone, arrays)
+    return _uncalibrated(nets[0], backbone, taps)
 
 
-def trunk_shapes(trunk) -> dict[str, tuple]:
-    """Returns the shapes of a trunk's weights by `<layer>/<weight>`."""
+def backbone_shapes(backbone) -> dict[str, tuple]:
+    """Returns the shapes of a backbone's weights by `<layer>/<weight>`."""
     return {
         f"{layer.name}/{variable.name}": tuple(variable.shape)
-        for layer in trunk.layers
+        for layer in backbone.layers
         for variable in layer.weights
     }
 
 
-def _uncalibrated(net, trunk, taps):
+def _uncalibrated(net, backbone, taps):
     return LPIPS(
-        trunk,
+        backbone,
         calibrated=False,
         taps=taps or find_backbone(net).taps,
         value_range=VALUE_RANGE,

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from keras_lpips.exported import Exported
+from keras_lpips.inference.saved_model import Exported
 from training.metrics.metric import Metric
 
 # VGG's vectors take 32 MB for an image of 256 x 256 pixels.
@@ -14,7 +14,7 @@ class ExportedMetric(Metric):
 
     Args:
         name: as the user gave it.
-        folder: see `keras_lpips.exported.Exported`.
+        folder: see `keras_lpips.inference.saved_model.Exported`.
     """
 
     def __init__(self, name: str, folder):

@@ -9,7 +9,7 @@ from apache_beam import Create, Pipeline
 from apache_beam.metrics import MetricsFilter
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
-from pipelines.beam_tasks import perform_all
+from pipelines.execution import perform_all
 from pipelines.scoring.inference import Infer
 from pipelines.scoring.pairs import Span
 from pipelines.scoring.shards import Scoring, Shard, Style
@@ -69,8 +69,8 @@ def counters(shards, work):
     }
 
 
-def test_scored_and_bad_pairs_are_counted_by_beam(pairs, trunk, tmp_path):
-    trunk("alex")
+def test_scored_and_bad_pairs_are_counted_by_beam(pairs, backbone, tmp_path):
+    backbone("alex")
     good = [f"{pairs.parent}/00_{side}.png" for side in (0, 1)]
     bad = ["/nowhere/a.png", "/nowhere/b.png"]
     path = write_list(tmp_path / "x.csv", [good, bad, good, good, bad])
@@ -83,8 +83,10 @@ def test_scored_and_bad_pairs_are_counted_by_beam(pairs, trunk, tmp_path):
 
 
 @pytest.mark.parametrize("maps", [False, True])
-def test_images_of_all_sizes_go_through_one_graph(pairs, trunk, tmp_path, maps):
-    trunk("alex")
+def test_images_of_all_sizes_go_through_one_graph(
+    pairs, backbone, tmp_path, maps
+):
+    backbone("alex")
     rows = [
         [f"{pairs.parent}/{number:02}_{side}.png" for side in (0, 1)]
         for number in range(20)

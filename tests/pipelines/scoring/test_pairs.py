@@ -8,7 +8,7 @@ from pipelines.filesystems import read_bytes
 from pipelines.scoring.pairs import Span, read_pairs
 from pipelines.scoring.planning import plan
 from tests.pipelines.made_pairs import write_list
-from tfds_bapps.problems import PreparationError
+from tfds_bapps.source.errors import PreparationError
 
 
 def planned(path, shard_pairs=1000, output="/nowhere"):

@@ -6,7 +6,7 @@ from skimage.color import rgb2lab
 
 from tests.training.metrics.made_caffe_model import write_caffe_model
 from training.metrics.metric import MetricError
-from training.metrics.names import find_metric
+from training.metrics.registry import find_metric
 
 ASTRONAUT = skimage.data.astronaut()
 REFERENCE = ASTRONAUT[100:164, 200:264][None]

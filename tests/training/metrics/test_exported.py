@@ -4,16 +4,16 @@ import skimage.data
 
 from keras_lpips import LPIPS, WeightsError
 from saved_models.export import export
-from training.metrics.names import find_metric
+from training.metrics.registry import find_metric
 
 PATCH = skimage.data.astronaut()[None, 100:164, 200:264]
 SHIFTED = np.roll(PATCH, 3, axis=2)
 
 
 @pytest.fixture(scope="module")
-def model(trunk, tmp_path_factory):
+def model(backbone, tmp_path_factory):
     folder = tmp_path_factory.mktemp("export") / "model"
-    export(LPIPS(trunk("alex"), dtype="float32"), folder)
+    export(LPIPS(backbone("alex"), dtype="float32"), folder)
     return folder
 
 

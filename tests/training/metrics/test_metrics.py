@@ -7,8 +7,8 @@ import skimage.data
 
 from training.metrics.fsim import fsim, fsimc
 from training.metrics.metric import MetricError
-from training.metrics.names import PAIRWISE, find_metric
-from training.metrics.structure import ms_ssim
+from training.metrics.registry import PAIRWISE, find_metric
+from training.metrics.ssim_variants import ms_ssim
 
 ASTRONAUT = skimage.data.astronaut()
 PATCH = ASTRONAUT[100:164, 200:264]
@@ -61,10 +61,10 @@ def test_the_identical_image_is_closest(name):
     assert first < second
 
 
-def test_a_deep_metric_gives_the_layers_distance(trunk):
+def test_a_deep_metric_gives_the_layers_distance(backbone):
     from keras_lpips import LPIPS
 
-    metric = find_metric(f"lpips/{trunk('alex')}")
+    metric = find_metric(f"lpips/{backbone('alex')}")
     first, second = metric.two_distances(
         PATCH[None], NOISY[None], shifted(PATCH)[None]
     )
@@ -75,9 +75,9 @@ def test_a_deep_metric_gives_the_layers_distance(trunk):
     )
 
 
-def test_a_deep_metric_runs_the_trunk_three_times_for_a_triplet(trunk):
-    metric = find_metric(f"lpips/{trunk('alex')}")
-    first = metric.lpips.trunk.get_layer("conv1")
+def test_a_deep_metric_runs_the_backbone_three_times_for_a_triplet(backbone):
+    metric = find_metric(f"lpips/{backbone('alex')}")
+    first = metric.lpips.backbone.get_layer("conv1")
     call, batches = first.call, []
     first.call = lambda images: batches.append(images.shape[0]) or call(images)
     metric.two_distances(*3 * [np.repeat(PATCH[None], 16, axis=0)])
@@ -141,9 +141,9 @@ def test_dssim_is_that_of_the_formula_in_a_window_of_seven():
     assert value == pytest.approx(expected, rel=1e-9)
 
 
-def test_taps_can_be_chosen_even_within_a_block(trunk):
+def test_taps_can_be_chosen_even_within_a_block(backbone):
     """VGG16's first two convolutions: a student's variant."""
-    metric = find_metric(f"off-the-shelf/{trunk('vgg')}:conv1_1,conv1_2")
+    metric = find_metric(f"off-the-shelf/{backbone('vgg')}:conv1_1,conv1_2")
     assert metric.lpips.taps == ["conv1_1", "conv1_2"]
     assert metric.distances(PATCH[None], NOISY[None]) > 0
 
@@ -175,8 +175,8 @@ def test_a_command_is_a_metric():
         ("off-the-shelf/alex:conv9", "taps"),
     ],
 )
-def test_an_unknown_metric_is_named(name, said, trunk):
-    trunk("alex")
+def test_an_unknown_metric_is_named(name, said, backbone):
+    backbone("alex")
     with pytest.raises(MetricError, match=said):
         find_metric(name)
 

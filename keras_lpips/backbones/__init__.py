@@ -1,0 +1,1 @@
+"""The backbones as Keras graphs, and what is known of each of them."""

@@ -1,0 +1,201 @@
+"""Reading images: any common file to uint8 RGB, or one sentence why not."""
+
+import contextlib
+import io
+import operator
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from keras_lpips.atomic_files import replacing
+from keras_lpips.images.errors import (
+    SIXTEEN_BIT_GRAY,
+    as_image_error,
+    check_not_misread,
+)
+from keras_lpips.images.validation import ImageError
+
+# What `list_images` takes for an image.
+SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
+# EXIF orientations that swap height and width.
+ORIENTATION_TAG = 0x0112
+SWAPPED = (5, 6, 7, 8)
+# Formats that keep the pixels that are written.
+LOSSLESS = {".png": {}, ".bmp": {}, ".tif": {}, ".tiff": {}}
+LOSSLESS[".webp"] = {"lossless": True}
+
+
+def load_image(source, resize=None) -> np.ndarray:
+    """Reads an image.
+
+    Gray is repeated to three channels and palettes are looked up. Alpha is
+    dropped, as the reference and the loader of BAPPS do, so what lies under a
+    transparent pixel counts. The EXIF orientation is applied; a colour profile
+    is not. Of 16 bits per channel the higher 8 are kept. Of a photograph with
+    previews or a gain map inside (MPO), the photograph is read.
+
+    Args:
+        source: a path or a `PIL.Image.Image`.
+        resize: `(height, width)` in pixels to resize to, with Pillow's
+            antialiased bilinear filter; `None` keeps the size. Defaults to
+            `None`.
+
+    Returns:
+        uint8 RGB, `(height, width, 3)`, [0, 255].
+
+    Raises:
+        ImageError: if it cannot be read, has several frames, is too large
+            (Pillow's limit against decompression bombs) or holds 32-bit or
+            signed values, whose range is unknown.
+    """
+    size = _checked_size(resize)
+    if isinstance(source, Image.Image):
+        name = getattr(source, "filename", "") or "The image"
+        with as_image_error(name):
+            return _to_rgb(source, name, size)
+    with _opened(source) as image:
+        return _to_rgb(image, source, size)
+
+
+def decode_image(data: bytes, name, resize=None) -> np.ndarray:
+    """Reads an image from a file's bytes.
+
+    Args:
+        data: the content of the file.
+        name: what messages call it.
+        resize: see `load_image`.
+
+    Returns:
+        What `load_image` does.
+
+    Raises:
+        ImageError: as `load_image` does.
+    """
+    size = _checked_size(resize)
+    with as_image_error(name), Image.open(io.BytesIO(data)) as image:
+        return _to_rgb(image, name, size)
+
+
+def read_size(path) -> tuple[int, int]:
+    """Returns `(height, width)` from a file's head, as `load_image` gives it.
+
+    Raises:
+        ImageError: if it cannot be read.
+    """
+    with _opened(path) as image:
+        orientation = image.getexif().get(ORIENTATION_TAG)
+        # Pillow turns a TIFF, and only that, as it opens it.
+        swapped = orientation in SWAPPED and image.format != "TIFF"
+        return image.size if swapped else image.size[::-1]
+
+
+def load_pair(reference, distorted, resize=None):
+    """Reads two images that are to be compared.
+
+    Args:
+        reference: see `load_image`.
+        distorted: see `load_image`.
+        resize: see `load_image`.
+
+    Returns:
+        Two uint8 RGB arrays of one shape.
+
+    Raises:
+        ImageError: also if the sizes differ and `resize` is `None`.
+    """
+    pair = load_image(reference, resize), load_image(distorted, resize)
+    check_pair(reference, distorted, pair)
+    return pair
+
+
+def check_pair(reference, distorted, pair) -> None:
+    """Raises `ImageError` if two images that were read differ in size.
+
+    Args:
+        reference: what the first is called.
+        distorted: what the second is called.
+        pair: the images, of any kind that has a `shape`.
+    """
+    if pair[0].shape != pair[1].shape:
+        sizes = " and ".join(f"{x.shape[1]}x{x.shape[0]}" for x in pair)
+        raise ImageError(
+            f"{reference} and {distorted} are of different sizes, {sizes}; "
+            "compare them with `resize` (--resize HEIGHTxWIDTH)"
+        )
+
+
+def list_images(folder) -> list[Path]:
+    """Returns the image files of a folder, by name, not of its subfolders.
+
+    Which files are images is told by their suffixes. Hidden files, such as
+    the companions that macOS leaves, are not.
+
+    Raises:
+        ImageError: if the folder cannot be listed or holds no image.
+    """
+    folder = Path(folder)
+    try:
+        images = sorted(path for path in folder.iterdir() if _is_image(path))
+    except OSError as error:
+        raise ImageError(f"{folder}: {error.strerror}") from None
+    if not images:
+        raise ImageError(f"{folder} holds no image ({', '.join(SUFFIXES)})")
+    return images
+
+
+def write_image(path, pixels: np.ndarray) -> None:
+    """Writes uint8 RGB `(height, width, 3)`, whole or not at all.
+
+    Args:
+        path: the file, in one of the formats of `LOSSLESS`.
+        pixels: the image.
+    """
+    options = LOSSLESS[Path(path).suffix.lower()]
+    with replacing(path) as partial:
+        Image.fromarray(pixels).save(partial, **options)
+
+
+def _is_image(path):
+    if path.name.startswith(".") or path.suffix.lower() not in SUFFIXES:
+        return False
+    # A link that leads nowhere is an image that cannot be read.
+    return path.is_file() or not path.exists()
+
+
+def _checked_size(resize):
+    if resize is None:
+        return None
+    try:
+        height, width = (operator.index(side) for side in resize)
+    except (TypeError, ValueError):
+        height = width = 0
+    if min(height, width) < 1:
+        raise ImageError(
+            "`resize` must be (height, width) in whole pixels. "
+            f"Received: resize={resize!r}"
+        )
+    return height, width
+
+
+@contextlib.contextmanager
+def _opened(path):
+    with as_image_error(path), Image.open(path) as image:
+        yield image
+
+
+def _to_rgb(image, name, size):
+    check_not_misread(image, name)
+    # Not without need, here and below: these are copies. A TIFF that is turned
+    # as it is loaded forgets its orientation.
+    image.load()
+    if image.getexif().get(ORIENTATION_TAG, 1) != 1:
+        image = ImageOps.exif_transpose(image)
+    if image.mode in SIXTEEN_BIT_GRAY:
+        high = (np.asarray(image).astype(np.uint16) >> 8).astype(np.uint8)
+        image = Image.fromarray(high)
+    if image.mode != "RGB":
+        image = image.convert("RGB")
+    if size is not None:
+        image = image.resize(size[::-1], Image.Resampling.BILINEAR)
+    return np.asarray(image)

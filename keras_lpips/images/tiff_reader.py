@@ -1,0 +1,169 @@
+"""Rows of large image files, without the rest of the file in memory."""
+
+import contextlib
+import logging
+import zlib
+from pathlib import Path
+
+import numpy as np
+
+from keras_lpips.images.errors import as_image_error, pixel_limit
+from keras_lpips.images.reader import check_pair, load_image
+
+TIFF_SUFFIXES = (".tif", ".tiff")
+# What is decoded whole takes 3 bytes a pixel: up to 3 GiB.
+MOST_HELD_PIXELS = 1 << 30
+# A strip or tile of a TIFF beyond this is better decoded whole.
+MOST_SEGMENT_BYTES = 1 << 26
+LOSSLESS = {"NONE", "LZW", "DEFLATE", "ADOBE_DEFLATE", "PACKBITS", "ZSTD"}
+
+
+def open_rows(path, resize=None):
+    """Opens an image whose rows can be read one stretch at a time.
+
+    A TIFF of 8-bit RGB or gray, without compression or with one that loses
+    nothing and that tifffile can undo, is read strip by strip or tile by tile.
+    Any other image is decoded whole and held, at 3 bytes a pixel.
+
+    Args:
+        path: the file.
+        resize: see `load_image`. With it, the image is decoded whole.
+
+    Returns:
+        What has a `shape`, `(height, width, 3)`, and gives uint8 RGB rows by
+        `[start:stop]`.
+
+    Raises:
+        ImageError: if it cannot be read, or must be held and has more than
+            2**30 pixels.
+    """
+    if resize is None and Path(path).suffix.lower() in TIFF_SUFFIXES:
+        # Whatever is unusual about it, Pillow reads it or says what.
+        with contextlib.suppress(Exception), _unheard("tifffile"):
+            return TiffRows(path)
+    with pixel_limit(MOST_HELD_PIXELS):
+        return load_image(path, resize)
+
+
+def open_pair(reference, distorted, resize=None):
+    """Opens two images of one size; see `open_rows`."""
+    pair = open_rows(reference, resize), open_rows(distorted, resize)
+    check_pair(reference, distorted, pair)
+    return pair
+
+
+class TiffRows:
+    """The rows of a TIFF, read as they are asked for.
+
+    Args:
+        path: the file.
+
+    Raises:
+        ValueError: if it is not one that can be read so.
+    """
+
+    def __init__(self, path):
+        import tifffile
+
+        self._path = path
+        with tifffile.TiffFile(path) as file:
+            self._page = _plain_page(file)
+            self.shape = (self._page.imagelength, self._page.imagewidth, 3)
+            # Tried now, while there is another way to read it.
+            self._read(0, 1)
+
+    def __getitem__(self, rows):
+        """Returns the rows of a slice, uint8 `(rows, width, 3)`."""
+        with as_image_error(self._path):
+            try:
+                return self._read(*rows.indices(self.shape[0])[:2])
+            # Decompressors have errors of their own.
+            except (zlib.error, RuntimeError) as error:
+                raise ValueError(error) from None
+
+    def _read(self, start, stop):
+        page = self._page
+        if page.is_contiguous:
+            pixels = self._read_plain(start, stop)
+        else:
+            pixels = self._read_segments(start, stop)
+        return np.repeat(pixels, 3, -1) if pixels.shape[-1] == 1 else pixels
+
+    def _read_plain(self, start, stop):
+        page = self._page
+        shape = (stop - start, page.imagewidth, page.samplesperpixel)
+        row_bytes = shape[1] * shape[2]
+        pixels = np.fromfile(
+            self._path,
+            np.uint8,
+            shape[0] * row_bytes,
+            offset=page.dataoffsets[0] + start * row_bytes,
+        )
+        if pixels.size != shape[0] * row_bytes:
+            raise ValueError("the file is cut")
+        return pixels.reshape(shape)
+
+    def _read_segments(self, start, stop):
+        page = self._page
+        height = page.tilelength if page.is_tiled else page.rowsperstrip
+        width = page.tilewidth if page.is_tiled else page.imagewidth
+        across = -(-page.imagewidth // width)
+        pixels = np.zeros(
+            (stop - start, page.imagewidth, page.samplesperpixel), np.uint8
+        )
+        first, last = start // height, (stop - 1) // height
+        with open(self._path, "rb") as file:
+            for index in range(first * across, (last + 1) * across):
+                top = index // across * height
+                left = index % across * width
+                data = self._segment(file, index)[0]
+                begin, end = max(start, top), min(stop, top + data.shape[0])
+                part = data[begin - top : end - top, : page.imagewidth - left]
+                pixels[begin - start : end - start, left : left + width] = part
+        return pixels
+
+    def _segment(self, file, index):
+        page = self._page
+        file.seek(page.dataoffsets[index])
+        data = file.read(page.databytecounts[index])
+        if len(data) != page.databytecounts[index]:
+            raise ValueError("the file is cut")
+        return page.decode(data, index)[0]
+
+
+@contextlib.contextmanager
+def _unheard(name):
+    logger = logging.getLogger(name)
+    before, logger.disabled = logger.disabled, True
+    try:
+        yield
+    finally:
+        logger.disabled = before
+
+
+def _plain_page(file):
+    """Returns a file's page if its rows mean what Pillow would make of them."""
+    (page,) = file.pages
+    width = page.tilewidth if page.is_tiled else page.imagewidth
+    height = page.tilelength if page.is_tiled else page.rowsperstrip
+    orientation = page.tags.get("Orientation")
+    plain = (
+        (page.photometric.name, page.samplesperpixel)
+        in (("RGB", 3), ("MINISBLACK", 1))
+        and page.bitspersample == 8
+        and page.sampleformat == 1
+        and page.planarconfig == 1
+        and page.fillorder == 1
+        and page.imagedepth == 1
+        and page.compression.name in LOSSLESS
+        and (orientation is None or orientation.value == 1)
+        and (
+            page.is_contiguous
+            or height * width * page.samplesperpixel <= MOST_SEGMENT_BYTES
+        )
+        # A segment that is not there is all zero, by some readers.
+        and all(page.databytecounts)
+    )
+    if not plain:
+        raise ValueError("it is not one that can be read by rows")
+    return page

@@ -1,0 +1,85 @@
+"""What images must be, checked on shapes and dtypes alone."""
+
+import contextlib
+import math
+import os
+
+
+class ImageError(ValueError):
+    """Images cannot be used; the message names them and says why."""
+
+
+@contextlib.contextmanager
+def prefix_errors(images):
+    """Puts the images' name before the message of an `ImageError`."""
+    try:
+        yield
+    except ImageError as error:
+        raise ImageError(f"{images}: {error}") from None
+
+
+def check_value_range(value_range) -> tuple[float, float]:
+    """Returns `(lowest, highest)` as floats, or raises `ValueError`."""
+    try:
+        lowest, highest = (float(bound) for bound in value_range)
+    except (TypeError, ValueError):
+        lowest = highest = math.nan
+    if not -math.inf < lowest < highest < math.inf:
+        raise ValueError(
+            "`value_range` must be two finite numbers, the lowest and the "
+            f"highest that a pixel can be. Received: value_range={value_range}"
+        )
+    return lowest, highest
+
+
+def check_not_files(images) -> None:
+    """Raises `ImageError` for names of files in place of images."""
+    if isinstance(images, (list, tuple)) and images:
+        images = images[0]
+    if isinstance(images, (str, bytes, os.PathLike)):
+        raise ImageError(
+            "The layer takes batches of images, not files: "
+            "`keras_lpips.distance` and the command `keras-lpips pair` read "
+            f"files. Received: {images!r}"
+        )
+
+
+def check_images(shape, dtype: str, value_range, smallest_size: int) -> None:
+    """Raises `ImageError` unless a backbone can take such images.
+
+    Args:
+        shape: shape of the batch, with `None` where it is not known yet.
+        dtype: name of its dtype.
+        value_range: `(lowest, highest)` value.
+        smallest_size: smallest height and width, in pixels.
+    """
+    shape = tuple(shape)
+    if len(shape) != 4 or shape[-1] not in (3, None):
+        raise ImageError(
+            "Images must be RGB of shape (batch, height, width, 3). "
+            f"Received: shape={shape}"
+        )
+    if any(side is not None and side < smallest_size for side in shape[1:3]):
+        raise ImageError(
+            f"Images must be at least {smallest_size} pixels high and wide "
+            f"for this net. Received: shape={shape}"
+        )
+    if dtype in ("bool", "string") or "complex" in dtype:
+        raise ImageError(
+            f"Images must be float or integer. Received: dtype={dtype}"
+        )
+    if "int" in dtype and tuple(value_range) != (0.0, 255.0):
+        raise ImageError(
+            "Images of integer dtype need `value_range=(0, 255)`. Received: "
+            f"dtype={dtype}, value_range={tuple(value_range)}"
+        )
+
+
+def check_same_shape(reference, distorted) -> None:
+    """Raises `ImageError` if two shapes are known to differ."""
+    sizes = zip(reference, distorted, strict=True)
+    if any(a != b for a, b in sizes if a is not None and b is not None):
+        raise ImageError(
+            "`reference` and `distorted` must have one shape. Received: "
+            f"{tuple(reference)} and {tuple(distorted)}"
+        )

@@ -1,0 +1,168 @@
+"""Frames of a video file, one after another, through OpenCV."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+
+from keras_lpips.images.validation import ImageError
+
+
+class Video:
+    """A video file that is read from its first frame to its last.
+
+    Frames come as OpenCV decodes them: 8 bits, RGB by its own conversion,
+    turned as the file asks for.
+
+    Args:
+        path: the file.
+
+    Raises:
+        ImageError: if OpenCV is missing, or the file is no video that it can
+            read.
+
+    Attributes:
+        rate: frames per second that the file declares, or `None`.
+        declared: number of frames that it declares, or `None`. Some formats
+            only guess it.
+        read: number of frames that were read or skipped.
+    """
+
+    def __init__(self, path):
+        self._cv2 = cv2 = _import_opencv()
+        if not Path(path).is_file():
+            raise ImageError(f"{path} does not exist or is no file")
+        logging = cv2.utils.logging
+        level = logging.setLogLevel(logging.LOG_LEVEL_SILENT)
+        # Others would take a name with a percent sign for many images.
+        self._capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
+        logging.setLogLevel(level)
+        if not self._capture.isOpened():
+            raise ImageError(f"{path} is not a video that can be read")
+        self.path = path
+        self.rate = _known(self._capture.get(cv2.CAP_PROP_FPS))
+        declared = _known(self._capture.get(cv2.CAP_PROP_FRAME_COUNT))
+        self.declared = declared and int(declared)
+        self.read = 0
+        self._first = self._read()
+        if self._first is None:
+            raise ImageError(f"{path} has no frame that can be read")
+        self.size = self._first.shape[:2]
+
+    def take(self, count) -> list[np.ndarray]:
+        """Returns the next frames, uint8 RGB `(height, width, 3)`.
+
+        Fewer than `count` only at the end.
+
+        Raises:
+            ImageError: if the size changes on the way.
+        """
+        frames = []
+        while len(frames) < count:
+            frame = self._next()
+            if frame is None:
+                break
+            if frame.shape[:2] != self.size:
+                raise ImageError(
+                    f"{self.path} changes its size at frame {self.read}, from "
+                    f"{_shown(self.size)} to {_shown(frame.shape)}"
+                )
+            self.read += 1
+            frames.append(frame)
+        return frames
+
+    def skip(self, count=None) -> None:
+        """Passes over frames, all that are left by default."""
+        while count is None or count > 0:
+            if self._first is not None:
+                self._first = None
+            elif not self._capture.grab():
+                break
+            self.read += 1
+            count = count and count - 1
+
+    def close(self) -> None:
+        """Closes the file."""
+        self._capture.release()
+
+    def describe(self) -> dict:
+        """Returns what a result is to be written with, once all is read."""
+        return {
+            "path": str(self.path),
+            "size": list(self.size),
+            "frames_per_second": self.rate,
+            "frames": self.read,
+            "frames_declared": self.declared,
+        }
+
+    def _next(self):
+        frame, self._first = self._first, None
+        return self._read() if frame is None else frame
+
+    def _read(self):
+        there, frame = self._capture.read()
+        if not there:
+            return None
+        return self._cv2.cvtColor(frame, self._cv2.COLOR_BGR2RGB)
+
+
+def check_videos(reference, distorted, resize) -> None:
+    """Raises `ImageError` if frames differ in size and are not resized."""
+    if resize is None and reference.size != distorted.size:
+        raise ImageError(
+            f"{reference.path} and {distorted.path} are of different sizes, "
+            f"{_shown(reference.size)} and {_shown(distorted.size)}; give "
+            "--resize HEIGHTxWIDTH"
+        )
+
+
+def mismatches(reference, distorted) -> list[str]:
+    """Returns sentences on what two videos, read to the end, differ in."""
+    sentences = []
+    pair = reference, distorted
+    for video in pair:
+        if video.declared is not None and video.read < video.declared:
+            sentences.append(
+                f"{video.path} declares {video.declared} frames; {video.read} "
+                "could be read"
+            )
+    rates = [video.rate for video in pair]
+    if rates[0] != rates[1]:
+        sentences.append(
+            f"The frame rates differ, {_rate(rates[0])} and "
+            f"{_rate(rates[1])} per second; frames were compared one by one, "
+            "not by their times"
+        )
+    if reference.read != distorted.read:
+        sentences.append(
+            f"The lengths differ, {reference.read} and {distorted.read} "
+            f"frames; the first {min(video.read for video in pair)} were "
+            "compared"
+        )
+    return sentences
+
+
+def _import_opencv():
+    # What FFmpeg has to say of a bad file is told in one sentence. It looks
+    # this up when it is first used.
+    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
+    try:
+        import cv2
+    except ImportError:
+        raise ImageError(
+            "Videos are read by OpenCV, which is not installed: "
+            "pip install 'keras-lpips[video]'"
+        ) from None
+    return cv2
+
+
+def _known(value):
+    return value if np.isfinite(value) and value > 0 else None
+
+
+def _rate(rate):
+    return "unknown" if rate is None else f"{rate:g}"
+
+
+def _shown(size):
+    return f"{size[1]}x{size[0]}"

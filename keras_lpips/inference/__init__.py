@@ -1,0 +1,1 @@
+"""Compiled inference on arrays, files, folders and videos."""

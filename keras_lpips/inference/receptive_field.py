@@ -1,0 +1,98 @@
+"""What the pixels of a backbone's taps see of the image, from its layers."""
+
+import math
+from dataclasses import dataclass
+
+from keras import layers
+
+from keras_lpips.layers.ceil_pooling import CeilMaxPooling2D
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Where the pixels of a layer's output lie in the image, on one axis.
+
+    Pixel `i` depends on the image's pixels from `i * stride + first` to
+    `i * stride + last`; those outside the image are padding.
+
+    Attributes:
+        stride: pixels of the image from one to the next.
+        first: where the first lies that pixel 0 depends on, at most 0.
+        last: where the last lies that pixel 0 depends on, at least 0.
+    """
+
+    stride: int = 1
+    first: int = 0
+    last: int = 0
+
+
+def tap_grids(backbone) -> list[tuple[Grid, Grid]]:
+    """Returns for every tap its grid along the height and along the width.
+
+    Args:
+        backbone: a functional model from images to a list of taps, made of
+            convolutions, pools, zero padding and concatenations.
+
+    Raises:
+        ValueError: naming the layer, if a layer is of another kind, or pads
+            by an amount that depends on the size of the image.
+    """
+    found = {id(backbone.inputs[0]): (Grid(), Grid())}
+    for layer in backbone.layers:
+        if isinstance(layer, layers.InputLayer):
+            continue
+        # Of several calls the first is that of the whole backbone.
+        inputs = layer.input if isinstance(layer.input, list) else [layer.input]
+        grids = [found[id(tensor)] for tensor in inputs]
+        found[id(layer.output)] = tuple(
+            _after(layer, axis, [pair[axis] for pair in grids])
+            for axis in (0, 1)
+        )
+    return [found[id(tap)] for tap in backbone.outputs]
+
+
+def _after(layer, axis, grids):
+    if isinstance(layer, layers.Concatenate) and _one_stride(grids):
+        return Grid(
+            grids[0].stride,
+            min(grid.first for grid in grids),
+            max(grid.last for grid in grids),
+        )
+    (grid,) = grids
+    if isinstance(layer, layers.ZeroPadding2D):
+        return _slid(grid, 1, 1, layer.padding[axis][0])
+    pools = isinstance(layer, layers.MaxPooling2D) and layer.padding == "valid"
+    if pools or isinstance(layer, CeilMaxPooling2D):
+        return _slid(grid, layer.pool_size[axis], layer.strides[axis], 0)
+    # A subclass may compute something else.
+    if type(layer) is layers.Conv2D:
+        extent = (layer.kernel_size[axis] - 1) * layer.dilation_rate[axis] + 1
+        stride = layer.strides[axis]
+        if layer.padding == "valid":
+            return _slid(grid, extent, stride, 0)
+        if layer.padding == "same" and stride == 1:
+            return _slid(grid, extent, 1, (extent - 1) // 2)
+    raise ValueError(
+        "Only a backbone of convolutions, max pools, zero padding and "
+        "concatenations, whose padding does not depend on the image's size, "
+        f"can be tiled. Received: layer {layer.name!r}, a "
+        f"{type(layer).__name__}"
+    )
+
+
+def _one_stride(grids):
+    return len({grid.stride for grid in grids}) == 1
+
+
+def _slid(grid, extent, stride, padding):
+    """Returns the grid of windows of `extent` pixels of `grid`."""
+    return Grid(
+        grid.stride * stride,
+        grid.first - padding * grid.stride,
+        grid.last + (extent - 1 - padding) * grid.stride,
+    )
+
+
+def common_stride(grids) -> int:
+    """Returns the pixels after which all grids of an axis begin again."""
+    return math.lcm(*(grid.stride for grid in grids))

@@ -1,0 +1,192 @@
+"""The distance of images of any size, computed tile by tile, exactly."""
+
+import itertools
+from dataclasses import dataclass
+
+import numpy as np
+from tqdm import tqdm
+
+from keras_lpips.images.validation import (
+    ImageError,
+    check_images,
+    check_same_shape,
+)
+from keras_lpips.inference.receptive_field import common_stride, tap_grids
+from keras_lpips_cli.signals import interruptible
+
+
+@dataclass(frozen=True)
+class Span:
+    """A stretch of one axis that goes through the backbone at a time.
+
+    Attributes:
+        start: first pixel of the image.
+        stop: the pixel after the last.
+        kept: for every tap, the pixels of the stretch's own tap that see
+            only what they see in the whole image.
+        places: for every tap, where these lie in the whole image's tap. The
+            places of an axis's spans follow one another without a gap.
+    """
+
+    start: int
+    stop: int
+    kept: tuple[slice, ...]
+    places: tuple[slice, ...]
+
+
+def smallest_tile(grids) -> int:
+    """Returns the smallest tile that advances, in pixels.
+
+    Args:
+        grids: the taps' `Grid`s along one axis.
+    """
+    before, after, step = _halo(grids)
+    return before + after + step
+
+
+def cut_axis(size: int, tile: int, grids, counts) -> list[Span]:
+    """Cuts an axis into overlapping stretches of `tile` pixels.
+
+    All stretches but the last have one length, so that few shapes are
+    compiled. Each starts at 0 or at a multiple of the strides, so that its
+    taps lie on the whole image's grids, and its own padding stands only where
+    the whole image's does, or out of sight of what is kept.
+
+    Args:
+        size: pixels of the axis.
+        tile: pixels of a stretch, at least `smallest_tile`.
+        grids: the taps' `Grid`s along the axis.
+        counts: pixels of each tap of the whole image along the axis.
+    """
+    before, after, step = _halo(grids)
+    spans, start, core = [], 0, 0
+    while not spans or spans[-1].stop < size:
+        stop = min(start + tile, size)
+        core_stop = (stop - after) // step * step
+        places = tuple(
+            slice(
+                core // grid.stride,
+                count if stop == size else core_stop // grid.stride,
+            )
+            for grid, count in zip(grids, counts, strict=True)
+        )
+        kept = tuple(
+            slice(
+                place.start - start // grid.stride,
+                place.stop - start // grid.stride,
+            )
+            for grid, place in zip(grids, places, strict=True)
+        )
+        spans.append(Span(start, stop, kept, places))
+        start, core = core_stop - before, core_stop
+    return spans
+
+
+def _halo(grids):
+    """Pixels needed before and after what is kept, and its steps."""
+    step = common_stride(grids)
+    before = max(-grid.first for grid in grids)
+    after = max(grid.last + 1 - grid.stride for grid in grids)
+    return -(-before // step) * step, after, step
+
+
+@dataclass(frozen=True)
+class Tiled:
+    """What `TiledScorer.compare` found.
+
+    Attributes:
+        per_layer: each tap's share of the distance, float64, `(taps,)`.
+        tap_maps: for every tap, the distance at each of its pixels, float32,
+            `(h, w)`; empty if not asked for.
+    """
+
+    per_layer: np.ndarray
+    tap_maps: list[np.ndarray]
+
+
+class TiledScorer:
+    """Compares two images of any size through tiles of bounded size.
+
+    The values are those of the whole images: each tile is cut with a margin
+    as wide as the backbone sees, on the whole image's grid, and sums are kept
+    in float64. The network takes the memory that it takes for two images of
+    `tile` x `tile` pixels.
+
+    Args:
+        score: a `Scorer`.
+        tile: height and width, in pixels, of what goes through the network
+            at a time, with its margin.
+
+    Raises:
+        ImageError: if a tile is not larger than its margin.
+    """
+
+    def __init__(self, score, tile):
+        self.tile = int(tile)
+        self.taps = score.taps
+        self._score = score
+        self._grids = list(zip(*tap_grids(score.lpips.backbone), strict=True))
+        smallest = max(map(smallest_tile, self._grids))
+        if self.tile < smallest:
+            raise ImageError(
+                f"A tile must be at least {smallest} pixels a side for this "
+                f"net, as most of it is margin. Received: {tile}"
+            )
+
+    def compare(
+        self, reference, distorted, with_maps=False, progress=True
+    ) -> Tiled:
+        """Compares two images.
+
+        Args:
+            reference: RGB `(height, width, 3)`, uint8 in [0, 255] or float32
+                in [-1, 1]: an array, or anything with a `shape` whose rows
+                `image[start:stop]` are one.
+            distorted: the same, of the same shape.
+            with_maps: whether the taps' maps are kept. In float32 they take
+                0.36 (alex), 1.4 (squeeze) or 5.3 (vgg) bytes for each pixel
+                of an image.
+            progress: whether a progress bar is shown, on a terminal.
+
+        Returns:
+            The shares and the maps.
+        """
+        images = reference, distorted
+        lpips = self._score.lpips
+        for image in images:
+            shape = (1, *image.shape)
+            check_images(shape, "float32", (-1, 1), lpips.smallest_size)
+        check_same_shape(*(image.shape for image in images))
+        counts = [
+            tap[1:3] for tap in lpips.backbone.compute_output_shape(shape)
+        ]
+        rows, columns = (
+            cut_axis(size, self.tile, grids, along)
+            for size, grids, along in zip(
+                reference.shape[:2],
+                self._grids,
+                zip(*counts, strict=True),
+                strict=True,
+            )
+        )
+        sums = np.zeros(len(self.taps))
+        maps = [np.empty(c, np.float32) for c in counts] if with_maps else []
+        tiles = tqdm(
+            itertools.product(rows, columns),
+            total=len(rows) * len(columns),
+            unit="tile",
+            disable=None if progress else True,
+        )
+        band = None
+        for row, column in interruptible(tiles):
+            if row is not band:
+                band = row
+                strips = [image[row.start : row.stop] for image in images]
+            crops = [x[None, :, column.start : column.stop] for x in strips]
+            for tap, found in enumerate(self._score.tap_maps(*crops)):
+                core = found[0, row.kept[tap], column.kept[tap]]
+                sums[tap] += core.sum(dtype=np.float64)
+                if with_maps:
+                    maps[tap][row.places[tap], column.places[tap]] = core
+        pixels = [height * width for height, width in counts]
+        return Tiled(sums / pixels, maps)

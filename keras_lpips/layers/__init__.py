@@ -1,0 +1,1 @@
+"""The LPIPS layer and the layers it is made of."""

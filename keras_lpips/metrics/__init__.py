@@ -1,0 +1,1 @@
+"""Streaming metrics and scores against human judgements."""

@@ -1,0 +1,1 @@
+"""Conversion of foreign weight files to this package's names and layout."""

@@ -1,0 +1,118 @@
+"""Pure mappings from other projects' names and layouts to ours.
+
+Ours are `<layer>/kernel`, `(height, width, channels in, channels out)`, and
+`<layer>/bias`. Names that a mapping does not know are refused, except where a
+file is known to hold more than the backbone.
+"""
+
+import numpy as np
+
+from keras_lpips.backbones.registry import find_backbone
+from keras_lpips.weights.npz import WeightsError, check_keys
+
+
+def backbone_from_torchvision(net: str, arrays: dict) -> dict:
+    """Converts torchvision's `features.<i>.weight` (OIHW) and `.bias`.
+
+    The classifier's entries are left out.
+
+    Args:
+        net: "alex", "vgg" or "squeeze".
+        arrays: float32 arrays by torchvision's names.
+
+    Returns:
+        float32 arrays by our names.
+
+    Raises:
+        WeightsError: if a name is missing or unknown.
+    """
+    features = {
+        name: array
+        for name, array in arrays.items()
+        if not name.startswith("classifier.")
+    }
+    return _rename(
+        net,
+        features,
+        lambda number, layer: (f"{layer}.weight", f"{layer}.bias"),
+        lambda kernel: kernel.transpose(2, 3, 1, 0),
+    )
+
+
+def backbone_from_features(net: str, arrays: dict) -> dict:
+    """Converts `features.<i>.kernel` (HWIO) and `.bias`."""
+    return _rename(
+        net,
+        arrays,
+        lambda number, layer: (f"{layer}.kernel", f"{layer}.bias"),
+    )
+
+
+# The scope of each backbone in the Flax checkpoints; their convolutions are
+# numbered in the order of the network.
+FLAX_SCOPES = {"alex": "AlexNet_0", "vgg": "VGG16_0"}
+
+
+def backbone_from_flax(net: str, arrays: dict) -> dict:
+    """Converts `<scope>/Conv_<i>/kernel` (HWIO) and `bias`.
+
+    The heads that the same checkpoint holds are left out: ours come from the
+    reference itself.
+    """
+    scope = FLAX_SCOPES[net]
+    backbone = {
+        name: array
+        for name, array in arrays.items()
+        if not name.startswith("NetLinLayer_")
+    }
+    return _rename(
+        net,
+        backbone,
+        lambda number, layer: (
+            f"{scope}/Conv_{number}/kernel",
+            f"{scope}/Conv_{number}/bias",
+        ),
+    )
+
+
+def heads_from_torch(net: str, arrays: dict) -> dict:
+    """Converts the reference's `lin<k>.model.1.weight`, `(1, C, 1, 1)`.
+
+    Returns:
+        float32 arrays `(C,)` by `<tap>/kernel`.
+    """
+    backbone = find_backbone(net)
+    names = {f"lin{k}.model.1.weight": t for k, t in enumerate(backbone.taps)}
+    shapes = {
+        name: (1, channels, 1, 1)
+        for name, channels in zip(names, backbone.tap_channels, strict=True)
+    }
+    check_keys(arrays, shapes, f"the heads of {net!r}")
+    return {
+        f"{tap}/kernel": _float32(arrays[name].reshape(-1))
+        for name, tap in names.items()
+    }
+
+
+def _rename(net, arrays, foreign_names, convert_kernel=lambda kernel: kernel):
+    """`foreign_names` takes a convolution's number and torchvision's name."""
+    convolutions = find_backbone(net).convolutions.items()
+    converted, used = {}, set()
+    for number, (ours, theirs) in enumerate(convolutions):
+        kernel, bias = foreign_names(number, theirs)
+        if kernel not in arrays or bias not in arrays:
+            raise WeightsError(f"{kernel} or {bias} is missing for {net!r}")
+        if arrays[kernel].ndim != 4:
+            raise WeightsError(f"{kernel} is no kernel of a convolution")
+        converted[f"{ours}/kernel"] = _float32(convert_kernel(arrays[kernel]))
+        converted[f"{ours}/bias"] = _float32(arrays[bias])
+        used |= {kernel, bias}
+    if set(arrays) - used:
+        raise WeightsError(
+            f"unknown weights for {net!r}: {sorted(set(arrays) - used)}"
+        )
+    return converted
+
+
+def _float32(array):
+    return np.ascontiguousarray(array, dtype=np.float32)

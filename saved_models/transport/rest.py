@@ -1,0 +1,107 @@
+"""TensorFlow Serving's REST API, by the standard library alone."""
+
+import base64
+import http.client
+import json
+
+from saved_models.transport.server_error import ServerError, Unavailable
+
+# Too many requests; a gateway without its server; overloaded or loading. The
+# gateway's timeout is not among them: what took too long would again.
+MAY_BE_SENT_AGAIN = (429, 502, 503)
+REFUSED = (400, 413, 422)
+
+
+class RestTransport:
+    """Sends `encoded` requests over HTTP.
+
+    Args:
+        host: name or address of the server.
+        port: its REST port.
+        model: name of the model.
+        version: integer of the version, or `None`.
+        label: label of the version, or `None`.
+        timeout: longest wait for an answer, in seconds.
+    """
+
+    def __init__(self, host, port, model, version, label, timeout):
+        self._address = (host, port)
+        self._timeout = timeout
+        self._path = f"/v1/models/{model}"
+        if version is not None:
+            self._path += f"/versions/{version}"
+        if label is not None:
+            self._path += f"/labels/{label}"
+        self._path += ":predict"
+
+    def predict(self, references, distorted) -> list[float]:
+        """Returns the distances of pairs of PNG or JPEG files.
+
+        Args:
+            references: list of bytes.
+            distorted: list of bytes, as long.
+
+        Raises:
+            Unavailable: if the request may be sent again.
+            ServerError: if it may not.
+        """
+        instances = [
+            {"reference": _encode(a), "distorted": _encode(b)}
+            for a, b in zip(references, distorted, strict=True)
+        ]
+        request = {"signature_name": "encoded", "instances": instances}
+        status, body = self._post(json.dumps(request))
+        if status != 200:
+            self._raise(status, body)
+        try:
+            distances = [float(x) for x in json.loads(body)["predictions"]]
+        except (ValueError, KeyError, TypeError):
+            raise ServerError(
+                f"{self._where} answered what is no list of distances: "
+                f"{body[:200]!r}"
+            ) from None
+        if len(distances) != len(references):
+            raise ServerError(
+                f"{self._where} answered {len(distances)} distances to "
+                f"{len(references)} pairs"
+            )
+        return distances
+
+    @property
+    def _where(self):
+        host, port = self._address
+        return f"http://{host}:{port}{self._path}"
+
+    def _post(self, body):
+        connection = http.client.HTTPConnection(
+            *self._address, timeout=self._timeout
+        )
+        try:
+            connection.request(
+                "POST", self._path, body, {"Content-Type": "application/json"}
+            )
+            response = connection.getresponse()
+            return response.status, response.read()
+        except TimeoutError:
+            raise ServerError(
+                f"{self._where} did not answer within {self._timeout:g} s"
+            ) from None
+        except (OSError, http.client.HTTPException) as error:
+            reason = str(error) or type(error).__name__
+            raise Unavailable(f"{self._where}: {reason}") from None
+        finally:
+            connection.close()
+
+    def _raise(self, status, body):
+        try:
+            said = json.loads(body)["error"]
+        except (ValueError, KeyError, TypeError):
+            said = body[:200].decode(errors="replace")
+        message = f"{self._where} answered {status}: {said}"
+        if status in MAY_BE_SENT_AGAIN:
+            raise Unavailable(message)
+        raise ServerError(message, refused=status in REFUSED)
+
+
+def _encode(data):
+    return {"b64": base64.b64encode(data).decode()}

@@ -1,0 +1,98 @@
+import numpy as np
+import pytest
+
+from keras_lpips import WeightsError
+from keras_lpips.backbones.registry import BACKBONES, build_backbone
+from keras_lpips.weights.convert.mapping import (
+    FLAX_SCOPES,
+    backbone_from_features,
+    backbone_from_flax,
+    backbone_from_torchvision,
+    heads_from_torch,
+)
+
+NETS = sorted(BACKBONES)
+
+
+def ours(net):
+    """Different numbers for every kernel and bias, by our names."""
+    weights = {
+        f"{layer.name}/{variable.name}": variable.shape
+        for layer in build_backbone(net, seed=0).layers
+        for variable in layer.weights
+    }
+    rng = np.random.default_rng(0)
+    return {
+        name: rng.random(shape, np.float32) for name, shape in weights.items()
+    }
+
+
+def foreign(net, style):
+    """The same by another project's names, in its layout."""
+    arrays, found = ours(net), {}
+    for i, (layer, number) in enumerate(BACKBONES[net].convolutions.items()):
+        kernel, bias = arrays[f"{layer}/kernel"], arrays[f"{layer}/bias"]
+        if style == "torchvision":
+            found[f"{number}.weight"] = kernel.transpose(3, 2, 0, 1)
+            found[f"{number}.bias"] = bias
+        elif style == "features":
+            found |= {f"{number}.kernel": kernel, f"{number}.bias": bias}
+        else:
+            scope = f"{FLAX_SCOPES[net]}/Conv_{i}"
+            found |= {f"{scope}/kernel": kernel, f"{scope}/bias": bias}
+    return found
+
+
+CASES = [
+    *((net, "torchvision", backbone_from_torchvision) for net in NETS),
+    *((net, "features", backbone_from_features) for net in NETS),
+    *((net, "flax", backbone_from_flax) for net in FLAX_SCOPES),
+]
+
+
+@pytest.mark.parametrize(("net", "style", "convert"), CASES)
+def test_every_number_finds_its_place(net, style, convert):
+    arrays, expected = foreign(net, style), ours(net)
+    extra = {"torchvision": "classifier.1.weight", "flax": "NetLinLayer_0/x"}
+    if style in extra:
+        arrays[extra[style]] = np.zeros(3)
+    found = convert(net, arrays)
+    assert set(found) == set(expected)
+    for name, array in expected.items():
+        np.testing.assert_array_equal(found[name], array, strict=True)
+        assert found[name].flags.c_contiguous
+
+
+@pytest.mark.parametrize(("net", "style", "convert"), CASES)
+def test_missing_and_unknown_names_are_refused(net, style, convert):
+    arrays = foreign(net, style)
+    name = list(arrays)[3]
+    with pytest.raises(WeightsError, match="is missing for"):
+        convert(net, {k: v for k, v in arrays.items() if k != name})
+    with pytest.raises(WeightsError, match=r"unknown weights .*\['extra/x'\]"):
+        convert(net, {**arrays, "extra/x": arrays[name]})
+    flat = list(arrays)[0]
+    with pytest.raises(WeightsError, match="is no kernel of a convolution"):
+        convert(net, {**arrays, flat: arrays[flat].reshape(-1)})
+
+
+@pytest.mark.parametrize("net", NETS)
+def test_heads_are_strict_both_ways(net):
+    backbone = BACKBONES[net]
+    arrays = {
+        f"lin{i}.model.1.weight": np.full((1, count, 1, 1), i, np.float64)
+        for i, count in enumerate(backbone.tap_channels)
+    }
+    found = heads_from_torch(net, arrays)
+    assert list(found) == [f"{tap}/kernel" for tap in backbone.taps]
+    for i, (array, count) in enumerate(
+        zip(found.values(), backbone.tap_channels, strict=True)
+    ):
+        np.testing.assert_array_equal(
+            array, np.full(count, i, np.float32), strict=True
+        )
+    with pytest.raises(WeightsError, match="unknown"):
+        heads_from_torch(net, {**arrays, "lin9.model.1.weight": array})
+    arrays.popitem()
+    with pytest.raises(WeightsError, match="missing"):
+        heads_from_torch(net, arrays)

@@ -1,0 +1,146 @@
+import numpy as np
+import pytest
+
+from keras_lpips import WeightsError
+from keras_lpips.weights import heads, presets
+
+NETS = ("alex", "vgg", "squeeze")
+
+
+@pytest.fixture
+def empty_cache(tmp_path, monkeypatch):
+    folder = tmp_path / "cache"
+    monkeypatch.setenv("KERAS_LPIPS_HOME", str(folder))
+    return folder
+
+
+@pytest.fixture
+def no_network(monkeypatch):
+    """Every source but the cache folder fails."""
+
+    def fail(*arguments):
+        raise WeightsError("there is no network")
+
+    monkeypatch.setattr(presets, "download_package", fail)
+    monkeypatch.setattr(presets, "download_address", fail)
+
+
+def test_where_prints_each_path_and_what_is_missing(command, empty_cache):
+    done = command("weights", "where")
+    assert done.out.splitlines() == [
+        f"{net}: {empty_cache / f'{net}.npz'} (not there)" for net in NETS
+    ]
+    assert (done.status, done.err) == (0, "")
+    assert not empty_cache.exists()
+
+
+def test_fetch_and_verify_are_content_with_a_whole_cache(command, backbone):
+    backbone("alex")
+    path = presets.backbone_path("alex")
+    done = command("weights", "fetch", "alex")
+    assert (done.status, done.out, done.err) == (0, f"alex: {path}\n", "")
+    done = command("weights", "verify", "alex")
+    assert (done.status, done.err) == (0, "")
+    assert done.out == f"alex: {path} and both heads are right\n"
+
+
+def test_without_a_network_fetch_says_how_to_import(
+    command, empty_cache, no_network
+):
+    done = command("weights", "fetch", "squeeze", "alex")
+    assert (done.status, done.out) == (1, "")
+    squeeze, fetching, alex = done.err.splitlines()
+    assert fetching.startswith("Fetching the backbone of 'alex'")
+    for line, net, file, digits in (
+        (squeeze, "squeeze", "squeezenet1_1-b8a52dc0.pth", "b8a52dc0"),
+        (alex, "alex", "alexnet-owt-7be5be79.pth", "7be5be79"),
+    ):
+        assert line.startswith(f"keras-lpips: {net}: The backbone of '{net}'")
+        assert f"https://download.pytorch.org/models/{file}" in line
+        assert f"sha256 {digits}..." in line
+        assert f"keras-lpips weights import {net} {file}" in line
+    assert list(empty_cache.iterdir()) == []
+
+
+def test_a_pair_without_its_backbone_is_one_sentence(
+    command, empty_cache, no_network, photo_folders
+):
+    paths = [folder / "coffee.png" for folder in photo_folders]
+    done = command("pair", *paths, "--net", "squeeze", "--off-the-shelf")
+    assert (done.status, done.out) == (1, "")
+    assert done.err.count("\n") == 1 and "weights import squeeze" in done.err
+
+
+def test_the_shared_file_of_squeeze_can_be_imported(
+    command, empty_cache, shared_data
+):
+    file = shared_data / "trunks" / "squeezenet1_1.npz"
+    done = command("weights", "import", "squeeze", file)
+    assert (done.status, done.err) == (0, "")
+    assert done.out == f"squeeze: {empty_cache / 'squeeze.npz'}\n"
+    assert command("weights", "verify", "squeeze").status == 0
+
+
+def test_files_that_are_not_the_nets_weights_are_refused(
+    refused, empty_cache, tmp_path
+):
+    (tmp_path / "text.npz").write_text("no archive")
+    (tmp_path / "text.pth").write_text("no archive")
+    np.savez(tmp_path / "other.npz", **{"features.0.kernel": np.zeros(3)})
+    np.savez(tmp_path / "ours.npz", **{"conv1/kernel": np.zeros(3)})
+    np.savez(tmp_path / "words.npz", **{"conv1/kernel": np.array(["a"])})
+    for name, message in (
+        ("none.npz", "No such file"),
+        ("none.pth", "No such file"),
+        ("text.npz", "is not a readable .npz"),
+        ("text.pth", "is not a known file of 'alex'"),
+        ("other.npz", "features.0.bias is missing for 'alex'"),
+        ("ours.npz", "does not hold the weights of 'alex'"),
+        ("words.npz", "holds no real numbers"),
+    ):
+        path = tmp_path / name
+        error = refused("weights", "import", "alex", path)
+        assert message in error and str(path) in error
+    assert not empty_cache.exists()
+
+
+def test_weights_of_another_net_are_refused(
+    refused, backbone, tmp_path, monkeypatch
+):
+    backbone("alex")
+    file = presets.backbone_path("alex")
+    monkeypatch.setenv("KERAS_LPIPS_HOME", str(tmp_path / "cache"))
+    for net in ("vgg", "squeeze"):
+        error = refused("weights", "import", net, file)
+        assert f"{file} does not hold the weights of '{net}'" in error
+    assert not (tmp_path / "cache").exists()
+
+
+def test_verify_tells_missing_and_damaged_backbones(
+    command, empty_cache, tmp_path
+):
+    done = command("weights", "verify")
+    assert done.status == 1 and len(done.err.splitlines()) == 3
+    assert f"alex: {empty_cache / 'alex.npz'} is not there" in done.err
+    empty_cache.mkdir()
+    (empty_cache / "alex.npz").write_text("damaged")
+    done = command("weights", "verify", "alex")
+    assert done.status == 1 and "is not a readable .npz" in done.err
+
+
+def test_verify_tells_damaged_heads(command, backbone, monkeypatch):
+    backbone("alex")
+    digests = {**heads.DIGESTS, ("alex", "0.0"): "0" * 64}
+    monkeypatch.setattr(heads, "DIGESTS", digests)
+    done = command("weights", "verify", "alex")
+    assert done.status == 1 and "version 0.0, is damaged" in done.err
+
+
+def test_unknown_nets_are_refused_before_any_is_fetched(
+    command, refused, empty_cache
+):
+    error = refused("weights", "fetch", "alex", "resnet")
+    assert "alex, vgg, squeeze" in error and "'resnet'" in error
+    done = command("weights", "import", "resnet", "file.npz")
+    assert done.status == 2 and "invalid choice: 'resnet'" in done.err
+    assert not empty_cache.exists()

@@ -1,0 +1,84 @@
+"""Two patterns: matched by name, else by stem, and nothing dropped."""
+
+import csv
+
+import pytest
+
+from pipelines.image_io.matching import match
+from tfds_bapps.source.errors import PreparationError
+
+
+@pytest.fixture
+def matched(tmp_path):
+    """Makes empty files; matches those below r/ and d/.
+
+    Returns the list, without the folder, and the counts.
+    """
+
+    def made(*places, patterns=("r/**", "d/**")):
+        for place in places:
+            (tmp_path / place).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / place).touch()
+        path = tmp_path / "pairs.csv"
+        counts = match(*(f"{tmp_path}/{x}" for x in patterns), str(path))
+        with path.open() as file:
+            header, *rows = csv.reader(file)
+        assert header == ["reference", "distorted"]
+        paths = [[x.removeprefix(f"{tmp_path}/") for x in row] for row in rows]
+        return paths, tuple(counts.values())
+
+    return made
+
+
+def test_images_of_one_place_belong_together(matched, caplog):
+    assert matched("r/1.png", "r/k/2.png", "d/1.png", "d/k/2.png") == (
+        [["r/1.png", "d/1.png"], ["r/k/2.png", "d/k/2.png"]],
+        (0, 0),
+    )
+    assert not caplog.messages
+
+
+def test_the_suffix_may_differ_where_the_stem_is_unique(matched):
+    assert matched("r/1.png", "r/k/1.png", "d/1.jpg", "d/k/1.avif") == (
+        [["r/1.png", "d/1.jpg"], ["r/k/1.png", "d/k/1.avif"]],
+        (0, 0),
+    )
+
+
+def test_a_stem_of_several_images_matches_none_of_them(matched):
+    rows, counts = matched(
+        *("r/1.png", "d/1.jpg", "d/1.webp"),
+        *("r/2.png", "r/2.bmp", "d/2.png", "d/2.jpg"),
+    )
+    assert rows == [
+        ["", "d/1.jpg"],
+        ["r/1.png", ""],
+        ["", "d/1.webp"],
+        ["r/2.bmp", ""],
+        ["", "d/2.jpg"],
+        ["r/2.png", "d/2.png"],
+    ]
+    assert counts == (2, 3)
+
+
+def test_images_without_a_partner_stay_and_are_named(matched, caplog):
+    rows, counts = matched(
+        *(f"r/{n}.png" for n in range(6)), "d/1.png", "d/x.png"
+    )
+    assert rows[:3] == [
+        ["r/0.png", ""],
+        ["r/1.png", "d/1.png"],
+        ["r/2.png", ""],
+    ]
+    assert rows[6:] == [["", "d/x.png"]]
+    assert counts == (5, 1)
+    references, distorted = caplog.messages
+    assert "5 of 6 reference images have no partner" in references
+    assert "r/0.png" in references and references.endswith("r/3.png, ...")
+    assert "1 of 2 distorted images have no partner" in distorted
+    assert distorted.endswith("d/x.png")
+
+
+def test_no_pair_at_all_is_an_error(matched):
+    with pytest.raises(PreparationError, match="no image name in common"):
+        matched("r/1.png", "d/2.png")

@@ -1,0 +1,109 @@
+"""Photographs: found, read, refused with a reason."""
+
+import hashlib
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from pipelines.image_io.photographs import BadPhotograph, read_photograph
+from pipelines.image_io.survey import find_photographs, survey
+from tfds_bapps.source.errors import PreparationError
+
+
+def file_of(image, mode="RGB", kind="PNG"):
+    file = io.BytesIO()
+    Image.fromarray(image).convert(mode).save(file, kind)
+    return file.getvalue()
+
+
+def webp_of(image):
+    file = io.BytesIO()
+    Image.fromarray(image).save(file, "WEBP", lossless=True)
+    return file.getvalue()
+
+
+def names(found):
+    return {photograph.name for photograph in found.usable}
+
+
+def test_any_kind_of_color_photograph_becomes_rgb(patches):
+    for mode, kind in [("RGB", "PNG"), ("RGBA", "PNG"), ("CMYK", "JPEG")]:
+        pixels = read_photograph(file_of(patches[0], mode, kind))
+        assert pixels.dtype == np.uint8
+        assert pixels.shape == (64, 64, 3)
+    exact = read_photograph(file_of(patches[0]))
+    np.testing.assert_array_equal(exact, patches[0])
+
+
+@pytest.mark.parametrize(
+    ("make", "reason"),
+    [
+        (lambda x: file_of(x, "L"), "is gray"),
+        (lambda x: file_of(np.repeat(x[..., :1], 3, -1)), "is gray"),
+        (lambda x: file_of(x[:20]), "is 64 x 20, smaller than 64 pixels"),
+        (lambda x: file_of(x)[:900], "cannot be decoded"),
+        (lambda x: b"", "is no image"),
+    ],
+    ids=["L", "equal channels", "tiny", "cut", "empty"],
+)
+def test_what_cannot_be_used_is_refused_with_a_reason(make, reason, patches):
+    with pytest.raises(BadPhotograph, match=reason):
+        read_photograph(make(patches[0]), min_side=64)
+
+
+def test_a_survey_names_the_refused_and_uses_equal_pixels_once(
+    tmp_path, patches
+):
+    photos = tmp_path / "photos"
+    (photos / "below").mkdir(parents=True)
+    (photos / "a.png").write_bytes(file_of(patches[0]))
+    (photos / "below" / "b.png").write_bytes(file_of(patches[1]))
+    (photos / "copy.png").write_bytes(file_of(patches[0]))
+    (photos / "gray.png").write_bytes(file_of(patches[0], "L"))
+    (photos / "cut.jpg").write_bytes(b"\xff\xd8\xff")
+    (photos / ".hidden").write_bytes(b"")
+    work = tmp_path / "work"
+    work.mkdir()
+    found = survey(find_photographs(str(photos)), 64, _epath(work))
+    assert names(found) == {"a.png", "below/b.png"}
+    digests = [photograph.digest for photograph in found.usable]
+    assert digests == sorted(digests)
+    assert set(found.refused) == {"copy.png", "gray.png", "cut.jpg"}
+    assert found.refused["copy.png"] == "shows the same pixels as a.png"
+    assert not list(work.iterdir())
+
+
+def test_of_equal_pixels_in_two_formats_the_same_file_is_used_by_any_name(
+    tmp_path, patches
+):
+    files = [file_of(patches[0]), webp_of(patches[0])]
+    least = min(files, key=lambda x: hashlib.sha256(x).hexdigest())
+    for order in (files, files[::-1]):
+        photos, work = tmp_path / "photos", tmp_path / "work"
+        for folder in (photos, work):
+            folder.mkdir(exist_ok=True)
+        for name, data in zip("ab", order, strict=True):
+            (photos / name).write_bytes(data)
+        found = survey(find_photographs(str(photos)), 64, _epath(work))
+        kept, refused = "ab" if order[0] == least else "ba"
+        assert names(found) == {kept}
+        assert found.refused == {refused: f"shows the same pixels as {kept}"}
+
+
+def test_a_pattern_finds_what_it_matches_only(tmp_path, patches):
+    for name in ("x/a.png", "y/a.png", "y/b.txt"):
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(b"")
+    found = find_photographs(f"{tmp_path}/*/*.png")
+    assert [name for name, _ in found] == ["x/a.png", "y/a.png"]
+    with pytest.raises(PreparationError, match="there are no files"):
+        find_photographs(f"{tmp_path}/*.gif")
+
+
+def _epath(path):
+    from etils import epath
+
+    return epath.Path(path)

@@ -1,0 +1,543 @@
+"""The synthesis: plan, splits, answers, equal bytes, manifest."""
+
+import hashlib
+import io
+import json
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow_datasets as tfds
+from PIL import Image
+from skimage import data
+
+import tfds_bapps
+from keras_lpips.baselines import l2
+from pipelines.distortions import blur, noise
+from pipelines.image_io.photographs import read_photograph
+from pipelines.image_io.survey import Photograph
+from pipelines.rng import generator_of
+from pipelines.synthesis import labels, planning, recipe
+from pipelines.synthesis.catalog import Catalog
+from pipelines.synthesis.shards import Shard
+from pipelines.synthesize import main
+from tfds_bapps.source.errors import PreparationError
+
+ROOT = Path(__file__).parents[3]
+TRADITIONAL = Catalog(("traditional",))
+BOTH = Catalog(("traditional", "algorithms"))
+DIGESTS = [hashlib.sha256(bytes([n])).hexdigest() for n in range(40)]
+PHOTOGRAPHS = [Photograph(x, x[:4], x) for x in sorted(DIGESTS)]
+TWO_WORKERS = [
+    "--",
+    "--direct_running_mode=multi_processing",
+    "--direct_num_workers=2",
+]
+
+
+def style(task="2afc", same_type_share=0.2, size=64, seed=0):
+    return recipe.Style(task, same_type_share, size, seed)
+
+
+def recipes_of(catalog, wanted, count=200):
+    return [
+        recipe.draw_recipe(digest, index, catalog, wanted)
+        for digest in DIGESTS[:4]
+        for index in range(count // 4)
+    ]
+
+
+@pytest.fixture(scope="session")
+def photos(tmp_path_factory):
+    """A folder of six photographs and two that are refused."""
+    folder = tmp_path_factory.mktemp("photos")
+    images = [data.astronaut(), data.chelsea(), data.coffee()]
+    for number, image in enumerate(images):
+        half = image.shape[1] // 2
+        for side, part in (("l", image[:, :half]), ("r", image[:, half:])):
+            Image.fromarray(part).save(folder / f"{number}{side}.png")
+    Image.fromarray(images[0][..., 0]).save(folder / "gray.png")
+    (folder / "cut.jpg").write_bytes(b"\xff\xd8\xff\xe0")
+    return folder
+
+
+def files_of(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def command(photos, output, *more):
+    return [
+        "--photos",
+        str(photos),
+        "--triplets",
+        "60",
+        "--output",
+        str(output),
+        *more,
+    ]
+
+
+@pytest.fixture(scope="session")
+def made(photos, tmp_path_factory):
+    """60 triplets of two families, made in this process."""
+    output = tmp_path_factory.mktemp("made") / "data"
+    families = ["--families", "traditional", "algorithms"]
+    assert main(command(photos, output, *families)) == 0
+    return output
+
+
+def test_randomness_depends_on_the_key_alone():
+    first, again = (generator_of(0, "photo", 1, "place") for _ in range(2))
+    other = generator_of(0, "photo", 2, "place")
+    draw = first.integers(1 << 60)
+    assert draw == again.integers(1 << 60)
+    assert draw != other.integers(1 << 60)
+
+
+def test_the_first_draw_of_a_key_is_the_same_for_ever():
+    assert generator_of(0, "photo", 1, "place").integers(10**6) == FIRST_DRAW
+
+
+FIRST_DRAW = 286939
+
+
+def test_every_triplet_is_planned_once_and_no_photograph_twice():
+    splits = planning.plan(PHOTOGRAPHS, 5000, BOTH, 0.3)
+    seen, parts = [], {}
+    for split, shards in splits.items():
+        for shard in shards:
+            length = sum(len(indices) for _, indices in shard)
+            assert 0 < length <= planning.SHARD_TRIPLETS
+            for photograph, indices in shard:
+                seen += [(photograph.digest, index) for index in indices]
+                part = split.partition("_")[0]
+                parts.setdefault(photograph.digest, set()).add(part)
+    assert len(seen) == len(set(seen)) == 5000
+    assert all(len(part) == 1 for part in parts.values())
+    assert {"train", "val"} == set().union(*parts.values())
+
+
+def test_families_and_their_subsets_get_equal_shares():
+    splits = planning.plan(PHOTOGRAPHS, 8000, BOTH, 0.0)
+    counts = {
+        split: sum(len(x) for shard in shards for _, x in shard)
+        for split, shards in splits.items()
+    }
+    assert counts.pop("train_traditional") == pytest.approx(4000, rel=0.02)
+    assert len(counts) == 4
+    for count in counts.values():
+        assert count == pytest.approx(1000, rel=0.05)
+
+
+def test_more_photographs_leave_the_parts_of_the_others():
+    parts = [planning.part_of(digest, 0.2) for digest in DIGESTS]
+    assert parts.count("val") == pytest.approx(8, abs=5)
+    assert all(planning.part_of(x, 0.0) == "train" for x in DIGESTS)
+    assert all(planning.part_of(x, 1.0) == "val" for x in DIGESTS)
+
+
+def test_types_differ_except_where_one_type_is_wanted():
+    mixed = recipes_of(TRADITIONAL, style())
+    share = np.mean([x.of_one_type for x in mixed])
+    assert share == pytest.approx(0.2, abs=0.08)
+    one_type = recipes_of(TRADITIONAL, style(same_type_share=1.0))
+    for each in one_type:
+        assert each.of_one_type
+        gap = abs(each.strengths[0] - each.strengths[1])
+        assert gap >= recipe.MIN_STRENGTH_GAP - 1e-9
+    stronger_first = [x.strengths[0] > x.strengths[1] for x in one_type]
+    assert np.mean(stronger_first) == pytest.approx(0.5, abs=0.12)
+
+
+def test_sequences_have_their_share():
+    singles = Catalog(("traditional",), sequence_share=0.0)
+    names = {x.kinds[0].name for x in recipes_of(singles, style())}
+    assert not any("+" in name for name in names)
+    assert len(names) == 20
+
+
+def test_strengths_for_jnd_are_barely_visible():
+    for each in recipes_of(TRADITIONAL, style("jnd")):
+        assert len(each.kinds) == len(each.strengths) == 1
+        assert 0 <= each.strengths[0] <= recipe.MAX_JND_STRENGTH
+
+
+def test_a_cooked_triplet_is_cut_from_the_photograph():
+    photograph = data.astronaut()
+    each = recipes_of(TRADITIONAL, style(size=48), 4)[0]
+    reference, p0, p1 = each.render(photograph)
+    assert reference.shape == p0.shape == p1.shape == (48, 48, 3)
+    windows = np.lib.stride_tricks.sliding_window_view(
+        photograph[..., 0], (48, 48)
+    )
+    assert (windows == reference[..., 0]).all(axis=(2, 3)).any()
+    for first, second in zip(
+        each.render(photograph), (reference, p0, p1), strict=True
+    ):
+        np.testing.assert_array_equal(first, second)
+
+
+def test_severity_calls_the_weaker_patch_closer():
+    recipes = recipes_of(TRADITIONAL, style(same_type_share=1.0), 40)
+    shares = labels.answers("severity", recipes, [])
+    for share, each in zip(shares, recipes, strict=True):
+        assert share == (each.strengths[1] < each.strengths[0])
+
+
+@pytest.mark.parametrize("metric", ["l2", "ssim", "alex"])
+def test_a_metric_answers_softly(metric, patches, backbone):
+    if metric == "alex":
+        backbone("alex")
+    reference = patches[0]
+    near, far = (
+        np.clip(reference + np.float64(x), 0, 255).astype(np.uint8)
+        for x in (6, 60)
+    )
+    triplets = [
+        (reference, far, near),
+        (reference, near, far),
+        (reference, reference, reference),
+    ]
+    shares = labels.answers(metric, [None] * 3, triplets)
+    assert shares.dtype == np.float32
+    assert shares[0] > 0.5
+    assert shares[0] + shares[1] == pytest.approx(1, abs=1e-5)
+    assert shares[2] == 0.5
+
+
+@pytest.mark.parametrize(
+    ("judge", "network"),
+    [
+        ("squeeze", ("squeeze", "0.1", True)),
+        ("lpips/vgg", ("vgg", "0.1", True)),
+        ("lpips/alex@0.0", ("alex", "0.0", True)),
+        ("off-the-shelf/alex", ("alex", "0.1", False)),
+    ],
+)
+def test_a_judge_is_named_as_in_the_evaluation(judge, network):
+    labels.check_judge(judge, "2afc")
+    assert labels.network_of(judge) == network
+    assert f"the metric {judge}," in labels.meaning_of(judge)
+
+
+@pytest.mark.parametrize(
+    "judge", ["resnet", "lpips/l2", "gaussian/alex", "alex@2", "alex@", ""]
+)
+def test_a_judge_that_there_is_not_is_refused(judge):
+    assert labels.network_of(judge) is None
+    with pytest.raises(PreparationError, match="--judge must be one of"):
+        labels.check_judge(judge, "2afc")
+
+
+def test_another_lpips_answers_otherwise(patches, backbone, generator):
+    backbone("alex")
+    kinds = [noise.blue_noise, blur.gaussian_blur]
+    triplet = (
+        patches[0],
+        *(kind(patches[0], 0.3, generator) for kind in kinds),
+    )
+    answers = {
+        float(labels.answers(judge, [None], [triplet])[0])
+        for judge in ("alex", "lpips/alex@0.0", "off-the-shelf/alex")
+    }
+    assert len(answers) == 3
+
+
+def test_nobody_is_asked_by_default_and_nobody_answers_jnd():
+    assert np.isnan(labels.answers("none", [None], [])).all()
+    with pytest.raises(PreparationError, match="only people can say"):
+        labels.check_judge("l2", "jnd")
+
+
+def test_tfds_reads_the_folder_with_the_features_of_bapps(made, tmp_path):
+    builder = tfds.builder_from_directory(made)
+    bapps = tfds_bapps.Builder(config="twoafc_64", data_dir=tmp_path)
+    for name, feature in bapps.info.features.items():
+        assert repr(builder.info.features[name]) == repr(feature)
+    total = 0
+    ids = set()
+    for split, info in builder.info.splits.items():
+        examples = list(tfds.as_numpy(builder.as_dataset(split=split)))
+        assert len(examples) == info.num_examples
+        total += len(examples)
+        for example in examples:
+            ids.add(example["id"])
+            assert split.endswith("_" + example["subset"].decode())
+            for role in ("ref", "p0", "p1"):
+                assert example[role].shape == (64, 64, 3)
+            assert (example["ref"] != example["p0"]).any() or (
+                example["p0_strength"] < 0.4
+            )
+            assert np.isnan(example["judge"])
+    assert total == len(ids) == 60
+
+
+def test_the_manifest_counts_and_names(made):
+    manifest = json.loads((made / "manifest.json").read_text())
+    assert sum(manifest["patches_by_type"].values()) == 2 * 60
+    assert sum(manifest["triplets_by_subset"].values()) == 60
+    assert set(manifest["refused_photographs"]) == {"cut.jpg", "gray.png"}
+    assert len(manifest["photographs"]) == 6
+    assert str(made.parent) not in json.dumps(manifest)
+
+
+def test_the_bytes_depend_neither_on_workers_nor_on_the_place(
+    photos, small_bank, tmp_path, backbone
+):
+    flags = ["--families", "traditional", "cnn", "algorithms"]
+    flags += ["--bank", str(small_bank), "--judge", backbone("alex")]
+    here, there = tmp_path / "here", tmp_path / "there"
+    assert main(command(photos, here, *flags)) == 0
+    run(command(photos, there, *flags, *TWO_WORKERS))
+    assert files_of(there) == files_of(here)
+    assert len(list(here.glob("*_cnn.tfrecord*"))) == 2
+    builder = tfds.builder_from_directory(here)
+    for example in tfds.as_numpy(builder.as_dataset(split="train_cnn")):
+        assert 0 < example["judge"] < 1
+
+
+def test_workers_of_a_job_service_make_the_same(
+    made, photos, tmp_path, job_service, worker_pool
+):
+    output = tmp_path / "there"
+    argv = command(photos, output, "--families", "traditional", "algorithms")
+    beam = [
+        "--runner=PortableRunner",
+        f"--job_endpoint={job_service}",
+        "--environment_type=EXTERNAL",
+        f"--environment_config={worker_pool}",
+    ]
+    assert main([*argv, "--", *beam]) == 0
+    assert files_of(output) == files_of(made)
+
+
+def test_a_killed_run_goes_on_and_makes_the_same(made, photos, tmp_path):
+    output = tmp_path / "killed"
+    argv = command(photos, output, "--families", "traditional", "algorithms")
+    process = start(argv)
+    half_done = tmp_path / "killed.incomplete"
+    deadline = time.monotonic() + 60
+    while not list(half_done.glob("*.report.json")):
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    process.kill()
+    process.wait()
+    assert not output.exists()
+    kept = sorted(half_done.glob("*.report.json"))[0]
+    written = kept.stat().st_mtime_ns
+    shard = half_done / kept.name.removesuffix(".report.json")
+    before = shard.stat().st_mtime_ns
+    assert written >= before
+    assert main(argv) == 0
+    assert (output / shard.name).stat().st_mtime_ns == before
+    assert files_of(output) == files_of(made)
+
+
+def test_another_seed_starts_anew_and_makes_other_patches(
+    made, photos, tmp_path
+):
+    output = tmp_path / "other"
+    left = tmp_path / "other.incomplete"
+    left.mkdir()
+    (left / "plan.json").write_text("{}")
+    (left / "old.report.json").write_text("{}")
+    families = ["--families", "traditional", "algorithms"]
+    assert main(command(photos, output, *families, "--seed", "1")) == 0
+    assert not (output / "old.report.json").exists()
+    name = next(x.name for x in made.glob("*traditional*"))
+    assert (output / name).read_bytes() != (made / name).read_bytes()
+
+
+def test_a_metric_as_judge_is_never_called_human(photos, tmp_path):
+    output = tmp_path / "taught"
+    assert main(command(photos, output, "--judge", "l2")) == 0
+    manifest = json.loads((output / "manifest.json").read_text())
+    assert manifest["judge"] == "l2"
+    assert manifest["judge_meaning"].startswith("Not human: the soft answer")
+    builder = tfds.builder_from_directory(output)
+    assert "Not human" in builder.info.description
+    for split in builder.info.splits:
+        for example in tfds.as_numpy(builder.as_dataset(split=split)):
+            d0, d1 = (l2(example["ref"], example[p]) for p in ("p0", "p1"))
+            assert example["judge"] == pytest.approx(d0 / (d0 + d1), abs=1e-6)
+
+
+def test_jnd_pairs_have_the_features_of_jnd(photos, tmp_path):
+    output = tmp_path / "jnd"
+    assert main(command(photos, output, "--task", "jnd")) == 0
+    builder = tfds.builder_from_directory(output)
+    assert {"p0", "p1", "same", "p1_type"} <= set(builder.info.features)
+    assert "ref" not in builder.info.features
+
+
+def test_a_task_that_is_done_twice_reports_the_same(photos, tmp_path, made):
+    from pipelines.synthesis.shards import features_of
+
+    photograph = Photograph(DIGESTS[0], "0l.png", str(photos / "0l.png"))
+    shard = Shard(
+        path=str(tmp_path / "x.tfrecord"),
+        file_format="tfrecord",
+        features=features_of("2afc"),
+        photographs=(photograph,),
+        indices=((0, 1, 2),),
+        catalog=TRADITIONAL,
+        style=style(),
+        judge="none",
+    )
+    first = shard.perform()
+    data = Path(shard.path).read_bytes()
+    assert shard.perform() == first
+    assert Path(shard.path).read_bytes() == data
+    assert first["triplets"] == 3
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--families", "medical"], "--families must be among"),
+        (["--families", "cnn"], "needs --bank; .*pipelines.train_networks"),
+        (["--judge", "me"], "--judge must be one of"),
+        (["--triplets", "0"], "--triplets must be positive"),
+        (["--val-share", "2"], r"--val-share must be in \[0, 1\]"),
+        (["--", "--direct_running_mode=multi_threading"], "is refused"),
+    ],
+    ids=lambda value: value[0] if isinstance(value, list) else "",
+)
+def test_errors_are_one_sentence(flags, message, photos, tmp_path, capsys):
+    assert main(command(photos, tmp_path / "x", *flags)) == 1
+    error = capsys.readouterr().err
+    assert len(error.splitlines()) == 1
+    assert re.search(message, error)
+
+
+def test_odd_photographs_are_counted_and_named(photos, tmp_path, capsys):
+    odd = tmp_path / "odd"
+    odd.mkdir()
+    whole = Image.fromarray(data.astronaut())
+    whole.save(odd / "whole.png")
+    whole.save(odd / "again.webp", lossless=True)
+    whole.crop((0, 0, 300, 300)).convert("RGBA").save(odd / "alpha.png")
+    lying = Image.Exif()
+    lying[0x0112] = 6
+    whole.crop((0, 0, 300, 200)).save(odd / "lying.jpg", exif=lying)
+    whole.convert("L").save(odd / "gray.png")
+    whole.resize((40, 50)).save(odd / "tiny.png")
+    encoded = (odd / "whole.png").read_bytes()
+    (odd / "cut.png").write_bytes(encoded[:5000])
+    (odd / "empty.png").write_bytes(b"")
+    output = tmp_path / "data"
+    assert main(command(odd, output)) == 0
+    said = capsys.readouterr().out
+    manifest = json.loads((output / "manifest.json").read_text())
+    refused = manifest["refused_photographs"]
+    used = {x["name"] for x in manifest["photographs"]}
+    # Of equal pixels, the one whose file's digest is less is used.
+    twice = {"whole.png", "again.webp"}
+    (kept,), (left,) = twice & used, twice - used
+    assert refused.pop(left) == f"shows the same pixels as {kept}"
+    assert f"refused: {left} shows the same pixels as {kept}" in said
+    assert set(refused) == {"gray.png", "tiny.png", "cut.png", "empty.png"}
+    assert used == {kept, "alpha.png", "lying.jpg"}
+    for name, reason in refused.items():
+        assert f"refused: {name} {reason}" in said
+    assert "of 3 photographs (5 refused)" in said
+
+
+@pytest.mark.parametrize(
+    ("name", "share", "said"),
+    [
+        ("0l.png", 0.001, "There is no val data: by chance none of the 1 pho"),
+        ("0l.png", 0.999, "There is no train data: by chance none of the 1 p"),
+        ("0l.png", 0, ""),
+        ("*.png", 0.2, ""),
+    ],
+)
+def test_a_part_that_chance_leaves_empty_is_named(
+    name, share, said, photos, tmp_path, caplog
+):
+    argv = command(photos / name, tmp_path / "x", "--val-share", str(share))
+    assert main(argv) == 0
+    assert said in caplog.text
+    assert bool(said) == bool(caplog.text)
+
+
+def test_a_photograph_is_turned_as_its_orientation_says():
+    image = data.astronaut()[:200, :300]
+    lying = Image.Exif()
+    lying[0x0112] = 6
+    file = io.BytesIO()
+    Image.fromarray(image).save(file, "PNG", exif=lying)
+    np.testing.assert_array_equal(
+        read_photograph(file.getvalue()), np.rot90(image, -1)
+    )
+
+
+def test_nowhere_nothing_and_no_photograph_are_told_apart(tmp_path, capsys):
+    def refused(where):
+        assert main(command(where, tmp_path / "x")) == 1
+        error = capsys.readouterr().err
+        assert len(error.splitlines()) == 1
+        assert not list(tmp_path.glob("x*/*.tfrecord*"))
+        return error
+
+    nowhere = tmp_path / "nodir"
+    assert f"{nowhere}: there is no such folder" in refused(nowhere)
+    nothing = tmp_path / "nothing"
+    nothing.mkdir()
+    assert f"{nothing}: there are no files" in refused(nothing)
+    assert "there are no files" in refused(f"{nothing}/*.png")
+    (nothing / "note.txt").write_text("no photograph")
+    assert "no photograph can be used: note.txt is no image" in refused(nothing)
+
+
+def test_an_output_that_is_there_is_left_alone(photos, tmp_path, capsys):
+    output = tmp_path / "mine"
+    output.mkdir()
+    (output / "precious").write_text("x")
+    assert main(command(photos, output)) == 1
+    assert "is there already" in capsys.readouterr().err
+    assert files_of(output) == {"precious": b"x"}
+
+
+def test_a_full_disk_is_one_sentence_and_room_lets_it_go_on(
+    photos, tmp_path, small_disk, capsys
+):
+    output = small_disk / "data"
+    argv = command(photos, output, "--triplets", "200")
+    assert main(argv) == 1
+    error = capsys.readouterr().err
+    assert error.startswith("synthesize: ")
+    assert "No space left on device" in error
+    assert len(error.splitlines()) == 1
+    assert not output.exists()
+    grow = ["mount", "-o", "remount,size=64m", str(small_disk)]
+    subprocess.run(grow, check=True)
+    assert main(argv) == 0
+    elsewhere = tmp_path / "elsewhere"
+    assert main(command(photos, elsewhere, "--triplets", "200")) == 0
+    assert files_of(output) == files_of(elsewhere)
+
+
+def test_unknown_flags_are_refused(photos, tmp_path, capsys):
+    for flags in (["--strong", "1"], ["--", "--no_such_option=1"]):
+        with pytest.raises(SystemExit):
+            main(command(photos, tmp_path / "x", *flags))
+    assert "no_such_option" in capsys.readouterr().err
+
+
+def start(argv):
+    return subprocess.Popen(
+        [sys.executable, "-m", "pipelines.synthesize", *argv],
+        cwd=ROOT,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+
+
+def run(argv):
+    assert start(argv).wait() == 0

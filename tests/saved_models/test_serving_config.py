@@ -1,0 +1,76 @@
+"""The files with which TensorFlow Serving is started."""
+
+import re
+import shlex
+
+import pytest
+import yaml
+from google.protobuf import text_format
+from tensorflow_serving.config.model_server_config_pb2 import (
+    ModelServerConfig,
+)
+
+from saved_models import serving_config
+
+
+@pytest.fixture
+def models(tmp_path):
+    for folder in ("lpips_alex/1", "lpips_alex/12", "lpips_vgg/3", "notes"):
+        (tmp_path / folder).mkdir(parents=True)
+    return tmp_path
+
+
+def run(models, *options):
+    return serving_config.main(["--models", str(models), *options])
+
+
+def test_every_model_is_named_with_its_highest_version(models):
+    assert run(models) == 0
+    config = text_format.Parse(
+        (models / "models.config").read_text(), ModelServerConfig()
+    )
+    found = {
+        entry.name: (entry.base_path, dict(entry.version_labels))
+        for entry in config.model_config_list.config
+    }
+    assert found == {
+        "lpips_alex": ("/models/lpips_alex", {"stable": 12}),
+        "lpips_vgg": ("/models/lpips_vgg", {"stable": 3}),
+    }
+
+
+def test_batching_is_what_was_asked(models):
+    assert run(models, "--max-batch-size", "32") == 0
+    text = (models / "batching.config").read_text()
+    values = dict(re.findall(r"^(\w+) \{ value: (\d+) \}$", text, re.M))
+    assert values == {
+        "max_batch_size": "32",
+        "batch_timeout_micros": "2000",
+        "max_enqueued_batches": "64",
+        "num_batch_threads": "2",
+    }
+
+
+def test_compose_and_the_line_start_the_same_server(models, capsys):
+    assert run(models, "--batching") == 0
+    line = shlex.split(capsys.readouterr().out)
+    compose = yaml.safe_load((models / "compose.yaml").read_text())
+    service = compose["services"]["lpips"]
+    image = line.index(service["image"])
+    assert line[:3] == ["docker", "run", "--rm"]
+    assert line[image + 1 :] == service["command"]
+    assert "--enable_batching=true" in service["command"]
+    assert f"-v={models}:/models:ro" in line
+    assert service["volumes"] == [".:/models:ro"]
+
+
+def test_requests_are_not_merged_unless_asked(models):
+    assert run(models) == 0
+    assert "batching" not in (models / "compose.yaml").read_text()
+
+
+def test_a_folder_without_models_is_refused(tmp_path, capsys):
+    assert run(tmp_path) == 1
+    assert "holds no model" in capsys.readouterr().err
+    assert run(tmp_path / "none") == 1
+    assert "No such file" in capsys.readouterr().err

@@ -1,0 +1,90 @@
+import io
+import tarfile
+
+import pytest
+
+from tests.tfds_bapps.made_triplets import write_tar
+from tfds_bapps.source.errors import PreparationError
+from tfds_bapps.source.tar_index import read_members
+
+FILES = {f"folder/{i}.bin": bytes([i]) * (i * 200 + 1) for i in range(9)}
+
+
+def members(path):
+    with path.open("rb") as file:
+        return list(read_members(file, "the.tar"))
+
+
+def test_the_bytes_of_every_member_are_found(tmp_path):
+    path = write_tar(tmp_path / "a.tar", FILES)
+    whole = path.read_bytes()
+    found = {m.path: whole[m.offset : m.offset + m.size] for m in members(path)}
+    assert found == FILES
+
+
+@pytest.mark.parametrize("form", [tarfile.GNU_FORMAT, tarfile.PAX_FORMAT])
+def test_names_longer_than_a_header_are_read(tmp_path, form):
+    name = "x" * 300 + "/ünï.png"
+    path = tmp_path / "a.tar"
+    with tarfile.open(path, "w", format=form) as tar:
+        info = tarfile.TarInfo(name)
+        info.size = 3
+        tar.addfile(info, io.BytesIO(b"abc"))
+    (member,) = members(path)
+    assert member.path == name
+    assert path.read_bytes()[member.offset :][:3] == b"abc"
+
+
+@pytest.mark.parametrize("cut", [1, 100, 512, 700, 1024, 5000, 8191])
+def test_an_archive_that_is_cut_off_is_refused(tmp_path, cut):
+    path = write_tar(tmp_path / "a.tar", FILES)
+    # What counts is the end of the last member; padding follows it.
+    end = members(path)[-1].offset + 2048
+    path.write_bytes(path.read_bytes()[: end - cut])
+    with pytest.raises(PreparationError, match=r"the\.tar is"):
+        members(path)
+
+
+def test_a_damaged_header_is_not_taken_for_the_end(tmp_path):
+    path = write_tar(tmp_path / "a.tar", FILES)
+    data = bytearray(path.read_bytes())
+    header = members(path)[4].offset - 512
+    data[header : header + 100] = b"\xff" * 100
+    path.write_bytes(data)
+    with pytest.raises(PreparationError, match=f"header at byte {header}"):
+        members(path)
+
+
+@pytest.mark.parametrize("data", [b"", b"not a tar" * 200, b"\0" * 100])
+def test_a_file_of_another_kind_is_refused(tmp_path, data):
+    path = tmp_path / "a.tar"
+    path.write_bytes(data)
+    with pytest.raises(PreparationError, match=r"the\.tar is"):
+        members(path)
+
+
+def test_names_that_lead_out_and_links_are_faults(tmp_path):
+    bad = {"../up.png": b"1", "/etc/x.png": b"2", "a/../../b.png": b"3"}
+    link = tarfile.TarInfo("link.png")
+    link.type, link.linkname = tarfile.SYMTYPE, "/etc/passwd"
+    hard = tarfile.TarInfo("hard.png")
+    hard.type, hard.linkname = tarfile.LNKTYPE, "folder/0.bin"
+    pipe = tarfile.TarInfo("pipe.png")
+    pipe.type = tarfile.FIFOTYPE
+    path = write_tar(tmp_path / "a.tar", bad, [link, hard, pipe])
+    faults = {member.path: member.fault for member in members(path)}
+    assert faults == {
+        "../up.png": "has a name that leads out of the archive",
+        "/etc/x.png": "has a name that leads out of the archive",
+        "a/../../b.png": "has a name that leads out of the archive",
+        "link.png": "is a link to '/etc/passwd', not a file",
+        "hard.png": "is a link to 'folder/0.bin', not a file",
+        "pipe.png": "is not a plain file",
+    }
+
+
+def test_folders_are_no_members(tmp_path):
+    folder = tarfile.TarInfo("folder")
+    folder.type = tarfile.DIRTYPE
+    path = write_tar(tmp_path / "a.tar", {"folder/x": b"1"}, [folder])
+    assert [member.path for member in members(path)] == ["folder/x"]

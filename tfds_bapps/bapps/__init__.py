@@ -1,0 +1,1 @@
+"""The BAPPS dataset in the convention of TensorFlow Datasets."""

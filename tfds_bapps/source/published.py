@@ -1,0 +1,104 @@
+"""What is published of BAPPS: archives, their digests, and counts.
+
+From the authors' repository (github.com/richzhang/PerceptualSimilarity) and
+the tables of the paper. Despite their names the archives are plain tar today;
+what a file is, is read from its first bytes.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from tfds_bapps.source import layout
+
+HOMEPAGE = "https://github.com/richzhang/PerceptualSimilarity"
+HOST = "https://perceptual-similarity.s3.us-west-2.amazonaws.com/dataset/"
+
+
+@dataclass(frozen=True)
+class Archive:
+    """An archive as its authors publish it.
+
+    Attributes:
+        file: its file name.
+        folder: task and part of what it holds.
+        sha256: published digest, or `None` where none is known.
+    """
+
+    file: str
+    folder: layout.Folder
+    sha256: str | None
+
+    @property
+    def url(self) -> str:
+        """Address of the archive."""
+        return HOST + self.file
+
+
+# The digests were published by a third party, without the sizes in bytes that
+# `checksums.tsv` needs, so they are compared here.
+ARCHIVES = (
+    Archive(
+        "twoafc_train.tar.gz",
+        layout.Folder("2afc", "train"),
+        "b4f5c772c7cd88ac44bcb4ff0741745d434c05f0094f2bfb262ddcd0055bf393",
+    ),
+    Archive(
+        "twoafc_val.tar.gz",
+        layout.Folder("2afc", "val"),
+        "41486671b06de923e7ba277c4797d4d9d86d609863ba35ecdb576133f8b9d859",
+    ),
+    Archive("jnd.tar.gz", layout.Folder("jnd", "val"), None),
+)
+
+# Triplets of each subset. 2AFC val is exact; the others are given by the
+# paper to the nearest hundred.
+COUNTS = {
+    "2afc": {
+        "train_traditional": 56_600,
+        "train_cnn": 38_100,
+        "train_mix": 56_600,
+        "val_traditional": 4_720,
+        "val_cnn": 4_720,
+        "val_superres": 10_856,
+        "val_deblur": 9_440,
+        "val_color": 4_720,
+        "val_frameinterp": 1_888,
+    },
+    "jnd": {"val_traditional": 4_800, "val_cnn": 4_800},
+}
+ROUNDING = 50
+
+
+def archives_of(task: str) -> list[Archive]:
+    """The archives that hold a task."""
+    return [archive for archive in ARCHIVES if archive.folder.task == task]
+
+
+def count_errors(
+    folder: layout.Folder,
+    counts: Mapping[str, int],
+    wants: Callable[[str], bool],
+) -> list[str]:
+    """Compares the counts of an official archive with the published ones.
+
+    Args:
+        folder: task and part of the archive.
+        counts: triplets of each split found in it, complete or not.
+        wants: whether a split is to be compared.
+
+    Returns:
+        One sentence for each split whose count is not the published one.
+    """
+    exact = (folder.task, folder.part) == ("2afc", "val")
+    slack = 0 if exact else ROUNDING
+    published = {
+        split: count
+        for split, count in COUNTS[folder.task].items()
+        if split.startswith(f"{folder.part}_") and wants(split)
+    }
+    return [
+        f"{split} has {counts.get(split, 0)} triplets, "
+        f"{'' if exact else 'about '}{count} are published"
+        for split, count in published.items()
+        if abs(counts.get(split, 0) - count) > slack
+    ]

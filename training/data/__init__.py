@@ -1,0 +1,1 @@
+"""Reading the judgements that a model is trained on."""

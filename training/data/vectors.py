@@ -1,0 +1,185 @@
+"""The vector of each pair, made once: what calibration without dropout needs.
+
+While the backbone is frozen, the distance of a pair is the product of the heads
+with a vector of 1,152, 1,472 or 2,240 numbers that never changes.
+"""
+
+import functools
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+from tqdm import tqdm
+
+from keras_lpips.atomic_files import write_json
+from keras_lpips.weights.npz import content_digest
+from training.data.batches import VectorSource
+from training.data.dataset import DataError
+from training.data.fingerprint import identify
+from training.run.run_folder import check_space
+
+# Triplets that run through the backbone at once.
+BATCH_SIZE = 50
+DESCRIPTION = "vectors.json"
+
+
+@dataclass(frozen=True)
+class VectorFiles:
+    """The files of a source's vectors.
+
+    Attributes:
+        folder: where they are.
+        name: of the source, "train" or "val_cnn".
+    """
+
+    folder: Path
+    name: str
+
+    @property
+    def vectors(self) -> Path:
+        """An `.npy` of float32 `(triplets, 2, channels)`."""
+        return Path(self.folder) / f"{self.name}.npy"
+
+    @property
+    def judge(self) -> Path:
+        """An `.npy` of float32 `(triplets,)`."""
+        return Path(self.folder) / f"{self.name}.judge.npy"
+
+    @property
+    def done(self) -> Path:
+        """How many triplets are in the others so far, as JSON."""
+        return Path(self.folder) / f"{self.name}.done.json"
+
+    def count_done(self) -> int:
+        """Returns how many triplets are done; 0 where nothing is."""
+        if not self.done.exists():
+            return 0
+        return json.loads(self.done.read_text())
+
+    def read(self, count: int) -> VectorSource:
+        """Returns the vectors, not read into memory.
+
+        Raises:
+            DataError: if they are not those of `count` triplets.
+        """
+        if self.count_done() != count:
+            raise DataError(
+                f"{self.folder} holds vectors of {self.count_done()} triplets "
+                f"of {self.name}, not of {count}; "
+                "training.precompute makes them"
+            )
+        vectors = np.load(self.vectors, mmap_mode="r")
+        return VectorSource(vectors, np.load(self.judge))
+
+
+def make_vectors(model, source, files: VectorFiles) -> VectorSource:
+    """Makes the vectors of a source, or goes on where it was stopped.
+
+    Args:
+        model: a `TripletModel` with a frozen backbone.
+        source: a `RecordSource`.
+        files: where they are kept.
+
+    Returns:
+        The vectors, not read into memory.
+    """
+    channels = sum(head.channels for head in model.lpips.heads)
+    shape = (len(source), 2, channels)
+    done = files.count_done()
+    if not done:
+        check_space(files.vectors.parent, 4 * int(np.prod(shape)))
+        for file, size in ((files.vectors, shape), (files.judge, shape[:1])):
+            np.lib.format.open_memmap(file, "w+", np.float32, size).flush()
+    vectors = np.lib.format.open_memmap(files.vectors, "r+")
+    judge = np.lib.format.open_memmap(files.judge, "r+")
+    for start, part, answers in embed(model, source, done, len(source)):
+        end = start + len(part)
+        vectors[start:end], judge[start:end] = part, answers
+        vectors.flush()
+        judge.flush()
+        write_json(files.done, end)
+    return files.read(len(source))
+
+
+def embed(model, source, first: int, last: int):
+    """Makes vectors batch by batch.
+
+    Args:
+        model: a `TripletModel` with a frozen backbone.
+        source: a `RecordSource`.
+        first: number of the first triplet.
+        last: number of the one after the last.
+
+    Yields:
+        The number of a batch's first triplet, vectors, float32 `(batch, 2,
+        channels)`, and judges, float32 `(batch,)`.
+    """
+    starts = range(first, last, BATCH_SIZE)
+    if not starts:
+        return
+    # All of one size, so that one graph serves them.
+    indices = [
+        np.minimum(np.arange(start, start + BATCH_SIZE), last - 1)
+        for start in starts
+    ]
+    dataset = tf.data.Dataset.from_tensor_slices(np.stack(indices))
+    dataset = dataset.map(source.read, tf.data.AUTOTUNE).prefetch(2)
+    bar = tqdm(dataset, "vectors", len(indices), unit="batch", disable=None)
+    compute = _compiled(model)
+    for start, batch in zip(starts, bar, strict=True):
+        count = min(BATCH_SIZE, last - start)
+        vectors = compute(batch).numpy()
+        yield start, vectors[:count], batch["judge"].numpy()[:count]
+
+
+@functools.lru_cache(maxsize=2)
+def _compiled(model):
+    return tf.function(lambda batch: tf.stack(model.pair_vectors(batch), 1))
+
+
+def describe_vectors(model, precision: str, builder) -> dict:
+    """Returns what vectors depend on, for the file beside them.
+
+    Args:
+        model: the `TripletModel`.
+        precision: of its backbone.
+        builder: see `training.data.dataset.open_prepared`.
+    """
+    backbone = {
+        f"{layer.name}/{variable.name}": np.asarray(variable)
+        for layer in model.lpips.backbone.layers
+        for variable in layer.weights
+    }
+    return {
+        "net": model.recipe.net,
+        "taps": model.lpips.taps,
+        "precision": precision,
+        "backbone_digest": content_digest(backbone),
+        **identify(builder),
+        "splits": {
+            name: [split.num_examples, split.num_bytes]
+            for name, split in sorted(builder.info.splits.items())
+        },
+    }
+
+
+def check_description(folder, description: dict) -> None:
+    """Raises `DataError` unless a folder's vectors depend on just this."""
+    path = Path(folder) / DESCRIPTION
+    if not path.exists():
+        raise DataError(f"{folder} holds no vectors of training.precompute")
+    held = json.loads(path.read_text())
+    other = sorted(
+        {
+            key.removesuffix("_digest")
+            for key, value in description.items()
+            # Vectors that are older than the data's digest have none.
+            if held.get(key, value) != value
+        }
+    )
+    if other:
+        raise DataError(
+            f"{folder} holds vectors of another {' and '.join(other)}"
+        )

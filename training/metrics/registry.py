@@ -1,0 +1,165 @@
+"""From what a user writes to a metric.
+
+lpips/alex  lpips/vgg@0.0  off-the-shelf/squeeze  gaussian/alex
+off-the-shelf/vgg:conv1_1,conv1_2        only these layers, by name
+kmeans/kmeans.npz                        weights of `training.kmeans`
+caffe/net.prototxt,net.caffemodel        anyone's, see `metrics.caffe`
+savedmodel/models/lpips_alex             an export of `saved_models.export`
+runs/alex-lin                            a folder of `training.train`
+ranked/runs/alex-lin                     and its ranking head decides
+l2  l2-lab  psnr  ssim  dssim  ms-ssim  fsim  fsimc
+command:PROGRAM ...                      smaller is closer
+similarity-command:PROGRAM ...           larger is closer
+
+Those of deep features, published or not, take `:LAYER,LAYER` at their end.
+"""
+
+import contextlib
+from pathlib import Path
+
+from keras_lpips.backbones.registry import BACKBONES
+from keras_lpips.baselines import l2, psnr, ssim
+from keras_lpips.layers.lpips import VERSIONS
+from keras_lpips.weights.npz import WeightsError
+from training.metrics.caffe import CaffeMetric
+from training.metrics.color import l2_lab
+from training.metrics.deep import (
+    DeepMetric,
+    gaussian,
+    published,
+    with_backbone_of,
+)
+from training.metrics.exported import ExportedMetric
+from training.metrics.external import CommandMetric
+from training.metrics.fsim import fsim, fsimc
+from training.metrics.metric import (
+    Metric,
+    MetricError,
+    PairwiseMetric,
+    processors,
+)
+from training.metrics.ranked import RankedMetric
+from training.metrics.ssim_variants import dssim, ms_ssim
+
+# More than any two different images of 8 bits can have; scores are finite.
+IDENTICAL_DECIBELS = 1000.0
+
+
+def finite_psnr(reference, distorted) -> float:
+    """Returns PSNR in dB, `IDENTICAL_DECIBELS` for identical images."""
+    return min(psnr(reference, distorted), IDENTICAL_DECIBELS)
+
+
+# Each with 1 if smaller means closer, -1 if larger does.
+PAIRWISE = {
+    "l2": (l2, 1),
+    "l2-lab": (l2_lab, 1),
+    "psnr": (finite_psnr, -1),
+    "ssim": (ssim, -1),
+    "dssim": (dssim, 1),
+    "ms-ssim": (ms_ssim, -1),
+    "fsim": (fsim, -1),
+    "fsimc": (fsimc, -1),
+}
+COMMANDS = {"command:": 1, "similarity-command:": -1}
+PUBLISHED_KINDS = ("lpips", "off-the-shelf", "gaussian")
+
+
+def find_metric(name: str) -> Metric:
+    """Returns the metric called `name`; see the module.
+
+    Raises:
+        MetricError: if it is none of those.
+        WeightsError: if a file or folder that it names is not what it should
+            be.
+    """
+    if name in PAIRWISE:
+        function, sign = PAIRWISE[name]
+        return PairwiseMetric(name, function, sign)
+    for prefix, sign in COMMANDS.items():
+        if name.startswith(prefix):
+            command = CommandMetric(name.removeprefix(prefix))
+            return PairwiseMetric(name, command, sign, processors())
+    kind, _, rest = name.partition("/")
+    if kind in _KINDS:
+        return _KINDS[kind](name, rest)
+    if Path(name).is_dir():
+        return _trained(name, name)
+    raise MetricError(
+        f"A metric must be one of {sorted(PAIRWISE)}, KIND/... with a kind of "
+        f"{sorted(_KINDS)}, {' or '.join(COMMANDS)}PROGRAM, or a folder of "
+        f"training.train. Received: {name!r}"
+    )
+
+
+def _published(name, rest):
+    kind = name.partition("/")[0]
+    rest, taps = _split_taps(rest)
+    net, _, version = rest.partition("@")
+    if net not in BACKBONES or (version or "0.1") not in VERSIONS:
+        raise MetricError(
+            f"{kind}/NET[@VERSION] needs a net of {sorted(BACKBONES)} and a "
+            f"version of {list(VERSIONS)}. Received: {name!r}"
+        )
+    with _naming(name):
+        if kind == "gaussian":
+            return DeepMetric(name, gaussian(net, taps=taps))
+        calibrated = kind == "lpips"
+        layer = published(net, version or "0.1", calibrated, taps)
+        return DeepMetric(name, layer)
+
+
+def _kmeans(name, rest):
+    path, taps = _split_taps(rest)
+    with _naming(name):
+        return DeepMetric(name, with_backbone_of(path, taps))
+
+
+def _caffe(name, rest):
+    files, taps = _split_taps(rest)
+    prototxt, _, weights = files.partition(",")
+    lab = name.startswith("caffe-lab/")
+    return CaffeMetric(name, prototxt, weights, taps, lab)
+
+
+def _saved_model(name, rest):
+    return ExportedMetric(name, rest)
+
+
+def _trained(name, folder):
+    from training.run.run_loading import TrainedRun
+
+    return DeepMetric(name, TrainedRun(folder).layer())
+
+
+def _ranked(name, folder):
+    from training.run.run_loading import TrainedRun
+
+    run = TrainedRun(folder)
+    metric = DeepMetric(name, run.layer())
+    return RankedMetric(name, metric, run.ranking_head())
+
+
+_KINDS = {
+    **dict.fromkeys(PUBLISHED_KINDS, _published),
+    "kmeans": _kmeans,
+    "caffe": _caffe,
+    "caffe-lab": _caffe,
+    "savedmodel": _saved_model,
+    "ranked": _ranked,
+}
+
+
+def _split_taps(rest):
+    rest, _, taps = rest.partition(":")
+    return rest, taps.split(",") if taps else None
+
+
+@contextlib.contextmanager
+def _naming(name):
+    try:
+        yield
+    except WeightsError:
+        raise
+    except ValueError as error:
+        raise MetricError(f"{name}: {error}") from None

@@ -1,0 +1,139 @@
+"""One loop for one device, several, and several machines.
+
+Keras's `fit` fails under `MultiWorkerMirroredStrategy` (keras#20585), so this
+stands in its place, on a Keras model, optimiser and callbacks.
+"""
+
+import functools
+import time
+
+import keras
+import tensorflow as tf
+
+from training.data.batches import distributed_batches, shuffled_order, steps_of
+from training.model.step import training_step
+from training.model.triplet_model import TripletModel, judge_losses
+from training.run.checkpoint import Progress
+
+
+class Loop:
+    """Trains a model on triplets and validates it.
+
+    Args:
+        strategy: the strategy in whose scope model and optimiser were made.
+        model: the model.
+        optimizer: its optimiser, built.
+        global_batch_size: triplets in a batch, over all replicas.
+        jit: whether steps are compiled with XLA. Defaults to `False`.
+    """
+
+    def __init__(
+        self, strategy, model: TripletModel, optimizer, global_batch_size, jit
+    ):
+        self._strategy = strategy
+        self._model = model
+        self._optimizer = optimizer
+        self._batch_size = global_batch_size
+        self._jit = jit
+
+    def train(
+        self, source, rates, seed, progress: Progress, validate, save, callbacks
+    ) -> None:
+        """Trains from where `progress` is to the last epoch.
+
+        Args:
+            source: triplets; see `training.data.batches`.
+            rates: the learning rate of each epoch.
+            seed: seed of the orders.
+            progress: where the run is; kept up to date.
+            validate: function of no argument to a dictionary of numbers.
+            save: function of whether an epoch has ended, called after each
+                step; it decides whether to write.
+            callbacks: Keras callbacks; `on_epoch_*`, `on_train_*` and
+                `on_train_batch_end` are called, `model.stop_training` ends
+                the run.
+        """
+        model = self._model
+        callbacks = keras.callbacks.CallbackList(callbacks, model=model)
+        model.stop_training = False
+        callbacks.on_train_begin()
+        steps = steps_of(len(source), self._batch_size)
+        for epoch in range(progress.step // steps, len(rates)):
+            callbacks.on_epoch_begin(epoch)
+            self._optimizer.learning_rate.assign(rates[epoch])
+            start = time.perf_counter()
+            done = progress.step % steps
+            batches = distributed_batches(
+                self._strategy,
+                source,
+                shuffled_order(len(source), seed, epoch),
+                self._batch_size,
+                done,
+            )
+            for i, batch in enumerate(batches, start=done):
+                step = tf.constant(progress.step, tf.int64)
+                loss = float(self._train_step(batch, step))
+                progress.step += 1
+                progress.loss_sum += loss
+                callbacks.on_train_batch_end(i, {"loss": loss})
+                # The end of an epoch is saved with what it measured.
+                if i + 1 < steps:
+                    save(False)
+            seconds = time.perf_counter() - start
+            logs = {
+                "epoch": epoch + 1,
+                "learning_rate": rates[epoch],
+                "loss": progress.loss_sum / steps,
+                "triplets_per_second": (steps - done)
+                * self._batch_size
+                / seconds,
+                **validate(),
+            }
+            progress.history.append(logs)
+            progress.loss_sum = 0.0
+            save(True)
+            callbacks.on_epoch_end(epoch, logs)
+            if model.stop_training:
+                break
+        callbacks.on_train_end()
+
+    def validate(self, source) -> tuple[float, float]:
+        """Returns mean loss and 2AFC score in percent, without dropout."""
+        batches = distributed_batches(
+            self._strategy, source, range(len(source)), self._batch_size
+        )
+        totals = [self._validation_step(batch).numpy() for batch in batches]
+        loss, score = sum(totals) / len(source)
+        return float(loss), 100 * float(score)
+
+    @functools.cached_property
+    def _train_step(self):
+        replica = training_step(self._model, self._optimizer, self._jit)
+
+        @tf.function
+        def step(batch, number):
+            losses = self._strategy.run(replica, (batch, number))
+            return self._strategy.reduce("SUM", losses, axis=None)
+
+        return step
+
+    @functools.cached_property
+    def _validation_step(self):
+        def replica(batch):
+            distance0, distance1, logits = self._model(batch)
+            # 1 where the first is closer, 0 where the second is.
+            closer = (tf.sign(distance1 - distance0) + 1) / 2
+            judge = batch["judge"]
+            score = closer * (1 - judge) + (1 - closer) * judge
+            here = tf.cast(batch["weight"] > 0, tf.float32)
+            loss = judge_losses(judge, logits)
+            return tf.stack(
+                [tf.reduce_sum(loss * here), tf.reduce_sum(score * here)]
+            )
+
+        @tf.function
+        def step(batch):
+            totals = self._strategy.run(replica, (batch,))
+            return self._strategy.reduce("SUM", totals, axis=None)
+
+        return step

@@ -1,0 +1,217 @@
+"""The folder of a run: settings, weights, history, curves, TensorBoard.
+
+Nothing here needs TFDS, so that an export can read a run without it.
+"""
+
+import json
+import shutil
+import subprocess
+import tempfile
+from importlib import metadata
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from keras_lpips.atomic_files import (
+    remove_partial,
+    replacing,
+    write_csv,
+    write_json,
+)
+from keras_lpips.inference.provenance import describe
+from keras_lpips.weights.npz import content_digest, write_npz
+from training.data.fingerprint import identify
+from training.model.triplet_model import named_weights
+
+SETTINGS, WEIGHTS, HISTORY = "settings.json", "weights.npz", "history.csv"
+CURVES, LOGS = "curves.png", "tensorboard"
+# Written after all others.
+DIGEST = "weights.sha256"
+# What is written and removed again: a folder may have become read-only.
+PROBE_BYTES = 4096
+
+
+class RunError(ValueError):
+    """A run cannot begin or go on in its folder."""
+
+
+def open_folder(
+    path, settings: dict, net: str, data, judgements: str, chief: bool
+) -> Path:
+    """Makes a run's folder, or checks that it holds the same run.
+
+    Args:
+        path: the folder.
+        settings: all that the result depends on, as JSON holds it.
+        net: name of the backbone.
+        data: TFDS builder of the judgements.
+        judgements: what they are, where no people made them; else "".
+        chief: whether this process writes.
+
+    Raises:
+        RunError: if the folder holds another run, or one on other data, or
+            cannot be written.
+    """
+    path = Path(path)
+    wanted = {"settings": settings, **identify(data)}
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        if chief:
+            remove_partial(path)
+        if (path / SETTINGS).exists():
+            _check_same(path, wanted, data)
+        elif any(path.iterdir()) and chief:
+            raise RunError(f"{path} is not empty and holds no run")
+        elif chief:
+            about = describe(net, "0.1", False)
+            about["metric"] = "LPIPS, trained here"
+            write_json(
+                path / SETTINGS,
+                {
+                    **wanted,
+                    "about": {
+                        **about,
+                        "tensorflow": tf.__version__,
+                        "tensorflow_datasets": metadata.version(
+                            "tensorflow-datasets"
+                        ),
+                        "judgements": judgements or None,
+                        "git_revision": _git_revision(),
+                    },
+                },
+            )
+    except OSError as error:
+        raise RunError(f"{path} cannot be written: {error.strerror}") from None
+    return path
+
+
+def _check_same(path, wanted, data):
+    held = json.loads((path / SETTINGS).read_text())
+    settings, held_settings = wanted["settings"], held.get("settings", {})
+    other = sorted(
+        name
+        for name in {*settings, *held_settings}
+        if settings.get(name) != held_settings.get(name)
+    )
+    if other:
+        raise RunError(
+            f"{path} holds a run of other settings ({', '.join(other)}); give "
+            "another --output, or remove it"
+        )
+    # Runs that are older than the digest have none.
+    digest = held.get("data_digest", wanted["data_digest"])
+    if (held.get("data"), digest) != (wanted["data"], wanted["data_digest"]):
+        raise RunError(
+            f"{path} holds a run on other data than {data.data_dir}; give "
+            "another --output, or remove it"
+        )
+
+
+def check_space(path: Path, needed: int) -> None:
+    """Raises `RunError` unless so many bytes are free and can be written."""
+    try:
+        with tempfile.TemporaryFile(dir=path, buffering=0) as probe:
+            probe.write(bytes(PROBE_BYTES))
+    except OSError as error:
+        raise RunError(f"{path} cannot be written: {error.strerror}") from None
+    free = shutil.disk_usage(path).free
+    if free < needed:
+        raise RunError(
+            f"{path} needs {needed / 1e6:.2f} MB and has {free / 1e6:.2f} MB"
+        )
+
+
+def write_epoch(path: Path, model, history: list[dict]) -> None:
+    """Writes weights, history, curves and logs after an epoch.
+
+    Args:
+        path: the run's folder.
+        model: the `TripletModel`.
+        history: one dictionary of numbers per epoch.
+    """
+    weights = _weights(model)
+    write_npz(path / WEIGHTS, weights)
+    columns = list(history[-1])
+    write_csv(
+        path / HISTORY,
+        columns,
+        [[row[column] for column in columns] for row in history],
+    )
+    _write_curves(path / CURVES, history)
+    _write_logs(path / LOGS, history[-1])
+    digest = content_digest(weights)
+    with replacing(path / DIGEST) as partial:
+        partial.write_text(f"{digest}\n")
+
+
+def is_written(path: Path, model) -> bool:
+    """Whether all files that `write_epoch` writes of a model are there."""
+    digest_path = path / DIGEST
+    if not digest_path.exists():
+        return False
+    return digest_path.read_text().strip() == content_digest(_weights(model))
+
+
+def _weights(model):
+    return {
+        name: np.asarray(variable)
+        for name, variable in named_weights(model).items()
+    }
+
+
+def _write_curves(path, history):
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(9, 3.6), dpi=120, layout="constrained")
+    left, right = figure.subplots(1, 2)
+    epochs = [row["epoch"] for row in history]
+    for name in history[-1]:
+        values = [row[name] for row in history]
+        if name == "loss" or name.endswith("_loss"):
+            left.plot(epochs, values, marker=".", label=name)
+        elif name.endswith("_2afc"):
+            right.plot(epochs, values, marker=".", label=name)
+    for axis, label in ((left, "cross-entropy"), (right, "2AFC score, %")):
+        axis.set_xlabel("epoch")
+        axis.set_ylabel(label)
+        axis.grid(alpha=0.3)
+        if axis.has_data():
+            axis.legend(fontsize=7)
+    with replacing(path) as partial:
+        figure.savefig(partial)
+
+
+def _write_logs(folder, logs):
+    """Writes scalars as TensorBoard reads them, without TensorBoard."""
+    scalars = tf.compat.v1.SummaryMetadata(
+        plugin_data=tf.compat.v1.SummaryMetadata.PluginData(
+            plugin_name="scalars"
+        ),
+        # DATA_CLASS_SCALAR
+        data_class=1,
+    )
+    writer = tf.summary.create_file_writer(str(folder))
+    with writer.as_default():
+        for name, value in logs.items():
+            if name != "epoch":
+                tf.summary.write(
+                    name,
+                    tf.constant(value, tf.float32),
+                    step=logs["epoch"],
+                    metadata=scalars,
+                )
+    writer.close()
+
+
+def _git_revision():
+    try:
+        done = subprocess.run(
+            ["git", "rev-parse", "HEAD"],
+            cwd=Path(__file__).parent,
+            capture_output=True,
+            text=True,
+        )
+    except OSError:
+        return None
+    return done.stdout.strip() or None

@@ -1,0 +1,119 @@
+"""What a run of `training.train` has learnt, and what it learnt it from."""
+
+import csv
+import hashlib
+import json
+from pathlib import Path
+
+from keras_lpips.layers.lpips import LPIPS
+from keras_lpips.weights.npz import (
+    WeightsError,
+    check_keys,
+    content_digest,
+    read_npz,
+)
+from training.model.custom_taps import tapped_layer
+from training.model.ranking_head import DistanceOnly, RankingHead
+from training.model.triplet_model import (
+    RANKING_HEAD,
+    named_lpips_weights,
+    named_ranking_head_weights,
+)
+from training.recipes import find_recipe
+from training.run.run_folder import HISTORY, SETTINGS, WEIGHTS
+
+
+class TrainedRun:
+    """A run with a finished epoch.
+
+    Args:
+        folder: the run's folder.
+
+    Raises:
+        WeightsError: if the folder holds no run with a finished epoch.
+    """
+
+    def __init__(self, folder):
+        self.folder = Path(folder)
+        try:
+            self._held = json.loads((self.folder / SETTINGS).read_text())
+            self.settings = self._held["settings"]
+            self.recipe = find_recipe(self.settings["recipe"])
+            self._arrays = read_npz(self.folder / WEIGHTS)
+            with open(self.folder / HISTORY, newline="") as file:
+                *_, self._last_epoch = csv.DictReader(file)
+        except (
+            FileNotFoundError,
+            NotADirectoryError,
+            KeyError,
+            ValueError,
+        ) as error:
+            # Weights that are there and damaged say more of themselves.
+            if isinstance(error, WeightsError):
+                raise
+            raise WeightsError(
+                f"{folder} holds no run of training.train with a finished epoch"
+            ) from None
+
+    def layer(self, value_range=(0, 255)) -> LPIPS:
+        """Returns the metric that was learnt, frozen, in float32.
+
+        Args:
+            value_range: see `LPIPS`. Defaults to `(0, 255)`.
+        """
+        recipe = self.recipe
+        lpips = tapped_layer(
+            recipe.net,
+            self.settings.get("taps") or None,
+            value_range=value_range,
+            backbone_weights=recipe.backbone_weights,
+            head_weights="random",
+            seed=0,
+            dtype="float32",
+        )
+        variables = named_lpips_weights(lpips, recipe.trainable_backbone)
+        self._assign(variables, of_ranking_head=False)
+        return lpips
+
+    def ranking_head(self) -> RankingHead | DistanceOnly:
+        """Returns what was learnt over the two distances of a triplet."""
+        if self.settings["distance_only"]:
+            head = DistanceOnly(name="distance_only")
+        else:
+            head = RankingHead(name="ranking_head")
+        self._assign(named_ranking_head_weights(head), of_ranking_head=True)
+        return head
+
+    def description(self) -> dict:
+        """Returns recipe, data, score and digests, as JSON holds them.
+
+        The score is that of the last epoch: 2AFC in percent, by subset of
+        the data's validation part.
+        """
+        settings = json.dumps(self.settings, sort_keys=True)
+        return {
+            "recipe": self.settings["recipe"],
+            "settings": self.settings,
+            "settings_digest": hashlib.sha256(settings.encode()).hexdigest(),
+            "weights_digest": content_digest(self._arrays),
+            "data": self._held["data"],
+            "judgements": self._held["about"].get("judgements"),
+            "epochs": int(self._last_epoch["epoch"]),
+            "score": {
+                name: float(value)
+                for name, value in self._last_epoch.items()
+                if name.endswith("_2afc")
+            },
+            "git_revision": self._held["about"].get("git_revision"),
+        }
+
+    def _assign(self, variables, of_ranking_head):
+        arrays = {
+            name: array
+            for name, array in self._arrays.items()
+            if name.startswith(RANKING_HEAD) == of_ranking_head
+        }
+        shapes = {name: variable.shape for name, variable in variables.items()}
+        check_keys(arrays, shapes, str(self.folder / WEIGHTS))
+        for name, variable in variables.items():
+            variable.assign(arrays[name])
