@@ -12,6 +12,8 @@ METRIC = [
     "scikit-image>=0.25",
     # scikit-image brings it too.
     "tifffile>=2025.1.10",
+    # Flags from dataclasses, for every program.
+    "tyro>=1.0.17,<2",
 ]
 DATASETS = [
     "tensorflow-datasets>=4.9.10,<4.10",
@@ -23,7 +25,6 @@ DATASETS = [
     "apache-beam>=2.77,<2.78",
     "protobuf>=6.33.5,<7",
     "pyarrow>=14.0.1,<26",
-    # TFDS brings it too; the programs' flags are made of it.
     "simple-parsing>=0.1.6",
 ]
 # OpenCV 5.0 reads no Caffe models.

@@ -1,0 +1,9 @@
+"""The error that every program tells in one sentence."""
+
+
+class UserError(Exception):
+    """An error that the user can correct.
+
+    The message is one sentence that names what was given and what is allowed.
+    A program prints it, without a traceback, and exits with 1.
+    """
