@@ -100,7 +100,7 @@ def parse(
         prog=prog,
         description=description,
         args=None if argv is None else [str(word) for word in argv],
-        config=(tyro.conf.FlagCreatePairsOff,),
+        config=(tyro.conf.FlagCreatePairsOff, tyro.conf.DisallowNone),
     )
 
 

@@ -88,7 +88,7 @@ def test_other_formats_without_loss_can_be_written(
         ("out.xyz", "must end in .png or"),
         ("out", "must end in .png or"),
         ("none/out.png", "there is no folder"),
-        ("../sharp/coffee.png", "would overwrite an image"),
+        ("../sharp/coffee.png", "would overwrite an input"),
     ],
 )
 def test_a_bad_output_is_refused_before_the_work(

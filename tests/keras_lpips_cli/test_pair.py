@@ -98,7 +98,7 @@ def test_images_that_cannot_be_used_are_named(refused, paths, tmp_path):
         ("heat", "--map must end in .png or"),
         ("none/heat.png", "there is no folder"),
         ("sharp", "is a folder"),
-        ("sharp/coffee.png", "would overwrite an image"),
+        ("sharp/coffee.png", "would overwrite an input"),
     ],
 )
 def test_a_map_that_cannot_be_written_is_refused_before_the_work(
