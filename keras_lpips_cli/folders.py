@@ -38,20 +38,29 @@ def run(arguments) -> int:
     run that was stopped goes on with the same command.
     """
     from keras_lpips.atomic_files import replacing_all, write_csv, write_json
-    from keras_lpips.inference.folder import compare_folders, match_names
+    from keras_lpips.inference.folder import batch_by_size, match_names
     from keras_lpips.inference.provenance import describe
     from keras_lpips.inference.scorer import scorer
     from keras_lpips_cli.resume_log import ResumeLog
 
     output, resize = arguments.output, arguments.resize
     check_output(output, (".csv",))
-    pairs = match_names(arguments.references, arguments.distorted)
+    pairs, unmatched = match_names(arguments.references, arguments.distorted)
+    for folder, names in unmatched.items():
+        if names:
+            print(
+                f"Images in {folder} only, left out: {len(names)} "
+                f"({names[0]}{', ...' if len(names) > 1 else ''})",
+                file=sys.stderr,
+            )
     net = (arguments.net, arguments.version, arguments.calibrated)
     settings = {**describe(*net), "resize": resize and list(resize)}
     journal = ResumeLog(output)
-    distances, faults = compare_folders(
-        pairs, scorer(*net), resize, journal, settings
+    batches, faults = batch_by_size(pairs, resize)
+    distances, failed = _compare(
+        batches, scorer(*net), resize, journal, settings
     )
+    faults |= failed
     for name, fault in sorted(faults.items()):
         print(f"keras-lpips: {name}: {fault}", file=sys.stderr)
     if len(faults) > arguments.tolerate or not distances:
@@ -82,3 +91,47 @@ def run(arguments) -> int:
     journal.remove()
     print(f"{mean:.6f}  mean of {len(rows)} pairs ({output})")
     return 0
+
+
+def _compare(batches, score, resize, journal, settings):
+    """Returns distances and error messages by name; see `score_batches`.
+
+    Batches, not pairs, are taken from an earlier run: each is then the same
+    batch as without a stop, and so are the last digits of its distances.
+    """
+    from tqdm import tqdm
+
+    from keras_lpips.inference.folder import score_batches
+    from keras_lpips_cli.resume_log import fingerprint
+    from keras_lpips_cli.signals import interruptible
+
+    distances, errors, finished = {}, {}, journal.values()
+    rest = []
+    for batch in batches:
+        files = [path for pair in batch.values() for path in pair]
+        key = fingerprint(files, settings)
+        if key in finished:
+            distances |= finished[key]
+        else:
+            rest.append((key, batch))
+    if distances:
+        print(
+            f"Resuming: {len(distances)} pairs already scored", file=sys.stderr
+        )
+    total = sum(map(len, batches))
+    with (
+        journal.writing() as record,
+        tqdm(
+            total=total, initial=len(distances), unit="pair", disable=None
+        ) as bar,
+    ):
+        scored = score_batches([batch for _, batch in rest], score, resize)
+        for (key, batch), (found, failed) in zip(
+            rest, interruptible(scored), strict=True
+        ):
+            if not failed:
+                record(key, found)
+            distances |= found
+            errors |= failed
+            bar.update(len(batch))
+    return distances, errors

@@ -46,6 +46,7 @@ def add_parser(subparsers) -> None:
 def run(arguments) -> None:
     """Writes the image before and after, the curve and the settings."""
     import numpy as np
+    from tqdm import trange
 
     from keras_lpips.atomic_files import replacing_all, write_json
     from keras_lpips.images.reader import (
@@ -54,9 +55,10 @@ def run(arguments) -> None:
         load_pair,
         write_image,
     )
-    from keras_lpips.inference.optimize_image import descend
+    from keras_lpips.inference.optimize_image import optimize_image
     from keras_lpips.inference.provenance import describe
     from keras_lpips_cli.plots import write_curve
+    from keras_lpips_cli.signals import interruptible
 
     output = arguments.output
     # The distance that is printed must be that of the file.
@@ -71,9 +73,17 @@ def run(arguments) -> None:
         generator = np.random.default_rng(arguments.seed)
         start = generator.integers(0, 256, reference.shape, np.uint8)
     settings = (arguments.net, arguments.version, arguments.calibrated)
-    with prefix_errors(arguments.reference):
-        image, curve = descend(
-            reference, start, settings, arguments.steps, arguments.learning_rate
+    with (
+        prefix_errors(arguments.reference),
+        trange(arguments.steps, unit="step", disable=None) as bar,
+    ):
+        image, curve = optimize_image(
+            reference,
+            start,
+            settings,
+            interruptible(bar),
+            arguments.learning_rate,
+            lambda distance: bar.set_postfix(lpips=f"{distance:.4f}"),
         )
     before = output.with_stem(f"{output.stem}-before")
     picture = output.with_name(f"{output.stem}-curve.png")

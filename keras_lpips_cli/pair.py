@@ -92,6 +92,7 @@ def _compare_tiled(arguments):
     """Does what `_compare_whole` does, in bounded memory."""
     from keras_lpips.images.tiff_reader import open_pair
     from keras_lpips.inference.tiling import TiledScorer
+    from keras_lpips_cli.signals import with_progress
 
     images = open_pair(
         arguments.reference, arguments.distorted, arguments.resize
@@ -99,7 +100,9 @@ def _compare_tiled(arguments):
     score, description = _scorer(arguments)
     with prefix_errors(arguments.reference):
         found = TiledScorer(score, arguments.tile).compare(
-            *images, with_maps=bool(arguments.map)
+            *images,
+            with_maps=bool(arguments.map),
+            progress=lambda tiles: with_progress(tiles, "tile"),
         )
     shares = found.per_layer.tolist()
     if arguments.map:

@@ -37,3 +37,19 @@ def interruptible(steps):
                 raise KeyboardInterrupt
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+def with_progress(steps, unit):
+    """Iterates with a progress bar, on a terminal; see `interruptible`.
+
+    Args:
+        steps: a sequence.
+        unit: the name of a step.
+
+    Yields:
+        Its items.
+    """
+    from tqdm import tqdm
+
+    with tqdm(steps, unit=unit, disable=None) as bar:
+        yield from interruptible(bar)

@@ -38,7 +38,6 @@ def run(arguments) -> None:
     from keras_lpips.images.video_reader import Video, check_videos, mismatches
     from keras_lpips.inference.provenance import describe
     from keras_lpips.inference.scorer import scorer
-    from keras_lpips.inference.video import compare_videos
     from keras_lpips_cli.plots import write_curve
     from keras_lpips_cli.resume_log import ResumeLog
 
@@ -51,7 +50,7 @@ def run(arguments) -> None:
     net = (arguments.net, arguments.version, arguments.calibrated)
     settings = {**describe(*net), "resize": resize and list(resize)}
     journal = ResumeLog(output)
-    distances = compare_videos(videos, scorer(*net), resize, journal, settings)
+    distances = _compare(videos, scorer(*net), resize, journal, settings)
     for video in videos:
         video.close()
     differences = mismatches(*videos)
@@ -90,3 +89,46 @@ def run(arguments) -> None:
         f"{mean:.6f}  mean of {len(distances)} frames; worst "
         f"{distances[worst]:.6f} at frame {worst} ({output})"
     )
+
+
+def _compare(videos, score, resize, journal, settings):
+    """Returns one distance per frame; see `compare_videos`.
+
+    Batches, not frames, are taken from an earlier run, as in `folders`.
+    """
+    from tqdm import tqdm
+
+    from keras_lpips.inference.video import compare_videos, frames_per_batch
+    from keras_lpips_cli.resume_log import fingerprint
+    from keras_lpips_cli.signals import interruptible
+
+    size = frames_per_batch(resize or videos[0].size)
+    paths = [video.path for video in videos]
+    prefix = fingerprint(paths, {**settings, "batch": size})
+    finished, distances, batch = journal.values(), [], 0
+    while (done := finished.get(f"{prefix} {batch}")) is not None:
+        distances += done
+        batch += 1
+    for video in videos:
+        video.skip(len(distances))
+    if distances:
+        print(
+            f"Resuming: {len(distances)} frames already scored",
+            file=sys.stderr,
+        )
+    declared = [video.declared for video in videos if video.declared]
+    with (
+        journal.writing() as record,
+        tqdm(
+            total=min(declared, default=None),
+            initial=len(distances),
+            unit="frame",
+            disable=None,
+        ) as bar,
+    ):
+        scored = compare_videos(videos, score, resize)
+        for i, found in enumerate(interruptible(scored), batch):
+            record(f"{prefix} {i}", found)
+            distances += found
+            bar.update(len(found))
+    return distances

@@ -79,7 +79,7 @@ def distance(
     else:
         tiled = TiledScorer(score, tile)
         pairs = zip(reference, distorted, strict=True)
-        found = [tiled.compare(*pair, progress=False) for pair in pairs]
+        found = [tiled.compare(*pair) for pair in pairs]
         scores = np.float32([pair.per_layer.sum() for pair in found])
     return float(scores[0]) if one else scores
 

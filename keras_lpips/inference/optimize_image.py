@@ -1,49 +1,66 @@
 """Moves an image towards another by the gradient of their distance."""
 
+from collections.abc import Callable, Iterable
+
 import keras
 import numpy as np
 from keras import ops
-from tqdm import trange
 
 from keras_lpips.images.validation import check_images
 from keras_lpips.layers.lpips import LPIPS
-from keras_lpips_cli.signals import interruptible
 
 
-def descend(reference, start, settings, steps, learning_rate):
-    """Lowers the distance with Adam, pixels held within their range.
+def optimize_image(
+    reference: np.ndarray,
+    start: np.ndarray,
+    net: tuple[str, str, bool],
+    steps: Iterable,
+    learning_rate: float,
+    on_step: Callable[[float], None] | None = None,
+) -> tuple[np.ndarray, list[float]]:
+    """Lowers the distance with Adam, with pixels kept within their range.
 
     Args:
         reference: uint8 RGB, `(height, width, 3)`.
-        start: the same; where the image starts.
-        settings: net, version and calibrated; see `LPIPS`.
-        steps: how many steps.
+        start: the image to start from, of the same dtype and shape.
+        net: net, version and calibrated; see `LPIPS`.
+        steps: an iterable with one item for each step, as `range(200)`.
         learning_rate: in units of [-1, 1].
+        on_step: called after each step with the distance before it. Defaults
+            to `None`.
 
     Returns:
-        uint8 RGB, `(height, width, 3)`: the image after the last step; and a
-        list of `steps + 1` distances, the last being that of the uint8 image.
+        uint8 RGB, `(height, width, 3)`: the image after the last step; and the
+        list of distances before each step and of the image returned.
     """
-    lpips = LPIPS(*settings, value_range=(0, 255), dtype="float32")
+    lpips = LPIPS(*net, value_range=(0, 255), dtype="float32")
     check_images((1, *reference.shape), "uint8", (0, 255), lpips.smallest_size)
-    model = FreeImage(start, lpips)
+    model = TrainableImage(start, lpips)
     model.compile(
         keras.optimizers.Adam(learning_rate),
         loss=lambda unused, distance: ops.mean(distance),
     )
     target, unused = reference[None], np.zeros((1,), np.float32)
     curve = []
-    with trange(steps, unit="step", disable=None) as bar:
-        for _ in interruptible(bar):
-            curve.append(float(model.train_on_batch(target, unused)))
-            bar.set_postfix(lpips=f"{curve[-1]:.4f}")
+    for _ in steps:
+        curve.append(float(model.train_on_batch(target, unused)))
+        if on_step is not None:
+            on_step(curve[-1])
     image = model.pixels()
     curve.append(float(ops.convert_to_numpy(lpips(target, image[None]))[0]))
     return image, curve
 
 
-class FreeImage(keras.Model):
-    """An image whose pixels are the weights that are trained.
+class Clip(keras.constraints.Constraint):
+    """Clips weights to [-1, 1]."""
+
+    def __call__(self, w):
+        """Returns the clipped weights."""
+        return ops.clip(w, -1, 1)
+
+
+class TrainableImage(keras.Model):
+    """A model whose only trainable weights are the pixels of an image.
 
     Args:
         start: uint8 RGB, `(height, width, 3)`.
@@ -56,7 +73,7 @@ class FreeImage(keras.Model):
         self.image = self.add_weight(
             shape=(1, *start.shape),
             initializer="zeros",
-            constraint=lambda image: ops.clip(image, -1, 1),
+            constraint=Clip(),
             name="image",
         )
         self.image.assign(start[None].astype(np.float32) / 127.5 - 1)
@@ -66,7 +83,7 @@ class FreeImage(keras.Model):
         reference = ops.cast(reference, "float32")
         return self.lpips(reference, (self.image + 1) * 127.5)
 
-    def pixels(self):
+    def pixels(self) -> np.ndarray:
         """Returns the image, uint8 RGB, `(height, width, 3)`."""
         image = ops.convert_to_numpy(self.image)[0]
         return np.rint((image + 1) * 127.5).astype(np.uint8)

@@ -1,11 +1,12 @@
-"""What a result was made with, to be written beside it."""
+"""The versions and digests that a result is written with."""
 
 import platform
-from importlib import metadata
+import sys
 
 import keras
 import numpy as np
 
+import keras_lpips
 from keras_lpips.weights.heads import heads_digest
 from keras_lpips.weights.presets import BACKBONE_FILES
 
@@ -13,15 +14,18 @@ from keras_lpips.weights.presets import BACKBONE_FILES
 def describe(net: str, version: str, calibrated: bool) -> dict:
     """Returns net, version, digests of the weights and library versions."""
     backend = keras.backend.backend()
+    # Asked of the module, since distributions have several names, such as
+    # tensorflow-cpu, and a checkout may not be installed at all.
+    backend_version = getattr(sys.modules[backend], "__version__", "unknown")
     return {
         "metric": "LPIPS" if calibrated else "LPIPS, off the shelf",
         "net": net,
         "version": version,
         "backbone_digest": BACKBONE_FILES[net].digest,
         "heads_digest": heads_digest(net, version) if calibrated else None,
-        "backend": f"{backend} {metadata.version(backend)}",
+        "backend": f"{backend} {backend_version}",
         "keras": keras.__version__,
         "numpy": np.__version__,
         "python": platform.python_version(),
-        "keras_lpips": metadata.version("keras-lpips"),
+        "keras_lpips": keras_lpips.__version__,
     }

@@ -1,10 +1,10 @@
 """The distance of images of any size, computed tile by tile, exactly."""
 
 import itertools
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from tqdm import tqdm
 
 from keras_lpips.images.validation import (
     ImageError,
@@ -12,7 +12,6 @@ from keras_lpips.images.validation import (
     check_same_shape,
 )
 from keras_lpips.inference.receptive_field import common_stride, tap_grids
-from keras_lpips_cli.signals import interruptible
 
 
 @dataclass(frozen=True)
@@ -134,7 +133,11 @@ class TiledScorer:
             )
 
     def compare(
-        self, reference, distorted, with_maps=False, progress=True
+        self,
+        reference,
+        distorted,
+        with_maps: bool = False,
+        progress: Callable[[Sequence], Iterable] = iter,
     ) -> Tiled:
         """Compares two images.
 
@@ -146,7 +149,7 @@ class TiledScorer:
             with_maps: whether the taps' maps are kept. In float32 they take
                 0.36 (alex), 1.4 (squeeze) or 5.3 (vgg) bytes for each pixel
                 of an image.
-            progress: whether a progress bar is shown, on a terminal.
+            progress: wraps the sequence of tiles, for example to draw a bar.
 
         Returns:
             The shares and the maps.
@@ -171,14 +174,8 @@ class TiledScorer:
         )
         sums = np.zeros(len(self.taps))
         maps = [np.empty(c, np.float32) for c in counts] if with_maps else []
-        tiles = tqdm(
-            itertools.product(rows, columns),
-            total=len(rows) * len(columns),
-            unit="tile",
-            disable=None if progress else True,
-        )
         band = None
-        for row, column in interruptible(tiles):
+        for row, column in progress(list(itertools.product(rows, columns))):
             if row is not band:
                 band = row
                 strips = [image[row.start : row.stop] for image in images]

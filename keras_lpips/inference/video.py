@@ -1,82 +1,54 @@
 """The distances between the frames of two videos, in step."""
 
-import sys
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from itertools import count
 
 import numpy as np
 from PIL import Image
-from tqdm import tqdm
 
 from keras_lpips.images.reader import load_image
 from keras_lpips.images.validation import prefix_errors
 from keras_lpips.inference.folder import BATCH_PIXELS
-from keras_lpips_cli.resume_log import fingerprint
-from keras_lpips_cli.signals import interruptible
 
 
-def compare_videos(videos, score, resize, journal, settings) -> list[float]:
-    """Compares two videos frame by frame, with a progress bar.
+def frames_per_batch(size: tuple[int, int]) -> int:
+    """Returns how many frames of `(height, width)` are compared at a time."""
+    height, width = size
+    return max(1, BATCH_PIXELS // (height * width))
 
-    Goes on to the end of the shorter. Batches, not frames, are taken from an
-    earlier run, as in `compare_folders`.
+
+def compare_videos(
+    videos, score, resize: tuple[int, int] | None = None
+) -> Iterator[list[float]]:
+    """Compares two videos frame by frame, to the end of the shorter.
+
+    While one batch is compared, the next is decoded.
 
     Args:
-        videos: two `Video`s, opened, at their first frames. Both are left at
+        videos: two `Video`s, at the first frames to compare. Both are read to
             their ends.
         score: a `Scorer`.
-        resize: `(height, width)` of the frames compared; `None` for their own.
-        journal: the `ResumeLog` that finished batches are noted in.
-        settings: what distances depend on beside the files, as JSON can hold
-            it.
+        resize: `(height, width)` of the frames compared. Defaults to `None`,
+            their own size.
 
-    Returns:
-        One distance per frame.
+    Yields:
+        The distances of one batch of frames after another.
     """
-    height, width = resize or videos[0].size
-    size = max(1, BATCH_PIXELS // (height * width))
-    paths = [video.path for video in videos]
-    prefix = fingerprint(paths, {**settings, "batch": size})
-    finished = journal.values()
-    distances, batch = [], 0
-    while (done := finished.get(f"{prefix} {batch}")) is not None:
-        distances += done
-        batch += 1
+    count = frames_per_batch(resize or videos[0].size)
+    with ThreadPoolExecutor(1) as reader:
+        upcoming = reader.submit(_take, videos, count, resize)
+        while (batches := upcoming.result()) is not None:
+            upcoming = reader.submit(_take, videos, count, resize)
+            with prefix_errors(videos[0].path):
+                distances = score.distance(*batches).tolist()
+            yield distances
     for video in videos:
-        video.skip(len(distances))
-    if distances:
-        print(f"Going on after {len(distances)} frames", file=sys.stderr)
-    declared = [video.declared for video in videos if video.declared]
-    with (
-        journal.writing() as note,
-        ThreadPoolExecutor(1) as reader,
-        tqdm(
-            total=min(declared, default=None),
-            initial=len(distances),
-            unit="frame",
-            disable=None,
-        ) as bar,
-    ):
-        # The next batch is decoded while this one is compared.
-        coming = reader.submit(_take, videos, size, resize)
-        for index in interruptible(count(batch)):
-            batches = coming.result()
-            if batches is None:
-                break
-            coming = reader.submit(_take, videos, size, resize)
-            with prefix_errors(paths[0]):
-                scored = score.distance(*batches).tolist()
-            note(f"{prefix} {index}", scored)
-            distances += scored
-            bar.update(len(scored))
-        for video in videos:
-            video.skip()
-    return distances
+        video.skip()
 
 
-def _take(videos, size, resize):
-    """Returns the next frames of both, as many of one as of the other."""
-    taken = [video.take(size) for video in videos]
+def _take(videos, count, resize):
+    """Returns the next frames of both videos, as many of each, or `None`."""
+    taken = [video.take(count) for video in videos]
     frames = min(map(len, taken))
     if not frames:
         return None

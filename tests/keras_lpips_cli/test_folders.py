@@ -109,7 +109,7 @@ def test_folders_that_cannot_be_compared_are_refused(
 def test_an_output_that_cannot_be_written_is_refused_before_the_work(
     refused, photo_folders, tmp_path, monkeypatch, name, message
 ):
-    monkeypatch.setattr(folder, "compare_folders", None)
+    monkeypatch.setattr(folder, "score_batches", None)
     output = tmp_path / name
     assert message in refused("folders", *photo_folders, "--output", output)
 
@@ -235,7 +235,7 @@ def test_a_stopped_run_goes_on_to_the_same_bytes(
     with monkeypatch.context() as patch:
         calls = stop_after(patch, None)
         done = command("folders", *photo_folders, "--output", stopped)
-    assert done.err == "Going on after 3 pairs\n" and len(calls) == 2
+    assert done.err == "Resuming: 3 pairs already scored\n" and len(calls) == 2
     assert stopped.read_bytes() == whole.read_bytes()
     assert [path.name for path in tmp_path.glob(".*")] == []
 
@@ -266,7 +266,8 @@ def test_after_a_stop_other_settings_start_anew(
             stop_after(patch, 2)
             done = command(*arguments, output, *options)
             assert done.err == "keras-lpips: interrupted\n"
-    assert command(*arguments, output, option).err == "Going on after 2 pairs\n"
+    error = command(*arguments, output, option).err
+    assert error == "Resuming: 2 pairs already scored\n"
     command(*arguments, alone, option)
     assert output.read_bytes() == alone.read_bytes()
 
@@ -278,10 +279,10 @@ def test_a_killed_run_goes_on_to_the_same_bytes(
     # One pair per batch, slowly, as large photographs would be.
     slow = (
         "import runpy, sys, time\n"
-        "from keras_lpips import folder_distance\n"
+        "from keras_lpips.inference import folder\n"
         "score = folder._score\n"
-        "folder_distance._score = lambda *x: (time.sleep(0.5), score(*x))[1]\n"
-        "folder_distance.BATCH_PIXELS = 1\n"
+        "folder._score = lambda *x: (time.sleep(0.5), score(*x))[1]\n"
+        "folder.BATCH_PIXELS = 1\n"
         "sys.argv[0] = 'keras-lpips'\n"
         f"runpy.run_path({str(PROGRAM)!r}, run_name='__main__')\n"
     )
@@ -301,7 +302,7 @@ def test_a_killed_run_goes_on_to_the_same_bytes(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(folder, "BATCH_PIXELS", 1)
         done = command("folders", *photo_folders, "--output", killed)
-        assert done.err.startswith("Going on after")
+        assert done.err.startswith("Resuming: ")
         command("folders", *photo_folders, "--output", whole)
     assert killed.read_bytes() == whole.read_bytes()
     assert not journal.exists()

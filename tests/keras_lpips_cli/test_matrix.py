@@ -6,8 +6,8 @@ import pytest
 from PIL import Image
 
 from keras_lpips import distance
-from keras_lpips_cli import matrix
-from keras_lpips_cli.matrix import squared_distances
+from keras_lpips.inference import matrix
+from keras_lpips.inference.matrix import squared_distances
 
 
 @pytest.fixture(autouse=True)

@@ -45,7 +45,7 @@ def no_descent(monkeypatch):
     """Leaves out the work: the image stays as it starts."""
     monkeypatch.setattr(
         optimize_image,
-        "descend",
+        "optimize_image",
         lambda reference, start, *_: (start, [1.0, 0.5]),
     )
 
@@ -94,7 +94,7 @@ def test_other_formats_without_loss_can_be_written(
 def test_a_bad_output_is_refused_before_the_work(
     refused, paths, output, monkeypatch, name, message
 ):
-    monkeypatch.setattr(optimize_image, "descend", None)
+    monkeypatch.setattr(optimize_image, "optimize_image", None)
     output = output.parent / name
     assert message in refused("optimize", *paths, "--output", output)
 
@@ -136,7 +136,7 @@ def test_ctrl_c_leaves_nothing(command, paths, output, monkeypatch):
             raise KeyboardInterrupt
         return 1.0
 
-    monkeypatch.setattr(optimize_image.FreeImage, "train_on_batch", stop)
+    monkeypatch.setattr(optimize_image.TrainableImage, "train_on_batch", stop)
     done = command("optimize", *paths, "--output", output)
     assert (done.status, done.out) == (130, "")
     assert done.err == "keras-lpips: interrupted\n"

@@ -122,7 +122,7 @@ def test_a_stopped_run_goes_on_to_the_same_bytes(
     assert (done.status, done.err) == (130, "keras-lpips: interrupted\n")
     assert not stopped.exists()
     done = command("video", *videos, "--output", stopped)
-    assert done.err == "Going on after 4 frames\n"
+    assert done.err == "Resuming: 4 frames already scored\n"
     assert stopped.read_bytes() == whole.read_bytes()
     results = [
         json.loads(path.with_suffix(".json").read_text())
