@@ -19,15 +19,15 @@ demo: $(INSTALLED)
 	$(RUN) -m examples.demo --output demo
 
 test: $(INSTALLED) lint
-	$(RUN) -m pytest --ignore=tests/parity --ignore=tests/wire
+	$(RUN) -m pytest --ignore=tests/integration
 
 # Against the reference itself, live.
 parity: $(PARITY_INSTALLED)
-	TF_CPP_MIN_LOG_LEVEL=3 $(PARITY_RUN) -m pytest tests/parity
+	TF_CPP_MIN_LOG_LEVEL=3 $(PARITY_RUN) -m pytest tests/integration/parity
 
 # And against TensorFlow Serving, where TENSORFLOW_MODEL_SERVER names its binary.
 serving: $(WIRE_INSTALLED)
-	TF_CPP_MIN_LOG_LEVEL=3 $(WIRE_RUN) -m pytest tests/wire
+	TF_CPP_MIN_LOG_LEVEL=3 $(WIRE_RUN) -m pytest tests/integration/wire
 
 benchmark: $(PARITY_INSTALLED)
 	TF_CPP_MIN_LOG_LEVEL=3 $(PARITY_RUN) -m benchmarks.speed --output benchmarks/results

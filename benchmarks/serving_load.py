@@ -44,7 +44,7 @@ REQUESTS = (1_000, 10_000)
 SERVER = """
 import sys
 import tensorflow as tf
-from tests.saved_models.loopback_servers import Behaviour, grpc_server
+from tests.support.loopback_servers import Behaviour, grpc_server
 
 with grpc_server(tf.saved_model.load(sys.argv[1]), Behaviour()) as port:
     print(port, flush=True)

@@ -3,12 +3,20 @@
 import functools
 import signal
 import subprocess
-from pathlib import Path
 
 import pytest
 
-REPOSITORY = Path(__file__).parents[1]
-SHARED_DATA = REPOSITORY.parent / "shared" / "data"
+from tests.support.paths import SHARED_DATA
+
+# Tests in these folders get the marker of that name.
+MARKED_FOLDERS = {"parity": "parity", "wire": "serving", "matrix": "matrix"}
+
+
+def pytest_collection_modifyitems(items):
+    """Marks the tests of `tests/integration` by their folder."""
+    for item in items:
+        if item.path.parent.parent.name == "integration":
+            item.add_marker(MARKED_FOLDERS[item.path.parent.name])
 
 
 @pytest.fixture(scope="session")

@@ -4,18 +4,17 @@ import contextlib
 import csv
 import os
 import signal
-import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 from skimage import data
 
-from tests.conftest import REPOSITORY
-from tests.pipelines.made_pairs import SIZES, pixels_of, png, write_list
+from tests.support.fake_pairs import SIZES, pixels_of, png, write_list
+from tests.support.paths import REPOSITORY
+from tests.support.ports import free_port, wait_for_port
 
 START_SECONDS = 60
 # Of the patches: rows and columns.
@@ -24,12 +23,6 @@ CENTRES = {
     "chelsea": (150, 200),
     "coffee": (200, 300),
 }
-
-
-def free_port():
-    with socket.socket() as held:
-        held.bind(("localhost", 0))
-        return held.getsockname()[1]
 
 
 @contextlib.contextmanager
@@ -46,7 +39,7 @@ def service(module, log, *flags):
             env=worker_environment(),
         )
     try:
-        wait_for(port, process, log)
+        wait_for_port(port, process, log, START_SECONDS)
         yield f"localhost:{port}"
     finally:
         process.terminate()
@@ -57,16 +50,6 @@ def worker_environment():
     """Beam's pool starts its workers as "python"; it must be this one."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     return os.environ | {"PATH": path, "PYTHONPATH": str(REPOSITORY)}
-
-
-def wait_for(port, process, log):
-    end = time.monotonic() + START_SECONDS
-    while time.monotonic() < end and process.poll() is None:
-        with contextlib.suppress(OSError):
-            socket.create_connection(("localhost", port), 1).close()
-            return
-        time.sleep(0.1)
-    raise RuntimeError(f"no service on port {port}: {log.read_text()}")
 
 
 @pytest.fixture

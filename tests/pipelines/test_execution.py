@@ -11,7 +11,7 @@ import pytest
 
 from pipelines import execution
 from pipelines.beam_options import parse_beam_options
-from tests.pipelines.engines import ONE_PROCESS
+from tests.support.beam_engines import ONE_PROCESS
 from tfds_bapps.source.errors import PreparationError
 
 

@@ -12,8 +12,8 @@ from skimage import data
 from keras_lpips.inference.scorer import scorer
 from pipelines import find_duplicates
 from pipelines.near_duplicates.embedding import Embedding
-from tests.pipelines.engines import PROCESSES
-from tests.pipelines.made_pairs import png
+from tests.support.beam_engines import PROCESSES
+from tests.support.fake_pairs import png
 
 pytestmark = pytest.mark.usefixtures("quiet_workers")
 THRESHOLD = 0.05

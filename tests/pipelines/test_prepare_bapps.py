@@ -9,8 +9,7 @@ import time
 import pytest
 
 from pipelines import prepare_bapps
-from tests.conftest import REPOSITORY
-from tests.pipelines.engines import (
+from tests.support.beam_engines import (
     ONE_PROCESS,
     PROCESSES,
     flink,
@@ -18,7 +17,8 @@ from tests.pipelines.engines import (
     portable,
     worker_killed,
 )
-from tests.tfds_bapps.made_triplets import files, png, write_tar, write_tree
+from tests.support.fake_bapps import files, png, write_tar, write_tree
+from tests.support.paths import REPOSITORY
 
 pytestmark = pytest.mark.usefixtures("quiet_workers")
 

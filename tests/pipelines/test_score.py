@@ -13,8 +13,7 @@ import pytest
 from keras_lpips import distance
 from keras_lpips.inference.scorer import scorer
 from pipelines import score
-from tests.conftest import REPOSITORY
-from tests.pipelines.engines import (
+from tests.support.beam_engines import (
     PROCESSES,
     flink,
     interrupted,
@@ -22,7 +21,8 @@ from tests.pipelines.engines import (
     portable,
     worker_killed,
 )
-from tests.pipelines.made_pairs import pixels_of, write_list
+from tests.support.fake_pairs import pixels_of, write_list
+from tests.support.paths import REPOSITORY
 
 pytestmark = pytest.mark.usefixtures("quiet_workers")
 

@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from tests.training.made_judgements import write_tree
+from tests.support.fake_judgements import write_tree
 
 RESIZE = (48, 40)
 

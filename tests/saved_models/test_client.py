@@ -13,7 +13,7 @@ from saved_models.transport import batch_client
 from saved_models.transport.batch_client import Requests
 from saved_models.transport.server_error import ServerError
 from tests.keras_lpips.test_golden_values import DISTANCES, within
-from tests.saved_models.loopback_servers import (
+from tests.support.loopback_servers import (
     Behaviour,
     grpc_server,
     rest_server,

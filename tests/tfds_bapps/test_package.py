@@ -6,8 +6,8 @@ from pathlib import Path
 import tensorflow_datasets as tfds
 
 import tfds_bapps
-from tests.conftest import REPOSITORY
-from tests.tfds_bapps.made_triplets import files, write_tree
+from tests.support.fake_bapps import files, write_tree
+from tests.support.paths import REPOSITORY
 
 PACKAGE = Path(tfds_bapps.__file__).parent
 STRANGERS = {"keras_lpips", "pipelines", "training", "saved_models", "keras"}

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.tfds_bapps.made_triplets import files, write_tree
+from tests.support.fake_bapps import files, write_tree
 from tfds_bapps import read_triplets
 
 COUNTS = {"val/cnn": 7, "val/color": 4}

@@ -4,7 +4,7 @@ import pytest
 import tensorflow as tf
 
 import tfds_bapps
-from tests.training.made_judgements import write_tree
+from tests.support.fake_judgements import write_tree
 
 CPUS = tf.config.list_physical_devices("CPU")
 if len(tf.config.get_logical_device_configuration(CPUS[0]) or ()) < 2:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.training.made_judgements import triplet
+from tests.support.fake_judgements import triplet
 from training.model.optimizer import make_optimizer
 from training.model.triplet_model import TripletModel, judge_losses
 from training.recipes import find_recipe

@@ -19,8 +19,8 @@ import tensorflow as tf
 
 from keras_lpips.weights.npz import read_npz
 from saved_models.export import main as export
+from tests.support.fake_judgements import write_tree
 from tests.training.conftest import prepare
-from tests.training.made_judgements import write_tree
 from training.data import vectors
 from training.data.vectors import embed
 from training.evaluate import main as evaluate_main

@@ -6,7 +6,7 @@ import numpy as np
 
 from pipelines.scoring.batching import batch_by_size, read_batches
 from pipelines.scoring.pairs import Entry
-from tests.pipelines.made_pairs import png
+from tests.support.fake_pairs import png
 
 
 def image(size, value=0):

@@ -13,7 +13,7 @@ from pipelines.execution import perform_all
 from pipelines.scoring.inference import Infer
 from pipelines.scoring.pairs import Span
 from pipelines.scoring.shards import Scoring, Shard, Style
-from tests.pipelines.made_pairs import write_list
+from tests.support.fake_pairs import write_list
 
 STYLE = Style("alex", "0.1", True, None, "csv", False, 1 << 20)
 

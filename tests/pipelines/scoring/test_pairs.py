@@ -7,7 +7,7 @@ import pytest
 from pipelines.filesystems import read_bytes
 from pipelines.scoring.pairs import Span, read_pairs
 from pipelines.scoring.planning import plan
-from tests.pipelines.made_pairs import write_list
+from tests.support.fake_pairs import write_list
 from tfds_bapps.source.errors import PreparationError
 
 

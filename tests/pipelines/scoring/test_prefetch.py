@@ -10,7 +10,7 @@ import pytest
 from pipelines.filesystems import read_bytes
 from pipelines.scoring import batching
 from pipelines.scoring.prefetch import READERS, Budget, read_ahead
-from tests.pipelines.made_pairs import png
+from tests.support.fake_pairs import png
 
 LIMIT = 1000
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import tensorflow_datasets as tfds
 
-from tests.tfds_bapps.made_triplets import files, write_tree
+from tests.support.fake_bapps import files, write_tree
 from tfds_bapps import Builder
 
 _DUMMY = tempfile.TemporaryDirectory()

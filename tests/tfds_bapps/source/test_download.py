@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from tests.tfds_bapps.made_triplets import files, write_tar
+from tests.support.fake_bapps import files, write_tar
 from tfds_bapps import PreparationError
 from tfds_bapps.source import published
 

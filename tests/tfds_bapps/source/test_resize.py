@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.tfds_bapps.made_triplets import png
+from tests.support.fake_bapps import png
 from tfds_bapps.source.resize import resized, stored_patch
 from tfds_bapps.source.validation import read_patch
 

@@ -3,7 +3,7 @@ import tarfile
 
 import pytest
 
-from tests.tfds_bapps.made_triplets import write_tar
+from tests.support.fake_bapps import write_tar
 from tfds_bapps.source.errors import PreparationError
 from tfds_bapps.source.tar_index import read_members
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.tfds_bapps.made_triplets import npy, png, share
+from tests.support.fake_bapps import npy, png, share
 from tfds_bapps.source.errors import BadFile
 from tfds_bapps.source.validation import read_answer, read_patch
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow_datasets as tfds
 
-from tests.tfds_bapps.made_triplets import (
+from tests.support.fake_bapps import (
     files,
     npy,
     png,

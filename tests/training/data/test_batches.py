@@ -8,7 +8,7 @@ import tensorflow as tf
 from PIL import Image
 
 import tfds_bapps
-from tests.training.made_judgements import write_tree
+from tests.support.fake_judgements import write_tree
 from training import precompute, train
 from training.data.batches import RecordSource
 from training.data.dataset import DataError, open_prepared

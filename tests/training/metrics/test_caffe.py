@@ -4,7 +4,7 @@ import skimage.data
 import tensorflow as tf
 from skimage.color import rgb2lab
 
-from tests.training.metrics.made_caffe_model import write_caffe_model
+from tests.support.fake_caffe_model import write_caffe_model
 from training.metrics.metric import MetricError
 from training.metrics.registry import find_metric
 

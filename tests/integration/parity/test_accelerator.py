@@ -14,7 +14,7 @@ pytest.importorskip("torch", reason="make parity installs torch")
 from benchmarks.random_images import draw_images
 from keras_lpips import LPIPS
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 SHORT = ["--nets", "alex", "--sizes", "64", "--batch-pixels", str(2 * 64 * 64)]
 SHORT += ["--precisions", "float32", "bfloat16", "--seconds", "0.1"]
 SHORT += ["--calls", "1", "--matrix-size", "256", "--without-compile"]

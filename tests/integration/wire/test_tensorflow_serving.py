@@ -17,7 +17,7 @@ from saved_models.serving_config import (
 )
 from saved_models.transport.batch_client import Requests
 from saved_models.transport.server_error import ServerError
-from tests.wire.conftest import free_port
+from tests.support.ports import free_port
 
 BINARY = os.environ.get("TENSORFLOW_MODEL_SERVER")
 GOLDEN = [0.721880709, 0.137565609]

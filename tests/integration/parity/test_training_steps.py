@@ -12,7 +12,7 @@ import tensorflow as tf
 torch = pytest.importorskip("torch", reason="make parity installs torch")
 
 from benchmarks.implementations.reference import SLICE, lpips, to_torch  # noqa: E402
-from tests.training.made_judgements import triplet  # noqa: E402
+from tests.support.fake_judgements import triplet  # noqa: E402
 from training.model.optimizer import make_optimizer  # noqa: E402
 from training.model.step import training_step  # noqa: E402
 from training.model.triplet_model import TripletModel  # noqa: E402

@@ -3,11 +3,12 @@
 import contextlib
 import os
 import signal
-import socket
 import subprocess
-import time
+from pathlib import Path
 
 import pytest
+
+from tests.support.ports import free_port, wait_for_port
 
 STARTING = 180
 # Ray writes no token into the home folder and tells nobody of its use.
@@ -53,7 +54,7 @@ def running(command, port, log):
             env=os.environ | RAY,
         )
     try:
-        _wait_for(port, process, log)
+        wait_for_port(port, process, Path(log), STARTING)
         yield process
     finally:
         process.send_signal(signal.SIGTERM)
@@ -64,28 +65,7 @@ def running(command, port, log):
             process.wait()
 
 
-def free_port():
-    """Returns a port of 127.0.0.1 that nobody listens on."""
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return found.getsockname()[1]
-
-
 @pytest.fixture
 def port():
     """A port that nobody listens on."""
     return free_port()
-
-
-def _wait_for(port, process, log):
-    end = time.monotonic() + STARTING
-    while time.monotonic() < end:
-        if process.poll() is not None:
-            break
-        try:
-            socket.create_connection(("127.0.0.1", port), 1).close()
-            return
-        except OSError:
-            time.sleep(0.2)
-    with open(log, errors="replace") as file:
-        pytest.fail(f"The server did not start:\n{file.read()[-4000:]}")

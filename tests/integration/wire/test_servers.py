@@ -9,7 +9,7 @@ import pytest
 from saved_models.client import Settings, connect
 from saved_models.transport.batch_client import Requests
 from saved_models.transport.server_error import ServerError
-from tests.wire.conftest import free_port
+from tests.support.ports import free_port
 
 HERE = Path(__file__).parent
 # alex, version 0.1: the reference's example.
