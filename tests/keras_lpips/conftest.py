@@ -1,112 +1,19 @@
-"""Photographs, the command line in the test's own process, a small disk.
+"""Two logical CPU devices, for the tests of distribution strategies.
 
-And two logical CPU devices, which the tests of distribution need: TensorFlow
-takes that setting before it first computes anything.
+TensorFlow takes that setting only before it first computes.
 """
 
-from dataclasses import dataclass
-
-import numpy as np
-import pytest
-import skimage.data
 import tensorflow as tf
-from PIL import Image, ImageFilter
+
+from tests.support.fixtures import (  # noqa: F401
+    command,
+    make_video,
+    photo,
+    photo_folders,
+    refused,
+)
 
 CPUS = tf.config.list_physical_devices("CPU")
 tf.config.set_logical_device_configuration(
     CPUS[0], [tf.config.LogicalDeviceConfiguration()] * 2
 )
-
-
-@pytest.fixture
-def photo():
-    """A part of a real photograph, uint8 RGB, (64, 96, 3)."""
-    return skimage.data.astronaut()[60:124, 180:276].copy()
-
-
-@pytest.fixture
-def photo_folders(tmp_path):
-    """Two folders: five photographs of two sizes, and the same, blurred."""
-    names = ("astronaut", "coffee", "chelsea", "rocket", "retina")
-    for folder in ("sharp", "blurred"):
-        (tmp_path / folder).mkdir()
-    for i, name in enumerate(names):
-        pixels = getattr(skimage.data, name)()
-        size = 64 if i < 3 else 48
-        image = Image.fromarray(np.ascontiguousarray(pixels[100:, 100:]))
-        image = image.crop((0, 0, size, size))
-        image.save(tmp_path / "sharp" / f"{name}.png")
-        image = image.filter(ImageFilter.GaussianBlur(1 + i / 2))
-        image.save(tmp_path / "blurred" / f"{name}.png")
-    return tmp_path / "sharp", tmp_path / "blurred"
-
-
-@pytest.fixture
-def make_video(tmp_path, monkeypatch):
-    """A function that writes a small video and returns its path."""
-    # FFmpeg looks it up when it is first used, which is here.
-    monkeypatch.setenv("OPENCV_FFMPEG_LOGLEVEL", "-8")
-    import cv2
-
-    def make(name, frames, size=(48, 64), rate=25, noise=0):
-        random = np.random.default_rng(0)
-        writer = cv2.VideoWriter(
-            str(tmp_path / name),
-            cv2.VideoWriter_fourcc(*"MJPG"),
-            rate,
-            size[::-1],
-        )
-        for i in range(frames):
-            frame = np.full((*size, 3), 60 + 12 * i, np.int64)
-            frame[:10, :10] = (0, 0, 255)
-            frame[size[0] // 2, :] = 255
-            frame += random.integers(0, noise + 1, frame.shape)
-            writer.write(frame.clip(0, 255).astype(np.uint8))
-        writer.release()
-        return tmp_path / name
-
-    return make
-
-
-@dataclass
-class Done:
-    """A finished command."""
-
-    status: int
-    out: str
-    err: str
-
-
-@pytest.fixture
-def command(capfd, backbone):
-    """A function of arguments that runs the command and returns `Done`."""
-    import keras
-
-    from keras_lpips_cli.main import main
-
-    # What TensorFlow logs on its first use is not the command's.
-    keras.ops.zeros(1)
-
-    def run(*arguments):
-        capfd.readouterr()
-        try:
-            status = main([str(argument) for argument in arguments])
-        except SystemExit as exit:
-            status = exit.code
-        return Done(status, *capfd.readouterr())
-
-    return run
-
-
-@pytest.fixture
-def refused(command):
-    """Runs a command that must fail with one sentence, which it returns."""
-
-    def run(*arguments, status=1):
-        done = command(*arguments)
-        assert (done.status, done.out) == (status, "")
-        assert done.err.startswith("keras-lpips: ")
-        assert done.err.endswith("\n") and done.err.count("\n") == 1
-        return done.err
-
-    return run
