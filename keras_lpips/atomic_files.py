@@ -1,49 +1,73 @@
-"""Files that appear whole or not at all."""
+"""Local files that appear whole or not at all."""
 
 import contextlib
 import csv
 import json
 import os
 import re
-import tempfile
+import secrets
+from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 ESCAPE = "surrogateescape"
-# What `tempfile` makes of our prefix: a killed process cannot remove it.
+# A killed process leaves a file of such a name behind.
 PREFIX = ".partial-"
 PARTIAL = re.compile(re.escape(PREFIX) + r"[a-z0-9_]{8}(\.\w+)?")
 
 
 @contextlib.contextmanager
-def replacing(path):
-    """Gives a temporary path beside `path`, renamed to it at the end.
+def open_atomic(path, mode: str = "wb", **options) -> Iterator[IO]:
+    """Opens a temporary file beside `path` and renames it at the end.
 
-    An error on the way removes the temporary file and leaves `path` as it
-    was.
+    An error in the block removes the temporary file and leaves `path` as it
+    was. If `path` is a symbolic link, it stays one, and its target is replaced.
+
+    Args:
+        path: the file to write. Its folder must exist.
+        mode: as in `open`. Defaults to "wb".
+        **options: as in `open`.
+
+    Yields:
+        The open file. Prefer it to the path of `replacing`: a library that is
+        given a path may write to another, such as one with a suffix appended.
+
+    Raises:
+        OSError: naming `path`, if it cannot be written.
+    """
+    with replacing(path) as partial, open(partial, mode, **options) as file:
+        yield file
+
+
+@contextlib.contextmanager
+def replacing(path) -> Iterator[Path]:
+    """Yields a temporary path beside `path`, renamed to it at the end.
+
+    For libraries that take only paths; see `open_atomic`.
 
     Args:
         path: the file to write. Its folder must exist.
 
     Yields:
-        The temporary path, with the same suffix.
+        The temporary path, with the suffix of `path`. It must be written
+        itself: a file of another name is not renamed.
 
     Raises:
         OSError: naming `path`, if it cannot be written.
     """
-    # A link stays one: what it leads to is replaced.
-    path = Path(os.path.realpath(path))
-    partial = None
+    path = Path(path)
+    target = Path(os.path.realpath(path))
+    # The suffix of the name that was given: the target of a link may have
+    # another, or none.
+    name = f"{PREFIX}{secrets.token_hex(4)}{path.suffix}"
+    partial = target.with_name(name)
     try:
-        handle, partial = tempfile.mkstemp(
-            dir=path.parent, prefix=PREFIX, suffix=path.suffix
-        )
-        os.close(handle)
-        yield Path(partial)
-        os.chmod(partial, 0o666 & ~_umask())
-        os.replace(partial, path)
+        # With the mode that the umask gives to new files.
+        partial.touch(exist_ok=False)
+        yield partial
+        os.replace(partial, target)
     except BaseException as error:
-        if partial is not None:
-            Path(partial).unlink(missing_ok=True)
+        partial.unlink(missing_ok=True)
         if isinstance(error, OSError):
             reason = error.strerror or str(error)
             raise OSError(error.errno, reason, str(path)) from error
@@ -51,8 +75,8 @@ def replacing(path):
 
 
 @contextlib.contextmanager
-def replacing_all(*paths):
-    """Gives temporary paths that are renamed together at the end.
+def replacing_all(*paths) -> Iterator[list[Path]]:
+    """Yields temporary paths that are renamed together at the end.
 
     Yields:
         One path for each; see `replacing`.
@@ -62,13 +86,13 @@ def replacing_all(*paths):
 
 
 @contextlib.contextmanager
-def made_folder(path):
-    """Makes a folder and those above it; an error removes them if empty.
+def made_folder(path) -> Iterator[Path]:
+    """Creates a folder and its parents; an error removes the empty ones.
 
-    Made at first, a folder that cannot be written is known before the work.
+    A folder that cannot be written is found before the work begins.
 
     Args:
-        path: the folder; one that is there already stays.
+        path: the folder. One that exists already is kept.
 
     Yields:
         Its `Path`.
@@ -87,9 +111,9 @@ def made_folder(path):
 
 
 def remove_partial(folder) -> None:
-    """Removes what killed processes were writing into a folder.
+    """Removes the temporary files that killed processes left in a folder.
 
-    Only where no other process is at work: its files would go, too.
+    Call it only where no other process writes: its files are removed, too.
     """
     for path in Path(folder).iterdir():
         if PARTIAL.fullmatch(path.name) and path.is_file():
@@ -97,29 +121,21 @@ def remove_partial(folder) -> None:
 
 
 def write_csv(path, header, rows) -> None:
-    """Writes a CSV file, whole or not at all."""
-    with (
-        replacing(path) as partial,
-        # Names of files that are no UTF-8 are written as they are.
-        open(partial, "w", newline="", encoding="utf-8", errors=ESCAPE) as file,
-    ):
+    """Writes a CSV file atomically."""
+    # File names that are not UTF-8 are written as the bytes that they are.
+    options = {"newline": "", "encoding": "utf-8", "errors": ESCAPE}
+    with open_atomic(path, "w", **options) as file:
         writer = csv.writer(file)
         writer.writerow(header)
         writer.writerows(rows)
 
 
 def write_json(path, value) -> None:
-    """Writes a JSON file, whole or not at all."""
-    with replacing(path) as partial:
-        partial.write_text(to_json(value) + "\n")
+    """Writes a JSON file atomically."""
+    with open_atomic(path, "w") as file:
+        file.write(to_json(value) + "\n")
 
 
 def to_json(value) -> str:
     """Returns strict JSON, ASCII, without NaN and Infinity."""
     return json.dumps(value, indent=2, allow_nan=False)
-
-
-def _umask():
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

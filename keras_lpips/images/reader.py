@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps
 
-from keras_lpips.atomic_files import replacing
+from keras_lpips.atomic_files import open_atomic
 from keras_lpips.images.errors import (
     SIXTEEN_BIT_GRAY,
     as_image_error,
@@ -145,15 +145,16 @@ def list_images(folder) -> list[Path]:
 
 
 def write_image(path, pixels: np.ndarray) -> None:
-    """Writes uint8 RGB `(height, width, 3)`, whole or not at all.
+    """Writes an image file atomically.
 
     Args:
         path: the file, in one of the formats of `LOSSLESS`.
-        pixels: the image.
+        pixels: uint8 RGB, `(height, width, 3)`.
     """
-    options = LOSSLESS[Path(path).suffix.lower()]
-    with replacing(path) as partial:
-        Image.fromarray(pixels).save(partial, **options)
+    suffix = Path(path).suffix.lower()
+    format = Image.registered_extensions()[suffix]
+    with open_atomic(path) as file:
+        Image.fromarray(pixels).save(file, format, **LOSSLESS[suffix])
 
 
 def _is_image(path):

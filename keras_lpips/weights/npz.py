@@ -1,19 +1,19 @@
-"""Named arrays: reading, writing and a digest that no file format changes."""
+"""Named arrays: reading, writing and a digest of their content."""
 
 import hashlib
 from pathlib import Path
 
 import numpy as np
 
-from keras_lpips.atomic_files import replacing
+from keras_lpips.atomic_files import open_atomic
 
 
 class WeightsError(ValueError):
-    """Weights are missing, unreadable or not the ones that they should be."""
+    """Raised if weights are missing, unreadable or not the expected ones."""
 
 
 def read_npz(path) -> dict[str, np.ndarray]:
-    """Reads named arrays; pickled ones are refused.
+    """Reads named arrays, and rejects pickled ones.
 
     Args:
         path: an `.npz` file.
@@ -22,7 +22,7 @@ def read_npz(path) -> dict[str, np.ndarray]:
         Arrays by name.
 
     Raises:
-        WeightsError: if the file is not a whole `.npz` of plain arrays.
+        WeightsError: if the file is not a complete `.npz` of plain arrays.
     """
     try:
         # NumPy leaves a damaged file that it opened itself open.
@@ -33,29 +33,30 @@ def read_npz(path) -> dict[str, np.ndarray]:
             arrays = {name: archive[name] for name in archive.files}
     except FileNotFoundError:
         raise
-    # Whatever a damaged archive makes zipfile, zlib or NumPy raise.
+    # A damaged archive makes zipfile, zlib and NumPy raise many kinds.
     except Exception as error:
         raise WeightsError(
             f"{path} is not a readable .npz of arrays: {error}"
         ) from None
     for name, array in arrays.items():
         if array.dtype.kind not in "fiu":
-            raise WeightsError(f"{path}: {name} holds no real numbers")
+            raise WeightsError(f"{path}: {name} does not hold real numbers")
     return arrays
 
 
 def write_npz(path, arrays: dict[str, np.ndarray]) -> None:
-    """Writes named arrays beside `path`, then renames: all or nothing."""
+    """Writes named arrays atomically; creates the folder if needed."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(path) as partial:
-        np.savez(partial, **arrays)
+    # An open file, since `savez` appends a suffix to a path without one.
+    with open_atomic(path) as file:
+        np.savez(file, **arrays)
 
 
 def content_digest(arrays: dict[str, np.ndarray]) -> str:
     """Returns the sha256 of names, shapes and float32 values.
 
-    The same weights have the same digest whichever file they came in.
+    Equal weights have equal digests, whatever file format they came in.
     """
     digest = hashlib.sha256()
     for name in sorted(arrays):
@@ -77,7 +78,7 @@ def check_keys(arrays, shapes: dict[str, tuple], what: str) -> None:
     Args:
         arrays: arrays by name.
         shapes: the shape that each name must have.
-        what: what the arrays are called in the message.
+        what: the subject of the error message.
     """
     missing = sorted(set(shapes) - set(arrays))
     surplus = sorted(set(arrays) - set(shapes))
@@ -88,6 +89,6 @@ def check_keys(arrays, shapes: dict[str, tuple], what: str) -> None:
     ]
     if missing or surplus or wrong:
         raise WeightsError(
-            f"{what} does not fit: missing {missing}, unknown {surplus}, "
-            f"of another shape {wrong}"
+            f"{what} does not match: missing {missing}, unknown {surplus}, "
+            f"wrong shape {wrong}"
         )

@@ -96,7 +96,7 @@ def test_files_that_are_not_the_nets_weights_are_refused(
         ("text.pth", "is not a known file of 'alex'"),
         ("other.npz", "features.0.bias is missing for 'alex'"),
         ("ours.npz", "does not hold the weights of 'alex'"),
-        ("words.npz", "holds no real numbers"),
+        ("words.npz", "does not hold real numbers"),
     ):
         path = tmp_path / name
         error = refused("weights", "import", "alex", path)

@@ -26,6 +26,21 @@ def test_what_is_written_is_read_again(tmp_path):
     assert [x.name for x in path.parent.iterdir()] == ["a.npz"]
 
 
+@pytest.mark.parametrize("target", ["blob-without-suffix", "blob.bin"])
+def test_a_link_stays_a_link_whatever_suffix_its_target_has(tmp_path, target):
+    (tmp_path / target).write_bytes(b"old")
+    link = tmp_path / "weights.npz"
+    link.symlink_to(target)
+    write_npz(link, ARRAYS)
+    assert link.is_symlink()
+    np.testing.assert_array_equal(
+        read_npz(tmp_path / target)["a/kernel"], ARRAYS["a/kernel"]
+    )
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(
+        [target, "weights.npz"]
+    )
+
+
 @pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
 @pytest.mark.parametrize("position", [0.0, 0.2, 0.4, 0.6, 0.8, 0.99])
 def test_a_damaged_file_is_one_error_and_leaves_no_file_open(
