@@ -23,7 +23,7 @@ from tqdm import tqdm
 
 from keras_lpips.atomic_files import replacing, write_csv
 from keras_lpips.images.validation import ImageError
-from keras_lpips.metrics.agreement import two_afc_scores
+from keras_lpips.metrics.two_afc import two_afc_scores
 from keras_lpips.weights.npz import WeightsError
 from pipelines.program import parse, run
 from training.data.dataset import DataError, open_prepared, read_batches

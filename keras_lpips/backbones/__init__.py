@@ -1,1 +1,1 @@
-"""The backbones as Keras graphs, and what is known of each of them."""
+"""Backbone networks as Keras functional graphs, and the registry of them."""

@@ -8,7 +8,7 @@ import numpy as np
 
 import keras_lpips
 from keras_lpips.weights.heads import heads_digest
-from keras_lpips.weights.presets import BACKBONE_FILES
+from keras_lpips.weights.presets import published_weights
 
 
 def describe(net: str, version: str, calibrated: bool) -> dict:
@@ -21,7 +21,7 @@ def describe(net: str, version: str, calibrated: bool) -> dict:
         "metric": "LPIPS" if calibrated else "LPIPS, off the shelf",
         "net": net,
         "version": version,
-        "backbone_digest": BACKBONE_FILES[net].digest,
+        "backbone_digest": published_weights(net).digest,
         "heads_digest": heads_digest(net, version) if calibrated else None,
         "backend": f"{backend} {backend_version}",
         "keras": keras.__version__,

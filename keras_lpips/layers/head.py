@@ -14,21 +14,18 @@ class Head(keras.layers.Layer):
 
     Args:
         channels: channels of the tap.
-        dropout: rate of the element-wise dropout while training. Defaults to
-            0.
         seed: seed of the initial weights, U(-1/sqrt(channels),
-            1/sqrt(channels)), and of the dropout. Defaults to `None`.
+            1/sqrt(channels)). Defaults to `None`.
         **kwargs: `name` and `dtype` of the layer.
 
     Call arguments:
         squared: float32, `(batch, h, w, channels)`, [0, 4].
-        training: whether the dropout acts. Defaults to `False`.
 
     Returns:
         float32, `(batch, h, w)`.
     """
 
-    def __init__(self, channels, dropout=0.0, seed=None, **kwargs):
+    def __init__(self, channels, seed=None, **kwargs):
         super().__init__(**kwargs)
         self.channels = int(channels)
         self.seed = seed
@@ -39,12 +36,10 @@ class Head(keras.layers.Layer):
             constraint=keras.constraints.NonNeg(),
             name="kernel",
         )
-        self.dropout = keras.layers.Dropout(dropout, seed=seed)
         self.built = True
 
-    def call(self, squared, training=False):
+    def call(self, squared):
         """Returns the weighted sum over channels; see the class."""
-        squared = self.dropout(squared, training=training)
         return ops.matmul(squared, self.kernel[:, None])[..., 0]
 
     def get_config(self):
@@ -52,6 +47,5 @@ class Head(keras.layers.Layer):
         return {
             **super().get_config(),
             "channels": self.channels,
-            "dropout": self.dropout.rate,
             "seed": self.seed,
         }

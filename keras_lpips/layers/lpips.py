@@ -68,9 +68,7 @@ class LPIPS(keras.layers.Layer):
         trainable_backbone: whether the backbone is trained. Defaults to
             `False`.
         trainable_heads: whether the heads are trained. Defaults to `False`.
-        dropout: rate of the dropout before each head where `apply_dropout`
-            is passed. The paper trains with 0.5. Defaults to 0.
-        seed: seed of random weights and of the dropout. Defaults to `None`.
+        seed: seed of random weights. Defaults to `None`.
         **kwargs: `name` and `dtype` of the layer.
 
     Call arguments:
@@ -78,9 +76,6 @@ class LPIPS(keras.layers.Layer):
             in `value_range`.
         distorted: images to compare with them, of the same shape. The
             distance is symmetric.
-        apply_dropout: whether the dropout acts. Not called `training`, so
-            that a surrounding model that trains does not set it. Defaults to
-            `False`.
 
     Returns:
         Distances, float32, `(batch,)`, not reduced over the batch; or
@@ -109,7 +104,6 @@ class LPIPS(keras.layers.Layer):
         head_weights="judgements",
         trainable_backbone=False,
         trainable_heads=False,
-        dropout=0.0,
         seed=None,
         **kwargs,
     ):
@@ -128,7 +122,6 @@ class LPIPS(keras.layers.Layer):
         )
         self.trainable_backbone = bool(trainable_backbone)
         self.trainable_heads = bool(trainable_heads)
-        self.dropout = float(dropout)
         self.seed = seed
         self.taps = check_taps(net, taps)
         self.smallest_size = smallest_size(net)
@@ -152,11 +145,11 @@ class LPIPS(keras.layers.Layer):
             check_not_files(images)
         return super().__call__(*args, **kwargs)
 
-    def call(self, reference, distorted, apply_dropout=False):
+    def call(self, reference, distorted):
         """Returns the distances; see the class."""
         if self.spatial:
-            return self.spatial_map(reference, distorted, apply_dropout)
-        return sum(self._per_tap(reference, distorted, apply_dropout))
+            return self.spatial_map(reference, distorted)
+        return sum(self._per_tap(reference, distorted))
 
     def per_layer(self, reference, distorted):
         """Returns each tap's share of the distance.
@@ -168,7 +161,7 @@ class LPIPS(keras.layers.Layer):
         Returns:
             float32, `(batch, taps)`; the sum over taps is the distance.
         """
-        return ops.stack(self._per_tap(reference, distorted, False), axis=-1)
+        return ops.stack(self._per_tap(reference, distorted), axis=-1)
 
     def embed(self, images):
         """Runs images through the backbone once, for many comparisons.
@@ -186,18 +179,23 @@ class LPIPS(keras.layers.Layer):
             embedding.extend(unit_normalize(tap) for tap in features)
         return embedding
 
-    def compare(self, reference, distorted):
+    def compare(self, reference, distorted, transform=None):
         """Returns the distances between two results of `embed`.
 
         Args:
             reference: list of float32 `(batch, h, w, channels)`.
             distorted: list of the same shapes.
+            transform: function of `(tap, squared)` that returns what the head
+                of tap number `tap` weighs in place of the squared
+                differences, float32 `(batch, h, w, channels)`; for example
+                with some of them set to 0 while training. Defaults to `None`,
+                the squared differences.
 
         Returns:
             float32, `(batch,)`: what the call gives for the images.
         """
         return sum(
-            ops.mean(self._weigh(tap, a, b, False), axis=(1, 2))
+            ops.mean(self._weigh(tap, a, b, transform), axis=(1, 2))
             for tap, (a, b) in enumerate(zip(reference, distorted, strict=True))
         )
 
@@ -224,21 +222,18 @@ class LPIPS(keras.layers.Layer):
             )
         return ops.concatenate(vectors, axis=-1)
 
-    def _per_tap(self, reference, distorted, apply_dropout):
+    def _per_tap(self, reference, distorted):
         return [
             ops.mean(difference, axis=(1, 2))
-            for difference in self._differences(
-                reference, distorted, apply_dropout
-            )
+            for difference in self._differences(reference, distorted)
         ]
 
-    def spatial_map(self, reference, distorted, apply_dropout=False):
+    def spatial_map(self, reference, distorted):
         """Returns the distance of every pixel, as with `spatial=True`.
 
         Args:
             reference: as in the call.
             distorted: as in the call.
-            apply_dropout: as in the call.
 
         Returns:
             float32, `(batch, height, width)`.
@@ -246,9 +241,7 @@ class LPIPS(keras.layers.Layer):
         height, width = ops.shape(reference)[1:3]
         return sum(
             upsample(difference, height, width)
-            for difference in self._differences(
-                reference, distorted, apply_dropout
-            )
+            for difference in self._differences(reference, distorted)
         )
 
     def tap_maps(self, reference, distorted):
@@ -262,7 +255,7 @@ class LPIPS(keras.layers.Layer):
             A list with one float32 array `(batch, h, w)` per tap, whose means
             add up to the distance.
         """
-        return list(self._differences(reference, distorted, False))
+        return list(self._differences(reference, distorted))
 
     def with_spatial_map(self, reference, distorted):
         """Returns the distances, and those of every pixel, in one pass.
@@ -281,7 +274,7 @@ class LPIPS(keras.layers.Layer):
             sum(upsample(tap, height, width) for tap in taps),
         )
 
-    def _differences(self, reference, distorted, apply_dropout):
+    def _differences(self, reference, distorted):
         """Yields each tap's weighted squared difference, `(batch, h, w)`.
 
         A tap's features are dropped before the next tap's are made.
@@ -293,7 +286,7 @@ class LPIPS(keras.layers.Layer):
         for features, features0 in self._walk(reference, distorted):
             for a, b in zip(features, features0, strict=True):
                 a, b = unit_normalize(a), unit_normalize(b)
-                yield self._weigh(tap, a, b, apply_dropout)
+                yield self._weigh(tap, a, b)
                 tap += 1
 
     def _walk(self, *batches):
@@ -310,11 +303,13 @@ class LPIPS(keras.layers.Layer):
             taps = [x if isinstance(x, list) else [x] for x in batches]
             yield taps
 
-    def _weigh(self, tap, reference, distorted, apply_dropout):
+    def _weigh(self, tap, reference, distorted, transform=None):
         squared = ops.square(reference - distorted)
+        if transform is not None:
+            squared = transform(tap, squared)
         if not self.calibrated:
             return ops.sum(squared, axis=-1)
-        return self.heads[tap](squared, training=apply_dropout)
+        return self.heads[tap](squared)
 
     # How it is made.
 
@@ -333,7 +328,6 @@ class LPIPS(keras.layers.Layer):
         return [
             Head(
                 output.shape[-1],
-                dropout=self.dropout,
                 seed=None if self.seed is None else self.seed + i,
                 name=f"head_{tap}",
                 dtype="float32",
@@ -388,7 +382,7 @@ class LPIPS(keras.layers.Layer):
         check_images(images.shape, dtype, self.value_range, self.smallest_size)
         return images
 
-    def compute_output_spec(self, reference, distorted, apply_dropout=False):
+    def compute_output_spec(self, reference, distorted):
         """Returns the shape and dtype of the distances."""
         reference = self._checked_images(reference)
         shape = reference.shape[:3] if self.spatial else reference.shape[:1]
@@ -415,7 +409,6 @@ class LPIPS(keras.layers.Layer):
             "head_weights": self.head_weights,
             "trainable_backbone": self.trainable_backbone,
             "trainable_heads": self.trainable_heads,
-            "dropout": self.dropout,
             "seed": self.seed,
         }
 

@@ -1,5 +1,6 @@
-"""What is done to images before the backbone and to features after it."""
+"""Input scaling and feature normalization."""
 
+import numpy as np
 from keras import ops
 
 # Per RGB channel, for images in [-1, 1]: twice ImageNet's mean minus one and
@@ -14,6 +15,21 @@ NORM_EPSILON = 1e-10
 SMALLEST_SQUARED_NORM = 1e-12
 
 
+def to_signed_unit(images):
+    """Scales images from [0, 255] to [-1, 1]: `x / 127.5 - 1`.
+
+    Args:
+        images: array or tensor of any shape, uint8 or float, [0, 255].
+
+    Returns:
+        float32, of the same shape: a NumPy array for a NumPy array, otherwise
+        a tensor.
+    """
+    if isinstance(images, np.ndarray):
+        return images.astype(np.float32) / np.float32(127.5) - 1
+    return ops.cast(images, "float32") / 127.5 - 1
+
+
 def scale_images(images, value_range, version):
     """Shifts and scales images to what the backbone was trained on.
 
@@ -26,8 +42,11 @@ def scale_images(images, value_range, version):
         float32, of the same shape.
     """
     lowest, highest = value_range
-    images = ops.cast(images, "float32")
-    if (lowest, highest) != (-1.0, 1.0):
+    if (lowest, highest) == (0.0, 255.0):
+        images = to_signed_unit(ops.convert_to_tensor(images))
+    else:
+        images = ops.cast(images, "float32")
+    if (lowest, highest) not in ((-1.0, 1.0), (0.0, 255.0)):
         images = (images - lowest) * (2 / (highest - lowest)) - 1
     if version == "0.1":
         # On flat rows: an innermost axis of three channels is what TensorFlow

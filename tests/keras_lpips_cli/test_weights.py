@@ -1,8 +1,11 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from keras_lpips import WeightsError
-from keras_lpips.weights import heads, presets
+from keras_lpips.backbones.registry import BACKBONES
+from keras_lpips.weights import presets
 
 NETS = ("alex", "vgg", "squeeze")
 
@@ -130,8 +133,9 @@ def test_verify_tells_missing_and_damaged_backbones(
 
 def test_verify_tells_damaged_heads(command, backbone, monkeypatch):
     backbone("alex")
-    digests = {**heads.DIGESTS, ("alex", "0.0"): "0" * 64}
-    monkeypatch.setattr(heads, "DIGESTS", digests)
+    alex = BACKBONES["alex"]
+    heads = {**alex.heads, "0.0": "0" * 64}
+    monkeypatch.setitem(BACKBONES, "alex", replace(alex, heads=heads))
     done = command("weights", "verify", "alex")
     assert done.status == 1 and "version 0.0, is damaged" in done.err
 

@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from keras_lpips.baselines import l2
-from keras_lpips.metrics.agreement import jnd_average_precision
+from keras_lpips.metrics.jnd import jnd_average_precision
 from pipelines import prepare_bapps
 from tests.support.fake_judgements import write_jnd_tree, write_tree
 from training import evaluate

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import spearmanr
 
-from keras_lpips.metrics.agreement import (
+from keras_lpips.metrics.jnd import jnd_average_precision
+from keras_lpips.metrics.two_afc import (
     human_two_afc_scores,
-    jnd_average_precision,
     two_afc_ceilings,
     two_afc_scores,
 )

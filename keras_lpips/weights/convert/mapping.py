@@ -48,18 +48,14 @@ def backbone_from_features(net: str, arrays: dict) -> dict:
     )
 
 
-# The scope of each backbone in the Flax checkpoints; their convolutions are
-# numbered in the order of the network.
-FLAX_SCOPES = {"alex": "AlexNet_0", "vgg": "VGG16_0"}
-
-
 def backbone_from_flax(net: str, arrays: dict) -> dict:
     """Converts `<scope>/Conv_<i>/kernel` (HWIO) and `bias`.
 
+    Convolutions are numbered in the order of the network.
     The heads that the same checkpoint holds are left out: ours come from the
     reference itself.
     """
-    scope = FLAX_SCOPES[net]
+    scope = find_backbone(net).weights.flax_scope
     backbone = {
         name: array
         for name, array in arrays.items()

@@ -3,7 +3,7 @@ import pytest
 
 from keras_lpips import WeightsError
 from keras_lpips.weights import heads
-from keras_lpips.weights.heads import DIGESTS, heads_digest, read_heads
+from keras_lpips.weights.heads import read_heads
 
 # Sums per tap of the published heads.
 SUMS = {
@@ -26,7 +26,6 @@ SUMS = {
 def test_the_heads_are_the_published_ones(net, version):
     found = [array.sum() for array in read_heads(net, version).values()]
     np.testing.assert_allclose(found, SUMS[net, version], rtol=1e-5)
-    assert heads_digest(net, version) == DIGESTS[net, version]
 
 
 def test_damaged_heads_are_refused(monkeypatch):

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from keras_lpips import WeightsError
+from keras_lpips.backbones.registry import BACKBONES
 from keras_lpips.weights import presets
 from keras_lpips.weights.npz import content_digest, file_digest, write_npz
 from keras_lpips.weights.presets import (
@@ -60,12 +61,13 @@ def small(cache, tmp_path, monkeypatch):
     path = tmp_path / "alexnet.ckpt"
     heads = {f"NetLinLayer_{i}": {"x": bias} for i in range(5)}
     path.write_bytes(pickle.dumps({"AlexNet_0": flax, **heads}, 3))
+    alex = BACKBONES["alex"]
     known = replace(
-        presets.BACKBONE_FILES["alex"],
+        alex.weights,
         digest=content_digest(ours),
         checkpoint_sha256=file_digest(path),
     )
-    monkeypatch.setitem(presets.BACKBONE_FILES, "alex", known)
+    monkeypatch.setitem(BACKBONES, "alex", replace(alex, weights=known))
     return path, ours
 
 

@@ -4,7 +4,6 @@ import pytest
 from keras_lpips import WeightsError
 from keras_lpips.backbones.registry import BACKBONES, build_backbone
 from keras_lpips.weights.convert.mapping import (
-    FLAX_SCOPES,
     backbone_from_features,
     backbone_from_flax,
     backbone_from_torchvision,
@@ -12,6 +11,11 @@ from keras_lpips.weights.convert.mapping import (
 )
 
 NETS = sorted(BACKBONES)
+FLAX_SCOPES = {
+    net: backbone.weights.flax_scope
+    for net, backbone in BACKBONES.items()
+    if backbone.weights.flax_scope
+}
 
 
 def ours(net):

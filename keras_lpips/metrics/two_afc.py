@@ -1,6 +1,6 @@
-"""How well a metric agrees with people: the 2AFC and the JND scores.
+"""The 2AFC score: agreement with judgements of which of two is closer.
 
-Both are section 3 of the paper. Distances are of any metric for which
+Zhang et al. (2018), section 3. Distances are those of any metric for which
 smaller means closer.
 """
 
@@ -28,12 +28,11 @@ def two_afc_scores(distance0, distance1, judge) -> np.ndarray:
         ValueError: on shapes that differ, distances that are not finite, or
             a judge outside [0, 1].
     """
-    distance0, distance1, judge = _vectors(
+    distance0, distance1, judge = check_vectors(
         distance0=distance0, distance1=distance1, judge=judge
     )
-    _check_share("judge", judge)
-    first_closer = (distance0 < distance1) + 0.5 * (distance0 == distance1)
-    return first_closer * (1 - judge) + (1 - first_closer) * judge
+    check_share("judge", judge)
+    return _agreeing_share(np.sign(distance1 - distance0), judge)
 
 
 def human_two_afc_scores(judge) -> np.ndarray:
@@ -47,8 +46,8 @@ def human_two_afc_scores(judge) -> np.ndarray:
     Returns:
         float64, `(triplets,)`, [0.5, 1]; the human score is their mean.
     """
-    (judge,) = _vectors(judge=judge)
-    _check_share("judge", judge)
+    (judge,) = check_vectors(judge=judge)
+    check_share("judge", judge)
     return judge**2 + (1 - judge) ** 2
 
 
@@ -63,41 +62,9 @@ def two_afc_ceilings(judge) -> np.ndarray:
     Returns:
         float64, `(triplets,)`, [0.5, 1].
     """
-    (judge,) = _vectors(judge=judge)
-    _check_share("judge", judge)
+    (judge,) = check_vectors(judge=judge)
+    check_share("judge", judge)
     return np.maximum(judge, 1 - judge)
-
-
-def jnd_average_precision(distances, same) -> float:
-    """Returns the average precision with which closeness tells sameness.
-
-    Pairs are taken from the closest to the farthest. With `TP = cumsum(same)`
-    and `FP = cumsum(1 - same)`, precision is `TP / (TP + FP)` and recall is
-    `TP / sum(same)`; the result is the area under the envelope of precision
-    over recall (VOC's, not the one at 11 points). Votes are soft, and pairs of
-    equal distance keep their order.
-
-    Args:
-        distances: float, `(pairs,)`.
-        same: float, `(pairs,)`, [0, 1]: share of people who said "same".
-
-    Returns:
-        The average precision, [0, 1]; the paper's mAP is its mean over the
-        subsets.
-
-    Raises:
-        ValueError: also if nobody said "same", which leaves no recall.
-    """
-    distances, same = _vectors(distances=distances, same=same)
-    _check_share("same", same)
-    if same.sum() == 0:
-        raise ValueError("`same` must be above 0 somewhere. Received: all 0")
-    same = same[np.argsort(distances, kind="stable")]
-    precision = np.cumsum(same) / np.arange(1, same.size + 1)
-    recall = np.cumsum(same) / same.sum()
-    # The highest precision at this recall or any higher one.
-    envelope = np.maximum.accumulate(precision[::-1])[::-1]
-    return float(np.sum(np.diff(recall, prepend=0) * envelope))
 
 
 @keras.saving.register_keras_serializable("keras_lpips")
@@ -118,6 +85,8 @@ class TwoAFC(keras.metrics.Mean):
 
     def __init__(self, name="two_afc", dtype=None):
         super().__init__(name=name, dtype=dtype)
+        # Read by `EarlyStopping` and `ModelCheckpoint`, as in Keras's metrics.
+        self._direction = "up"
 
     def update_state(self, judge, distances, sample_weight=None):
         """Adds a batch.
@@ -130,10 +99,10 @@ class TwoAFC(keras.metrics.Mean):
         """
         judge = ops.convert_to_tensor(judge, self.dtype)
         distance0, distance1 = distances
-        # 1 where the first is closer, 0 where the second is, 0.5 between.
-        sign = ops.sign(ops.subtract(distance1, distance0))
-        first_closer = ops.cast((sign + 1) / 2, self.dtype)
-        scores = first_closer * (1 - judge) + (1 - first_closer) * judge
+        sign = ops.cast(
+            ops.sign(ops.subtract(distance1, distance0)), self.dtype
+        )
+        scores = _agreeing_share(sign, judge)
         return super().update_state(scores, sample_weight)
 
     def get_config(self):
@@ -141,7 +110,20 @@ class TwoAFC(keras.metrics.Mean):
         return {"name": self.name, "dtype": self.dtype}
 
 
-def _vectors(**arrays):
+def _agreeing_share(sign, judge):
+    """Returns the share of people who agree; arrays or tensors.
+
+    Args:
+        sign: sign of `distance1 - distance0`.
+        judge: share of people who found the second closer.
+    """
+    # 1 where the first is closer, 0 where the second is, 0.5 at a tie.
+    first_closer = (sign + 1) / 2
+    return first_closer * (1 - judge) + (1 - first_closer) * judge
+
+
+def check_vectors(**arrays) -> list[np.ndarray]:
+    """Returns finite float64 vectors of one length, or raises `ValueError`."""
     arrays = {k: np.asarray(v, np.float64) for k, v in arrays.items()}
     shapes = {name: array.shape for name, array in arrays.items()}
     (first, *_) = shapes.values()
@@ -156,7 +138,8 @@ def _vectors(**arrays):
     return list(arrays.values())
 
 
-def _check_share(name, share):
+def check_share(name: str, share) -> None:
+    """Raises `ValueError` unless every value lies in [0, 1]."""
     if share.min() < 0 or share.max() > 1:
         raise ValueError(
             f"`{name}` must lie in [0, 1]. "
