@@ -1,64 +1,80 @@
 """Beam's own options, after `--` on the command line of a program."""
 
-import argparse
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING, TypeVar
 
-from apache_beam.options.pipeline_options import (
-    DirectOptions,
-    PipelineOptions,
-    SetupOptions,
-    WorkerOptions,
-)
+from keras_lpips_cli.program import USAGE, parse
 
-from pipelines.program import make_parser, parse_settings
+if TYPE_CHECKING:
+    from apache_beam.options.pipeline_options import PipelineOptions
 
 PROCESSES = "multi_processing"
 
+Config = TypeVar("Config")
+
 
 def parse_with_beam(
-    name: str, description: str, settings: type, argv: Sequence[str] | None
-):
+    config: type[Config],
+    description: str,
+    argv: Sequence[str] | None = None,
+    prog: str = "",
+) -> tuple[Config, "PipelineOptions"]:
     """Parses the flags of a program, and Beam's options, which follow `--`.
 
     Args:
-        name: of the program.
-        description: its docstring.
-        settings: the dataclass of its flags.
-        argv: arguments without the program's name, `None` for the process's.
+        config: see `keras_lpips_cli.program.parse`.
+        description: see there.
+        argv: arguments without the program's name. Defaults to the process's.
+        prog: the program's name in its help.
 
     Returns:
-        An instance of `settings`, and Beam's options.
+        An instance of `config`, and Beam's options. Unknown ones exit with 2.
     """
-    ours, beams = split_command_line(sys.argv[1:] if argv is None else argv)
-    parser = make_parser(name, description, settings)
-    parsed = parse_settings(parser, ours)
-    return parsed, parse_beam_options(parser, beams)
+    if isinstance(config, str):
+        # (name, description, settings, argv), until all programs have moved.
+        import pipelines.program as old
+
+        words = sys.argv[1:] if prog is None else prog
+        ours, beams = split_command_line(words)
+        parsed, prog = old.parse(config, description, argv, ours), config
+    else:
+        words = sys.argv[1:] if argv is None else argv
+        ours, beams = split_command_line(words)
+        parsed = parse(config, description, ours, prog=prog)
+    try:
+        return parsed, parse_beam_options(beams)
+    except ValueError as error:
+        print(f"{prog}: {error}", file=sys.stderr)
+        sys.exit(USAGE)
 
 
 def split_command_line(
     argv: Sequence[str],
 ) -> tuple[list[str], list[str]]:
-    """The program's flags and Beam's, which follow the first `--`."""
-    argv = list(argv)
+    """Splits at the first `--` into the program's flags and Beam's."""
+    argv = [str(word) for word in argv]
     if "--" not in argv:
         return argv, []
     at = argv.index("--")
     return argv[:at], argv[at + 1 :]
 
 
-def parse_beam_options(
-    parser: argparse.ArgumentParser, argv: Sequence[str]
-) -> PipelineOptions:
-    """Parses Beam's options and refuses what Beam would only warn about.
+def parse_beam_options(argv: Sequence[str]) -> "PipelineOptions":
+    """Parses Beam's options.
 
     Args:
-        parser: the program's parser, which reports errors and exits.
         argv: Beam's part of the command line.
 
-    Returns:
-        The options.
+    Raises:
+        ValueError: for what Beam would only warn about.
     """
+    # Imported here, so that `--help` does without.
+    from apache_beam.options.pipeline_options import (
+        DirectOptions,
+        PipelineOptions,
+    )
+
     options = PipelineOptions(list(argv))
     known = options.get_all_options(retain_unknown_options=False)
     given = options.get_all_options(retain_unknown_options=True)
@@ -66,28 +82,29 @@ def parse_beam_options(
     strays = [word for word in argv if not word.startswith("-")]
     if unknown:
         flags = ", ".join(f"--{name}" for name in unknown)
-        parser.error(f"Beam knows no option {flags}.")
+        raise ValueError(f"Beam has no option {flags}.")
     if any("=" in word for word in strays):
-        parser.error(f"{strays[0]!r} is no option; options begin with --.")
+        raise ValueError(f"{strays[0]!r} is no option; options begin with --.")
     if options.view_as(DirectOptions).direct_running_mode == PROCESSES:
         _quieten_workers(options)
     return options
 
 
 def _quieten_workers(options):
-    """Makes worker processes say what is wrong, not what they do.
+    """Limits worker processes of the direct runner to warnings.
 
     Other engines' workers log as their owners have set them up.
     """
+    from apache_beam.options.pipeline_options import WorkerOptions
+
     logs = options.view_as(WorkerOptions)
     logs.default_sdk_harness_log_level = (
         logs.default_sdk_harness_log_level or "WARNING"
     )
-    # Of a session file that is not sent: nothing here needs one.
+    # It reports a missing session file, which nothing here needs.
     logs.sdk_harness_log_level_overrides = {
         "__main__": "ERROR",
+        # It reports an option that Beam itself has passed on.
+        "apache_beam.options.pipeline_options": "ERROR",
         **(logs.sdk_harness_log_level_overrides or {}),
     }
-    # Imported at first, it keeps TensorFlow from logging as it is loaded.
-    setup = options.view_as(SetupOptions)
-    setup.beam_plugins = [*(setup.beam_plugins or []), "pipelines"]

@@ -1,250 +1,363 @@
-"""Work that is cut into tasks, done with Beam, and repeated until all is done.
+"""Runs tasks with Beam: the one executor of all Beam programs.
 
-A task writes its result as a file, its report, and is done when that file is
-there. Nothing comes back through Beam, so a runner's lost, repeated or
-speculative bundles cannot change the outcome.
+    reports = run_tasks(shards, score_shard, options, load=load_model)
+
+A task is a small picklable dataclass with a `report_path`. A worker process
+calls `load` once, and `work(task, loaded)` for each of its tasks; the
+dictionary that comes back is written to `report_path` as JSON. Report files
+are the record of what is done: a task whose report exists is never run again,
+and nothing flows back through Beam, so lost, repeated or speculative bundles
+cannot change the result.
+
+The pipeline is `Create | Reshuffle | ParDo`, on any runner. After a task has
+failed, its workers skip what is left, and `run_tasks` raises `TasksFailed`
+without a retry: the same error would come again. Only what a lost worker has
+left undone is run again.
 """
 
 import contextlib
+import dataclasses
 import json
 import logging
-import re
 import threading
-from collections.abc import Iterator, Sequence
+import traceback
+import uuid
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Protocol
+from typing import Any, Protocol
 
 import apache_beam as beam
 from apache_beam.io.filesystems import FileSystems
 from apache_beam.metrics import Metrics
 from apache_beam.options.pipeline_options import (
+    DirectOptions,
     PipelineOptions,
     StandardOptions,
     TypeOptions,
 )
+from apache_beam.utils.shared import Shared
 
-from pipelines.filesystems import (
-    exists,
-    list_files,
-    read_bytes,
-    write_bytes,
-)
-from tfds_bapps.source.errors import PreparationError
-from tfds_bapps.writing import lost_workers
-from tfds_bapps.writing.pipeline import ATTEMPTS, check_threads, direct_runner
+from keras_lpips_cli.errors import UserError
+from keras_lpips_cli.program import user_errors
+from pipelines.beam_internals import raise_on_worker_exit
+from pipelines.beam_options import PROCESSES
+from pipelines.filesystems import exists, list_files, read_bytes, write_bytes
 
+ATTEMPTS = 3
 PROGRESS_SECONDS = 20.0
-# Reports that are looked for at once: a store far away answers late.
-LOOKERS = 16
-# What Beam adds to the message of an exception on its way to the driver.
-_BEAMS_WORDS = re.compile(r" \[while running .*|, pt: .*", re.S)
+# Reports looked up at once: a remote store answers late.
+LOOKUP_THREADS = 16
+_FAILURE_PREFIX = ".failed-"
+_DIRECT_RUNNERS = (None, "DirectRunner")
+# What Beam appends to the message of a worker's exception.
+_BEAM_SUFFIX = " [while running"
 
 _log = logging.getLogger(__name__)
 
 
-class HasReport(Protocol):
-    """A piece of work that some transform does.
+class Task(Protocol):
+    """A unit of work."""
 
-    Attributes:
-        report_path: the file that says that it is done.
-    """
-
-    report_path: str
+    @property
+    def report_path(self) -> str:
+        """The file whose existence marks the task as done."""
 
 
-class Task(HasReport, Protocol):
-    """A piece of work that does itself."""
-
-    @staticmethod
-    def prepare() -> None:
-        """Loads what is slow to load, once in each process."""
-
-    def perform(self) -> dict:
-        """Does the work and returns its report, which JSON can hold.
-
-        Equal tasks return equal reports, however often they are done. Beam
-        counts the whole numbers in it, where a pipeline does the task.
-        """
+Work = Callable[[Any, Any], dict]
 
 
-class Perform(beam.PTransform):
-    """Performs a `PCollection` of tasks; the result is empty.
-
-    Args:
-        prepare: called once in each worker, before its first task.
-    """
-
-    def __init__(self, prepare):
-        super().__init__()
-        self._prepare = prepare
-
-    def expand(self, tasks):
-        """Spreads the tasks over the workers."""
-        return (
-            tasks
-            | "Spread" >> beam.Reshuffle()
-            | "Perform" >> beam.ParDo(_PerformTask(self._prepare))
-        )
+class TasksFailed(UserError):
+    """Tasks are not done, for a reason that the message names."""
 
 
-class _PerformTask(beam.DoFn):
-    def __init__(self, prepare):
-        self._prepare = prepare
-
-    def setup(self):
-        self._prepare()
-
-    def process(self, task):
-        # A repeated bundle finds what the first one has finished.
-        if read_report(task) is None:
-            note(task, task.perform())
-
-
-class NoteReport(beam.DoFn):
-    """Writes the report of a task that a transform has done.
-
-    Takes pairs of the task and its report, and returns nothing.
-    """
-
-    def process(self, done):
-        """Writes the report, once."""
-        task, report = done
-        if not exists(task.report_path):
-            note(task, report)
-
-
-def note(task: HasReport, report: dict) -> None:
-    """Writes a report, and counts in Beam the whole numbers in it."""
-    write_bytes(task.report_path, json.dumps(report).encode())
-    for name, value in report.items():
-        if isinstance(value, int):
-            Metrics.counter(type(task).__name__, name).inc(value)
-
-
-def read_report(task: HasReport) -> dict | None:
-    """The report of a task, or `None` if it is not done."""
-    if not exists(task.report_path):
-        return None
-    return json.loads(read_bytes(task.report_path))
-
-
-def read_reports(tasks: Sequence[HasReport]) -> list[dict | None]:
-    """The reports of tasks, in their order; `None` for those not done."""
-    with ThreadPoolExecutor(LOOKERS) as lookers:
-        return list(lookers.map(read_report, tasks))
-
-
-def perform_all(
-    tasks: Sequence[HasReport],
+def run_tasks(
+    tasks: Sequence[Task],
+    work: Work,
     options: PipelineOptions | None = None,
+    *,
+    load: Callable[[], Any] | None = None,
+    counters: Sequence[str] = (),
     attempts: int = ATTEMPTS,
-    transform: beam.PTransform | None = None,
 ) -> list[dict]:
-    """Performs tasks with Beam, again those that lost workers left undone.
-
-    One task that does itself is done here, without a pipeline.
+    """Runs all tasks that have no report yet.
 
     Args:
-        tasks: what to do.
-        options: Beam's options. Defaults to its runner in this process.
-        attempts: how many pipelines are run at most.
-        transform: does a `PCollection` of tasks and writes their reports.
-            Defaults to `Perform`, for tasks that do themselves.
+        tasks: what to run.
+        work: `work(task, loaded)`, a function that pickles. It returns the
+            task's report, a dictionary for JSON. Equal tasks return equal
+            reports, however often they run.
+        options: Beam's options. Defaults to the direct runner, in this process.
+        load: returns what the tasks of a process share, such as a model. It
+            is called once in each process, must pickle, and its exceptions
+            are raised by the first task. Defaults to sharing `None`.
+        counters: keys of the report whose whole numbers become Beam counters,
+            in the namespace of the task's class.
+        attempts: the most pipelines that are run.
 
     Returns:
         The reports, in the order of `tasks`.
 
     Raises:
-        PreparationError: tasks are still not done after the last attempt.
+        TasksFailed: tasks are not done, with the innermost cause.
     """
     options = options or PipelineOptions(flags=[])
-    check_threads(options)
+    check_options(options)
+    FileSystems.set_options(options)
     options.view_as(TypeOptions).pipeline_type_check = False
-    runner = None
-    if options.view_as(StandardOptions).runner is None:
-        runner = direct_runner(options)
-    failure = None
-    for attempt in range(attempts):
+    if options.view_as(StandardOptions).runner in _DIRECT_RUNNERS:
+        # The direct runner would first look for Prism's program and download
+        # it. This option keeps it from that; there are no triggers here.
+        options.view_as(TypeOptions).allow_unsafe_triggers = True
+    error, may_help, runs, undone = None, True, 0, len(tasks)
+    while True:
         reports = read_reports(tasks)
-        undone = [
+        todo = [
             task
             for task, report in zip(tasks, reports, strict=True)
             if report is None
         ]
-        if not undone:
+        # A pipeline that has done nothing is repeated once, after an error.
+        most = attempts if len(todo) < undone else 2 if error else 1
+        undone = len(todo)
+        if not todo or runs >= min(most, attempts) or not may_help:
             break
-        if len(tasks) == 1 and transform is None:
-            # Starting workers would take longer.
-            tasks[0].prepare()
-            note(tasks[0], tasks[0].perform())
-            break
-        if attempt:
+        if runs:
             _log.warning(
-                "%d of %d tasks are not done; they are done again: %s",
-                len(undone),
+                "%d of %d tasks are not done; running them again: %s",
+                undone,
                 len(tasks),
-                failure,
+                _cause_of(error),
             )
-        todo = transform or Perform(tasks[0].prepare)
-        failure = _run(undone, todo, runner, options)
-    reports = read_reports(tasks)
-    missing = reports.count(None)
-    if missing:
-        raise PreparationError(
-            f"{missing} of {len(tasks)} tasks are not done after {attempts} "
-            f"attempts: {_sentence(failure)}"
-        ) from failure
+        run = _RunTask(work, load, tuple(counters), uuid.uuid4().hex)
+        error, may_help = _run_pipeline(todo, run, options)
+        runs += 1
+        failure = run.read_failure(todo)
+        if failure is not None:
+            raise TasksFailed(
+                f"{_count_undone(tasks)} of {len(tasks)} tasks are not done: "
+                f"{failure['cause']}"
+            ) from error
+    if todo:
+        raise TasksFailed(
+            f"{undone} of {len(tasks)} tasks are not done after {runs} "
+            f"attempt{'s' * (runs > 1)}: {_cause_of(error)}"
+        ) from error
     return reports
 
 
-def _run(tasks, transform, runner, options):
-    """Runs one pipeline; returns the failure that another run may mend."""
+def perform_all(tasks, options=None):
+    """Runs tasks that have `prepare` and `perform`; use `run_tasks`."""
+    return run_tasks(tasks, _perform, options)
+
+
+def _perform(task, _):
+    task.prepare()
+    return task.perform()
+
+
+def check_options(options: PipelineOptions) -> None:
+    """Raises `UserError` for the direct runner's threads."""
+    mode = options.view_as(DirectOptions).direct_running_mode
+    if mode == "multi_threading":
+        raise UserError(
+            "--direct_running_mode=multi_threading is not supported: with it "
+            "Beam was seen to lose elements and still report success. Use "
+            "multi_processing."
+        )
+
+
+def read_report(task: Task) -> dict | None:
+    """Returns the report of a task, or `None` if it is not done."""
+    path = str(task.report_path)
+    return json.loads(read_bytes(path)) if exists(path) else None
+
+
+def read_reports(tasks: Sequence[Task]) -> list[dict | None]:
+    """Returns the reports of tasks, in order; `None` for those not done."""
+    with ThreadPoolExecutor(LOOKUP_THREADS) as threads:
+        return list(threads.map(read_report, tasks))
+
+
+def _count_undone(tasks):
+    return read_reports(tasks).count(None)
+
+
+@dataclasses.dataclass
+class _Loaded:
+    """What a process shares, or the exception that loading it raised."""
+
+    value: Any = None
+    error: Exception | None = None
+
+
+class _RunTask(beam.DoFn):
+    """Runs a task and writes its report; yields nothing.
+
+    An exception is not raised to the runner, which would retry the bundle, but
+    written to a file beside the report. Later tasks find it and are skipped.
+
+    Args:
+        work: see `run_tasks`.
+        load: see `run_tasks`.
+        counters: see `run_tasks`.
+        run_id: names the file of the failure, so that a late worker of an
+            older run cannot stop this one.
+    """
+
+    def __init__(self, work, load, counters, run_id):
+        self._work = work
+        self._load = load
+        self._counters = counters
+        self._run_id = run_id
+        self._shared = Shared()
+        self._loaded = None
+
+    def setup(self):
+        """Loads once per process.
+
+        An exception raised here would be hidden by most runners: Spark reports
+        a client that never connected.
+        """
+        self._loaded = self._shared.acquire(self._load_safely)
+
+    def _load_safely(self):
+        try:
+            return _Loaded(self._load() if self._load else None)
+        except Exception as error:
+            return _Loaded(error=error)
+
+    def process(self, task):
+        """Runs one task, unless it is done or another one has failed."""
+        path = str(task.report_path)
+        failure = self.failure_path(path)
+        # A repeated bundle finds what the first one has finished.
+        if exists(path) or exists(failure):
+            return
+        try:
+            if self._loaded.error is not None:
+                raise self._loaded.error
+            report = self._work(task, self._loaded.value)
+            write_bytes(path, json.dumps(report).encode())
+        except Exception as error:
+            record = {
+                "cause": _sentence(error),
+                "traceback": traceback.format_exc(),
+                "expected": _is_for_users(error),
+            }
+            try:
+                write_bytes(failure, json.dumps(record).encode())
+            except OSError:
+                # Where nothing can be written, the runner must tell.
+                raise error from None
+            return
+        for name in self._counters:
+            Metrics.counter(type(task).__name__, name).inc(report[name])
+
+    def failure_path(self, report_path: str) -> str:
+        """Returns the file that holds a failure beside this report."""
+        folder, _ = FileSystems.split(report_path)
+        return FileSystems.join(folder, f"{_FAILURE_PREFIX}{self._run_id}.json")
+
+    def read_failure(self, tasks: Sequence[Task]) -> dict | None:
+        """Returns and removes the record of a failure, `None` without one."""
+        paths = {self.failure_path(str(task.report_path)) for task in tasks}
+        found = [path for path in sorted(paths) if exists(path)]
+        if not found:
+            return None
+        failure = json.loads(read_bytes(found[0]))
+        FileSystems.delete(found)
+        if not failure["expected"]:
+            _log.error("A task failed:\n%s", failure["traceback"])
+        return failure
+
+
+def _run_pipeline(tasks, run, options):
+    """Runs one pipeline.
+
+    Returns:
+        The exception that it raised, or `None`, and whether another pipeline
+        may finish the tasks.
+    """
+    mode = options.view_as(DirectOptions).direct_running_mode
+    # The direct runner runs the job inside `run`, other runners submit it:
+    # what fails there fails again.
+    may_help = mode == PROCESSES
     try:
-        pipeline = beam.Pipeline(runner=runner, options=options)
-        with (
-            lost_workers.raise_on_worker_exit(),
-            progress(tasks),
-            _cancelled_when_interrupted(pipeline),
-            pipeline,
-        ):
-            _ = pipeline | "Tasks" >> beam.Create(tasks) | transform
+        pipeline = beam.Pipeline(options=options)
+        _ = (
+            pipeline
+            # Without its own reshuffle, which would be one more stage.
+            | "Create" >> beam.Create(tasks, reshuffle=False)
+            | "Reshuffle" >> beam.Reshuffle()
+            | "Run" >> beam.ParDo(run)
+        )
+        with raise_on_worker_exit(), log_progress(tasks):
+            result = pipeline.run()
+            may_help = True
+            with _cancel_when_interrupted(result):
+                result.wait_until_finish()
     except Exception as error:
         # Runners pass on a worker's exception as text, or as another type.
-        return error
-    return None
+        return error, may_help
+    return None, True
 
 
 @contextlib.contextmanager
-def _cancelled_when_interrupted(pipeline):
+def _cancel_when_interrupted(result):
     """Cancels the job, which a cluster would go on with."""
     try:
         yield
-    except KeyboardInterrupt:
-        if pipeline.result is not None:
-            try:
-                pipeline.result.cancel()
-            except Exception as error:
-                _log.warning("the job cannot be cancelled: %s", error)
+    except (KeyboardInterrupt, SystemExit):
+        try:
+            result.cancel()
+        except Exception as error:
+            _log.warning("The job cannot be cancelled: %s", error)
         raise
 
 
-def _sentence(failure):
-    """The last line of a failure, which may be a worker's whole traceback."""
-    lines = _BEAMS_WORDS.sub("", str(failure or "")).strip().splitlines()
-    return lines[-1] if lines else "the runner reported no failure"
+def _is_for_users(error):
+    return isinstance(error, (*user_errors(), OSError, MemoryError))
+
+
+def _sentence(error):
+    """Returns what an exception of a task says to the user."""
+    if isinstance(error, OSError) and error.strerror:
+        where = f"{error.filename}: " if error.filename else ""
+        return f"{where}{error.strerror}"
+    if _is_for_users(error) and str(error):
+        return str(error)
+    return f"{type(error).__name__}: {error}"
+
+
+def _cause_of(error):
+    """Returns the innermost cause in a runner's exception, one line of it.
+
+    It may be a worker's traceback or a JVM's, as text: there is no other form.
+    """
+    if error is None:
+        return (
+            "the runner reported no failure; workers that see other files "
+            "than this process would be a reason"
+        )
+    text = str(error).partition(_BEAM_SUFFIX)[0].strip()
+    lines = text.splitlines() or [type(error).__name__]
+    causes = [line for line in lines if line.startswith("Caused by: ")]
+    return (causes or lines)[-1].removeprefix("Caused by: ").strip()
 
 
 @contextlib.contextmanager
-def progress(
-    tasks: Sequence[HasReport], seconds: float = PROGRESS_SECONDS
+def log_progress(
+    tasks: Sequence[Task], seconds: float = PROGRESS_SECONDS
 ) -> Iterator[None]:
-    """Logs from time to time how many tasks are done, on any runner."""
+    """Logs periodically how many tasks are done, on any runner."""
     over = threading.Event()
 
     def log():
         while not over.wait(seconds):
-            # Split, a relative path becomes absolute, as those listed are.
-            missing = {FileSystems.split(task.report_path) for task in tasks}
+            # Split, a relative path becomes absolute, as listed ones are.
+            missing = {
+                FileSystems.split(str(task.report_path)) for task in tasks
+            }
             for folder in {folder for folder, _ in missing}:
                 files = list_files(FileSystems.join(folder, "*"))
                 missing.difference_update(map(FileSystems.split, files))

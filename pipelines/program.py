@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 import simple_parsing
 from simple_parsing.wrappers.field_wrapper import DashVariant
 
+from keras_lpips_cli.errors import UserError
+
 
 def make_parser(
     name: str, description: str, settings: type
@@ -72,7 +74,7 @@ def run(
     """
     try:
         work()
-    except faults as error:
+    except (*faults, UserError) as error:
         return _told(name, str(error))
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from etils import epath
 
-from pipelines.execution import perform_all
+from pipelines.execution import run_tasks
 from pipelines.image_io.photographs import (
     BadPhotograph,
     digest_of,
@@ -109,39 +109,36 @@ class SurveyTask:
     min_side: int
     min_frames: int
 
-    @staticmethod
-    def prepare() -> None:
-        """Nothing is slow to load."""
 
-    def perform(self) -> dict:
-        """Returns digests, frames, and reasons of refusal, by name.
+def survey_files(task: SurveyTask, _=None) -> dict:
+    """Reads the files of a task.
 
-        Of each there is a digest of the file, and one of its pixels.
-        """
-        digests, pixel_digests, frames, refused = {}, {}, {}, {}
-        for name, path in self.files:
-            try:
-                data = epath.Path(path).read_bytes()
-                if self.min_frames:
-                    frames[name], shown = read_video(
-                        path, self.min_side, self.min_frames
-                    )
-                else:
-                    shown = digest_of(read_photograph(data, self.min_side))
-                digests[name] = hashlib.sha256(data).hexdigest()
-                pixel_digests[name] = shown
-            except BadPhotograph as error:
-                refused[name] = str(error)
-            except OSError as error:
-                refused[name] = f"cannot be read: {error.strerror or error}"
-        return {
-            "photographs": len(digests),
-            "refusals": len(refused),
-            "digests": digests,
-            "pixel_digests": pixel_digests,
-            "frames": frames,
-            "refused": refused,
-        }
+    Returns:
+        The report: digests of the files and of their pixels, frames, and
+        reasons of refusal, by name.
+    """
+    digests, pixel_digests, frames, refused = {}, {}, {}, {}
+    for name, path in task.files:
+        try:
+            data = epath.Path(path).read_bytes()
+            if task.min_frames:
+                frames[name], pixel_digests[name] = read_video(
+                    path, task.min_side, task.min_frames
+                )
+            else:
+                photograph = read_photograph(data, task.min_side)
+                pixel_digests[name] = digest_of(photograph)
+            digests[name] = hashlib.sha256(data).hexdigest()
+        except BadPhotograph as error:
+            refused[name] = str(error)
+        except OSError as error:
+            refused[name] = f"cannot be read: {error.strerror or error}"
+    return {
+        "digests": digests,
+        "pixel_digests": pixel_digests,
+        "frames": frames,
+        "refused": refused,
+    }
 
 
 def survey(
@@ -171,7 +168,7 @@ def survey(
         )
         for start in range(0, len(files), PHOTOGRAPHS_PER_TASK)
     ]
-    reports = perform_all(tasks, options)
+    reports = run_tasks(tasks, survey_files, options)
     for task in tasks:
         epath.Path(task.report_path).unlink()
     paths = dict(files)

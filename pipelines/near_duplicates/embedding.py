@@ -51,10 +51,6 @@ class Run:
     first: int
     paths: tuple[str, ...]
 
-    def __len__(self):
-        """How many images RunInference counts."""
-        return len(self.paths)
-
     @property
     def report_path(self) -> str:
         """The file that says that the run is done."""
@@ -63,7 +59,7 @@ class Run:
 
 @dataclass(frozen=True)
 class Embedding:
-    """The work on runs: see `pipelines.scoring.inference.Work`.
+    """The work on runs: `load` and `perform` are for `run_tasks`.
 
     Attributes:
         style: how images become vectors.

@@ -10,7 +10,7 @@ from apache_beam.options.pipeline_options import PipelineOptions
 
 from keras_lpips.inference.provenance import describe
 from keras_lpips.weights.presets import fetch_backbone
-from pipelines.execution import perform_all
+from pipelines.execution import check_options, run_tasks
 from pipelines.filesystems import (
     exists,
     make_folder,
@@ -19,11 +19,9 @@ from pipelines.filesystems import (
     write_bytes,
 )
 from pipelines.near_duplicates.embedding import Embedding, Run, Style
-from pipelines.near_duplicates.search import Block, Search
-from pipelines.scoring.inference import Infer
+from pipelines.near_duplicates.search import Block, Search, search
 from pipelines.scoring.results import to_csv
 from tfds_bapps.source.errors import PreparationError
-from tfds_bapps.writing.pipeline import check_threads
 
 COLUMNS = ("first", "second", "distance")
 PLAN = "plan.json"
@@ -85,7 +83,7 @@ def find_neighbours(order: Order, options: PipelineOptions | None = None):
     """
     order.check()
     options = options or PipelineOptions(flags=[])
-    check_threads(options)
+    check_options(options)
     FileSystems.set_options(options)
     found = FileSystems.match([order.images])[0].metadata_list
     found.sort(key=lambda file: file.path)
@@ -150,7 +148,7 @@ def _embed(order, paths, work, options):
         for number, first in enumerate(range(0, len(paths), count))
     ]
     embedding = Embedding(order.style, order.threads)
-    reports = perform_all(runs, options, transform=Infer(embedding))
+    reports = run_tasks(runs, embedding.perform, options, load=embedding.load)
     blocks = defaultdict(list)
     for report in reports:
         for size, path, positions in report["blocks"]:
@@ -166,5 +164,5 @@ def _search(order, blocks, work, options):
             path = f"{work}/search-{len(searches):05}.json"
             rest = tuple(same_size[at + 1 :])
             searches.append(Search(path, block, rest, order.threshold))
-    reports = perform_all(searches, options)
+    reports = run_tasks(searches, search, options)
     return sorted(tuple(x) for report in reports for x in report["near"])

@@ -45,33 +45,27 @@ class Search:
     others: tuple[Block, ...]
     threshold: float
 
-    @staticmethod
-    def prepare() -> None:
-        """Loads FAISS."""
-        import faiss  # noqa: F401
 
-    def perform(self) -> dict:
-        """Finds the pairs.
+def search(task: Search, _=None) -> dict:
+    """Finds the pairs of a task.
 
-        Returns:
-            `near`: positions of two images and their distance.
-        """
-        import faiss
+    Returns:
+        `near`: positions of two images and their distance.
+    """
+    import faiss
 
-        vectors = self.block.read()
-        index = faiss.IndexFlatL2(vectors.shape[1])
-        index.add(vectors)
-        near = []
-        for other in (self.block, *self.others):
-            theirs = vectors if other is self.block else other.read()
-            for i, k, distance in within(
-                index, vectors, theirs, self.threshold
-            ):
-                # Each pair of one block is found from both its ends.
-                if other is not self.block or i < k:
-                    pair = sorted((self.block.positions[i], other.positions[k]))
-                    near.append([*pair, distance])
-        return {"near": sorted(near)}
+    vectors = task.block.read()
+    index = faiss.IndexFlatL2(vectors.shape[1])
+    index.add(vectors)
+    near = []
+    for other in (task.block, *task.others):
+        theirs = vectors if other is task.block else other.read()
+        for i, k, distance in within(index, vectors, theirs, task.threshold):
+            # Each pair of one block is found from both its ends.
+            if other is not task.block or i < k:
+                pair = sorted((task.block.positions[i], other.positions[k]))
+                near.append([*pair, distance])
+    return {"near": sorted(near)}
 
 
 def within(index, vectors, queries, threshold):

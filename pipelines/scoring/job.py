@@ -12,7 +12,7 @@ from apache_beam.options.pipeline_options import PipelineOptions
 
 from keras_lpips.inference.provenance import describe
 from keras_lpips.weights.presets import fetch_backbone
-from pipelines.execution import perform_all
+from pipelines.execution import check_options, run_tasks
 from pipelines.filesystems import (
     PARTIAL_PREFIX,
     exists,
@@ -22,11 +22,9 @@ from pipelines.filesystems import (
     remove_folder,
     write_bytes,
 )
-from pipelines.scoring.inference import Infer
 from pipelines.scoring.planning import MADE_LIST, plan
 from pipelines.scoring.shards import Scoring, Shard, Style
 from tfds_bapps.source.errors import PreparationError
-from tfds_bapps.writing.pipeline import check_threads
 
 PLAN, MANIFEST = "plan.json", "manifest.json"
 # Bad pairs that are named; all of them are in the files.
@@ -98,7 +96,7 @@ def score(order: Order, options: PipelineOptions | None = None) -> dict:
     """
     order.check()
     options = options or PipelineOptions(flags=[])
-    check_threads(options)
+    check_options(options)
     FileSystems.set_options(options)
     begun = exists(order.output) or exists(_at(order.output, PLAN))
     if begun and not order.resume:
@@ -121,7 +119,13 @@ def score(order: Order, options: PipelineOptions | None = None) -> dict:
         for number, span in enumerate(planned.spans)
     ]
     work = Scoring(order.style, order.threads)
-    reports = perform_all(shards, options, transform=Infer(work))
+    reports = run_tasks(
+        shards,
+        work.perform,
+        options,
+        load=work.load,
+        counters=("scored", "bad"),
+    )
     leftovers = list_files(_at(order.output, f"{PARTIAL_PREFIX}*"))
     if leftovers:
         FileSystems.delete(leftovers)

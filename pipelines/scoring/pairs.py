@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from apache_beam.io.filesystem import CompressionTypes
 from apache_beam.io.filesystems import FileSystems
-from apache_beam.io.tfrecordio import _TFRecordUtil
 from tensorflow.train import Example
 
 from keras_lpips.atomic_files import ESCAPE
+from pipelines.beam_internals import read_tfrecord
 from pipelines.filesystems import open_file, read_bytes
 from tfds_bapps.source.errors import PreparationError
 
@@ -146,7 +146,7 @@ def _records(span):
         for number in itertools.count():
             name = f"{file_name}:{number}"
             try:
-                record = _TFRecordUtil.read_record(file)
+                record = read_tfrecord(file)
             except ValueError as error:
                 reason = str(error).split(":")[0]
                 fault = f"the file is damaged from here on: {reason}"

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 
 import numpy as np
 import pyarrow as pa
-from apache_beam.io.tfrecordio import _TFRecordUtil
 from pyarrow import parquet
 from tensorflow.train import BytesList, Example, FloatList
 
 from keras_lpips.atomic_files import ESCAPE
+from pipelines.beam_internals import write_tfrecord
 
 # A zip's first possible time: what is written again has the same bytes.
 _NO_TIME = (1980, 1, 1, 0, 0, 0)
@@ -55,7 +55,7 @@ def to_tfrecord(columns: Sequence[str], rows) -> bytes:
                 feature.float_list.CopyFrom(FloatList(value=[value]))
         # Protobuf orders a map by chance unless told not to.
         record = example.SerializeToString(deterministic=True)
-        _TFRecordUtil.write_record(file, record)
+        write_tfrecord(file, record)
     return file.getvalue()
 
 

@@ -56,10 +56,6 @@ class Shard:
     of: int
     span: Span
 
-    def __len__(self):
-        """How many pairs RunInference counts; records are not known before."""
-        return self.span.count or 1
-
     @property
     def report_path(self) -> str:
         """The file that says that the shard is done."""
@@ -73,7 +69,7 @@ class Shard:
 
 @dataclass(frozen=True)
 class Scoring:
-    """The work on shards: see `pipelines.scoring.inference.Work`.
+    """The work on shards: `load` and `perform` are for `run_tasks`.
 
     Attributes:
         style: how pairs are scored.

@@ -17,14 +17,19 @@ from importlib import metadata
 import tensorflow_datasets as tfds
 from etils import epath
 
-from pipelines.execution import perform_all
+from pipelines.execution import run_tasks
 from pipelines.image_io.survey import Survey, find_photographs, survey
 from pipelines.synthesis.catalog import Catalog, checked
 from pipelines.synthesis.frames import MIN_FRAMES
 from pipelines.synthesis.labels import check_judge, meaning_of
 from pipelines.synthesis.planning import part_of, plan
 from pipelines.synthesis.recipe import Style
-from pipelines.synthesis.shards import Shard, features_of
+from pipelines.synthesis.shards import (
+    Shard,
+    features_of,
+    load_libraries,
+    write_shard,
+)
 from tfds_bapps.source.errors import PreparationError
 
 NAME = "bapps_like"
@@ -138,7 +143,7 @@ def synthesize(order: Order, output: epath.PathLike, options=None) -> dict:
         for split, runs in planned.items()
     }
     tasks = [shard for run in shards.values() for shard in run]
-    done = perform_all(tasks, options)
+    done = run_tasks(tasks, write_shard, options, load=load_libraries)
     reports = {
         task.path: report for task, report in zip(tasks, done, strict=True)
     }

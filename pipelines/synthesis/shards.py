@@ -59,70 +59,72 @@ class Shard:
         """The file that says that the shard is done."""
         return self.path + ".report.json"
 
-    @staticmethod
-    def prepare() -> None:
-        """Loads TensorFlow, which the writers need."""
-        import tensorflow  # noqa: F401
 
-        # Workers are processes; OpenCV's own threads would only contend.
-        cv2.setNumThreads(0)
+def load_libraries() -> None:
+    """Loads what writing a shard needs, once in each process."""
+    import tensorflow  # noqa: F401
 
-    def perform(self) -> dict:
-        """Writes the shard; again, it writes the same bytes.
+    # Workers are processes; OpenCV's own threads would only contend.
+    cv2.setNumThreads(0)
 
-        Returns:
-            `triplets`, `record_bytes`, and `types`: how many patches were
-            distorted by each.
-        """
-        report = {"triplets": 0, "record_bytes": 0}
-        types = Counter()
-        writer = tfds.core.ExampleWriter(tfds.core.FileFormat(self.file_format))
-        with tfds.core.utils.incomplete_file(epath.Path(self.path)) as path:
-            writer.write(path, self._records(report, types))
-        report["types"] = dict(sorted(types.items()))
-        return report
 
-    def _records(self, report, types):
-        serializer = tfds.core.ExampleSerializer(
-            self.features.get_serialized_info()
+def write_shard(shard: Shard, _=None) -> dict:
+    """Writes a shard; again, it writes the same bytes.
+
+    Returns:
+        The report: `triplets`, `record_bytes`, and `types`, how many patches
+        were distorted by each.
+    """
+    report = {"triplets": 0, "record_bytes": 0}
+    types = Counter()
+    writer = tfds.core.ExampleWriter(tfds.core.FileFormat(shard.file_format))
+    with tfds.core.utils.incomplete_file(epath.Path(shard.path)) as path:
+        writer.write(path, _records(shard, report, types))
+    report["types"] = dict(sorted(types.items()))
+    return report
+
+
+def _records(shard, report, types):
+    serializer = tfds.core.ExampleSerializer(
+        shard.features.get_serialized_info()
+    )
+    recipes, triplets = _render(shard)
+    shares = answers(shard.judge, recipes, triplets)
+    for row, (recipe, triplet, share) in enumerate(
+        zip(recipes, triplets, shares, strict=True)
+    ):
+        encoded = serializer.get_tf_example(
+            shard.features.encode_example(example_of(recipe, triplet, share))
         )
-        recipes, triplets = self._cook()
-        shares = answers(self.judge, recipes, triplets)
-        for row, (recipe, triplet, share) in enumerate(
-            zip(recipes, triplets, shares, strict=True)
-        ):
-            example = example_of(recipe, triplet, share)
-            encoded = serializer.get_tf_example(
-                self.features.encode_example(example)
-            )
-            # Protobuf orders a map by chance unless told not to.
-            record = encoded.SerializeToString(deterministic=True)
-            types.update(kind.name for kind in recipe.kinds)
-            report["triplets"] += 1
-            report["record_bytes"] += len(record)
-            yield row, record
+        # Protobuf orders a map by chance unless told not to.
+        record = encoded.SerializeToString(deterministic=True)
+        types.update(kind.name for kind in recipe.kinds)
+        report["triplets"] += 1
+        report["record_bytes"] += len(record)
+        yield row, record
 
-    def _cook(self):
-        recipes, triplets = [], []
-        for photograph, indices in zip(
-            self.photographs, self.indices, strict=True
-        ):
-            if photograph.frames:
-                drawn = [
-                    draw_frames_recipe(photograph.digest, index, self.style)
-                    for index in indices
-                ]
-                recipes += drawn
-                triplets += cook_frames(photograph, drawn)
-                continue
-            pixels = _pixels(photograph)
-            for index in indices:
-                recipe = draw_recipe(
-                    photograph.digest, index, self.catalog, self.style
-                )
-                recipes.append(recipe)
-                triplets.append(recipe.render(pixels))
-        return recipes, triplets
+
+def _render(shard):
+    recipes, triplets = [], []
+    for photograph, indices in zip(
+        shard.photographs, shard.indices, strict=True
+    ):
+        if photograph.frames:
+            drawn = [
+                draw_frames_recipe(photograph.digest, index, shard.style)
+                for index in indices
+            ]
+            recipes += drawn
+            triplets += cook_frames(photograph, drawn)
+            continue
+        pixels = _pixels(photograph)
+        for index in indices:
+            recipe = draw_recipe(
+                photograph.digest, index, shard.catalog, shard.style
+            )
+            recipes.append(recipe)
+            triplets.append(recipe.render(pixels))
+    return recipes, triplets
 
 
 def features_of(task: str) -> tfds.features.FeaturesDict:

@@ -1,93 +1,250 @@
-"""Tasks: done once each, done again if lost, and their progress."""
+"""The executor, on every engine, with tasks that cost nothing."""
 
-import argparse
+import functools
 import json
 import logging
+import os
+import signal
 import time
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
+import grpc
 import pytest
+from apache_beam.portability.api import (
+    beam_job_api_pb2,
+    beam_job_api_pb2_grpc,
+)
 
-from pipelines import execution
+from keras_lpips_cli.errors import UserError
 from pipelines.beam_options import parse_beam_options
-from tests.support.beam_engines import ONE_PROCESS
-from tfds_bapps.source.errors import PreparationError
+from pipelines.execution import TasksFailed, log_progress, run_tasks
+from tests.support.beam_engines import (
+    ONE_PROCESS,
+    PROCESSES,
+    flink,
+    interrupted,
+    needs_flink,
+    portable,
+)
+
+DOUBLES = [{"double": 2 * n} for n in range(5)]
 
 
 @dataclass(frozen=True)
 class Double:
-    """Doubles a number; fails as often as it is told to."""
+    """A number to be doubled."""
 
     report_path: str
     number: int
-    failures: int = 0
 
-    @staticmethod
-    def prepare():
-        pass
+    @property
+    def log(self):
+        """A file with a line for each time that the task is run."""
+        return Path(self.report_path + ".runs")
 
-    def perform(self):
-        tries = Path(self.report_path + ".tries")
-        count = int(tries.read_text()) if tries.exists() else 0
-        tries.write_text(str(count + 1))
-        if count < self.failures:
-            raise RuntimeError("lost")
-        return {"double": 2 * self.number}
+    def count_runs(self):
+        return len(self.log.read_text().split()) if self.log.exists() else 0
 
 
-def tasks_of(folder, **changes):
-    return [Double(f"{folder}/{n}.json", n, **changes) for n in range(5)]
+def tasks_in(folder, count=5):
+    return [Double(f"{folder}/{n}.json", n) for n in range(count)]
 
 
-def test_every_task_is_done_and_reports_keep_the_order(tmp_path):
-    reports = execution.perform_all(tasks_of(tmp_path))
-    assert reports == [{"double": 2 * n} for n in range(5)]
+def double(task, _=None):
+    with task.log.open("a") as log:
+        log.write(f"{os.getpid()}\n")
+    return {"double": 2 * task.number}
 
 
-def test_what_is_done_is_not_done_again(tmp_path):
-    tasks = tasks_of(tmp_path)
+def double_slowly(task, _):
+    time.sleep(0.3)
+    return double(task)
+
+
+def double_without_3(task, _):
+    report = double(task)
+    if task.number == 3:
+        raise RuntimeError("no threes")
+    return report
+
+
+def kill_once(task, _):
+    """Kills the worker process in which task 3 runs for the first time."""
+    report = double(task)
+    if task.number == 3 and task.count_runs() == 1:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return report
+
+
+def kill_always(task, _):
+    double(task)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def name_model(task, model):
+    return {"model": model}
+
+
+def load_model(folder):
+    """Returns how many models there were before."""
+    count = len(list(Path(folder).glob("load-*")))
+    Path(folder, f"load-{count}").touch(exist_ok=False)
+    return count
+
+
+def fail_to_load():
+    raise UserError("There are no weights.")
+
+
+@pytest.fixture
+def processes(quiet_workers):
+    """Beam's options for two worker processes."""
+    return parse_beam_options(PROCESSES)
+
+
+def test_reports_are_in_the_order_of_the_tasks(tmp_path):
+    assert run_tasks(tasks_in(tmp_path), double) == DOUBLES
+    assert run_tasks([], double) == []
+
+
+def test_a_finished_task_is_not_run_again(tmp_path):
+    tasks = tasks_in(tmp_path)
     Path(tasks[2].report_path).write_text(json.dumps({"double": -1}))
-    assert execution.perform_all(tasks)[2] == {"double": -1}
-    assert not Path(tasks[2].report_path + ".tries").exists()
+    assert run_tasks(tasks, double)[2] == {"double": -1}
+    assert [task.count_runs() for task in tasks] == [1, 1, 0, 1, 1]
 
 
-def test_lost_tasks_are_repeated_and_at_last_given_up(tmp_path):
-    tasks = tasks_of(tmp_path)
-    tasks[3] = Double(tasks[3].report_path, 3, failures=1)
-    assert execution.perform_all(tasks)[3] == {"double": 6}
-    never = [Double(f"{tmp_path}/x{n}.json", n, failures=99) for n in (0, 1)]
-    with pytest.raises(PreparationError, match="2 of 2 tasks are not done"):
-        execution.perform_all(never, attempts=2)
+def test_a_process_loads_once(tmp_path):
+    load = functools.partial(load_model, tmp_path)
+    reports = run_tasks(tasks_in(tmp_path, 12), name_model, load=load)
+    assert reports == [{"model": 0}] * 12
+    assert len(list(tmp_path.glob("load-*"))) == 1
+
+
+def test_an_error_of_loading_is_raised_by_the_first_task(tmp_path):
+    with pytest.raises(TasksFailed) as caught:
+        run_tasks(tasks_in(tmp_path), double, load=fail_to_load)
+    assert str(caught.value) == (
+        "5 of 5 tasks are not done: There are no weights."
+    )
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_failed_task_is_not_repeated(tmp_path, caplog):
+    tasks = tasks_in(tmp_path)
+    with pytest.raises(TasksFailed, match="RuntimeError: no threes$"):
+        run_tasks(tasks, double_without_3)
+    assert max(task.count_runs() for task in tasks) == 1
+    assert tasks[3].count_runs() == 1
+    # Whoever mends the program needs to know where.
+    assert "in double_without_3" in caplog.text
+    assert not list(tmp_path.glob(".*"))
+    # The next call finishes what the failure has left.
+    assert run_tasks(tasks, double) == DOUBLES
+
+
+def test_whole_numbers_of_reports_are_counted_when_asked(tmp_path, monkeypatch):
+    counted = Counter()
+
+    class FakeCounter:
+        def __init__(self, namespace, name):
+            self._key = namespace, name
+
+        def inc(self, value):
+            counted[self._key] += value
+
+    monkeypatch.setattr("apache_beam.metrics.Metrics.counter", FakeCounter)
+    run_tasks(tasks_in(tmp_path), double)
+    assert not counted
+    (tmp_path / "more").mkdir()
+    run_tasks(tasks_in(tmp_path / "more"), double, counters=("double",))
+    assert counted == {("Double", "double"): 20}
+
+
+def test_threads_of_the_direct_runner_are_refused(tmp_path):
+    options = parse_beam_options(["--direct_running_mode=multi_threading"])
+    with pytest.raises(UserError, match="seen to lose elements"):
+        run_tasks(tasks_in(tmp_path), double, options)
+
+
+def test_repeated_bundles_run_a_task_once(tmp_path):
+    options = parse_beam_options(["--direct_runner_bundle_repeat=2"])
+    tasks = tasks_in(tmp_path)
+    assert run_tasks(tasks, double, options) == DOUBLES
+    assert [task.count_runs() for task in tasks] == [1] * 5
+
+
+# Beam's own thread of the dead worker's connection ends with it.
+@pytest.mark.filterwarnings(
+    "ignore::pytest.PytestUnhandledThreadExceptionWarning"
+)
+def test_what_a_killed_worker_leaves_is_run_again(tmp_path, processes, caplog):
+    tasks = tasks_in(tmp_path)
+    assert run_tasks(tasks, kill_once, processes) == DOUBLES
+    assert tasks[3].count_runs() == 2
+    assert "tasks are not done; running them again" in caplog.text
+    pids = {pid for task in tasks for pid in task.log.read_text().split()}
+    assert str(os.getpid()) not in pids
+
+
+@pytest.mark.filterwarnings(
+    "ignore::pytest.PytestUnhandledThreadExceptionWarning"
+)
+@pytest.mark.usefixtures("quiet_workers")
+def test_workers_that_die_again_and_again_are_given_up(tmp_path):
+    options = parse_beam_options(ONE_PROCESS)
+    tasks = tasks_in(tmp_path, 1)
+    with pytest.raises(TasksFailed, match="1 of 1 tasks .* after 2 attempts"):
+        run_tasks(tasks, kill_always, options)
+    assert tasks[0].count_runs() == 2
 
 
 @pytest.mark.usefixtures("quiet_workers")
-def test_a_worker_process_tells_its_failures_and_not_its_steps(tmp_path, capfd):
-    options = parse_beam_options(argparse.ArgumentParser(), ONE_PROCESS)
-    never = [Double(f"{tmp_path}/{n}.json", n, failures=9) for n in (0, 1)]
-    with pytest.raises(PreparationError, match="RuntimeError: lost"):
-        execution.perform_all(never, options, attempts=1)
-    said = capfd.readouterr().err
-    assert "ERROR:" in said and "RuntimeError: lost" in said
-    assert "harness starting" not in said
-    assert "semi_persistent" not in said
+def test_a_worker_process_does_not_log_its_steps(tmp_path, capfd):
+    options = parse_beam_options(ONE_PROCESS)
+    with pytest.raises(TasksFailed, match="RuntimeError: no threes$"):
+        run_tasks(tasks_in(tmp_path), double_without_3, options)
+    logged = capfd.readouterr().err
+    for step in ("harness starting", "semi_persistent", "unparseable"):
+        assert step not in logged
 
 
-def test_progress_is_logged(tmp_path, caplog):
-    tasks = tasks_of(tmp_path)
-    Path(tasks[0].report_path).write_text("{}")
-    with caplog.at_level(logging.INFO, "pipelines"):
-        with execution.progress(tasks, seconds=0.01):
-            time.sleep(0.2)
-    assert "1 of 5 tasks are done" in caplog.text
+@pytest.mark.usefixtures("ctrl_c")
+def test_ctrl_c_cancels_the_job_of_a_service_and_a_rerun_finishes_it(
+    tmp_path, job_service, worker_pool
+):
+    options = parse_beam_options(portable(job_service, worker_pool))
+    tasks = tasks_in(tmp_path, 20)
+    with (
+        interrupted(lambda: list(tmp_path.glob("*.json"))),
+        pytest.raises(KeyboardInterrupt),
+    ):
+        run_tasks(tasks, double_slowly, options)
+    with grpc.insecure_channel(job_service) as channel:
+        service = beam_job_api_pb2_grpc.JobServiceStub(channel)
+        (job,) = service.GetJobs(beam_job_api_pb2.GetJobsRequest()).job_info
+    assert job.state == beam_job_api_pb2.JobState.CANCELLED
+    assert len(list(tmp_path.glob("*.json"))) < len(tasks)
+    reports = run_tasks(tasks, double_slowly, options)
+    assert reports == [{"double": 2 * n} for n in range(20)]
 
 
-def test_progress_of_a_relative_folder_is_logged(tmp_path, caplog, monkeypatch):
+@needs_flink
+def test_an_embedded_flink_runs_tasks(tmp_path, worker_pool):
+    options = parse_beam_options(flink(worker_pool))
+    assert run_tasks(tasks_in(tmp_path), double, options) == DOUBLES
+
+
+@pytest.mark.parametrize("relative", [False, True])
+def test_progress_is_logged(relative, tmp_path, caplog, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    Path("reports").mkdir()
-    tasks = tasks_of(Path("reports"))
+    folder = tmp_path / "reports"
+    folder.mkdir()
+    tasks = tasks_in("reports" if relative else folder)
     Path(tasks[0].report_path).write_text("{}")
     with caplog.at_level(logging.INFO, "pipelines"):
-        with execution.progress(tasks, seconds=0.01):
-            time.sleep(0.2)
+        with log_progress(tasks, seconds=0.01):
+            time.sleep(0.1)
     assert "1 of 5 tasks are done" in caplog.text

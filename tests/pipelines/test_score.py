@@ -324,7 +324,7 @@ def test_an_interrupted_job_of_a_service_goes_on_to_the_same_bytes(
             ("--", "--direct_running_mode=multi_threading"),
             "seen to lose elements",
         ),
-        (("--", "--direct_num_worker5=2"), "Beam knows no option"),
+        (("--", "--direct_num_worker5=2"), "Beam has no option"),
         # The last --pairs counts.
         (("--pairs", "none/*.png,nowhere/*.png"), "none/*.png matches no file"),
     ],
