@@ -64,7 +64,6 @@ setup(
     packages=find_packages(
         include=["keras_lpips*", "keras_lpips_cli*", "tfds_bapps*"]
     ),
-    py_modules=["keras_lpips_quiet_imports"],
     package_data={
         "keras_lpips": ["weights/data/*", "weights/data/*/*"],
         "tfds_bapps": ["*", "bapps/*"],
@@ -96,5 +95,7 @@ setup(
             JAX,
         ],
     },
-    scripts=["bin/keras-lpips"],
+    entry_points={
+        "console_scripts": ["keras-lpips = keras_lpips_cli.main:main"]
+    },
 )

@@ -1,12 +1,5 @@
-"""The subcommands of `keras-lpips`, one module each.
+"""The `keras-lpips` command, one module for each subcommand.
 
-A module has `add_parser(subparsers)` and `run(arguments)`, which returns the
-exit status, `None` for 0. What is heavy is imported inside `run`.
+Also what all programs of the repository share: `program`, `options` and
+`errors`. Nothing here imports the library before the flags are parsed.
 """
-
-import importlib
-
-
-def load(name):
-    """Returns the module of a subcommand."""
-    return importlib.import_module(f"keras_lpips_cli.{name}")

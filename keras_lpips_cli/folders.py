@@ -1,41 +1,38 @@
-"""`keras-lpips folders`: two folders of images, compared name by name."""
+"""`keras-lpips folders`: compares two folders of images by file name."""
 
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
-from keras_lpips_cli.options import (
-    add_net_options,
-    add_output_option,
-    add_resize_option,
-    check_output,
-    count,
-)
+from tyro.conf import Positional
+
+from keras_lpips_cli.errors import UserError
+from keras_lpips_cli.options import MetricConfig, NonNegativeInt, check_output
 
 
-def add_parser(subparsers) -> None:
-    """Adds the subcommand."""
-    parser = subparsers.add_parser(
-        "folders", help="distances of the images whose names are in both"
-    )
-    parser.add_argument("references", metavar="DIR0", type=Path)
-    parser.add_argument("distorted", metavar="DIR1", type=Path)
-    add_output_option(parser, "CSV of name and distance")
-    add_net_options(parser)
-    add_resize_option(parser)
-    parser.add_argument(
-        "--tolerate",
-        type=count,
-        default=0,
-        metavar="N",
-        help="succeed with up to N pairs that cannot be compared (default: 0)",
-    )
+@dataclass(frozen=True, kw_only=True)
+class FoldersConfig(MetricConfig):
+    """Computes the distances of images that have the same name.
+
+    After an interruption, the same command resumes.
+    """
+
+    references: Positional[Path]
+    """Folder of the references."""
+    distorted: Positional[Path]
+    """Folder of the distorted images."""
+    output: Path
+    """CSV of name and distance. A .json of the mean and the settings is
+    written beside it."""
+    tolerate: NonNegativeInt = 0
+    """Succeed with up to this many pairs that cannot be compared."""
 
 
-def run(arguments) -> int:
-    """Compares the folders; 1 if more pairs are bad than tolerated.
+def compare_folders(config: FoldersConfig) -> None:
+    """Writes the CSV, sorted by name, and the `.json`.
 
-    Writes the CSV, sorted by name, and its settings beside it as `.json`. A
-    run that was stopped goes on with the same command.
+    Raises:
+        UserError: if more pairs cannot be compared than tolerated.
     """
     from keras_lpips.atomic_files import replacing_all, write_csv, write_json
     from keras_lpips.inference.folder import batch_by_size, match_names
@@ -43,9 +40,9 @@ def run(arguments) -> int:
     from keras_lpips.inference.scorer import scorer
     from keras_lpips_cli.resume_log import ResumeLog
 
-    output, resize = arguments.output, arguments.resize
+    output, resize = config.output, config.resize
     check_output(output, (".csv",))
-    pairs, unmatched = match_names(arguments.references, arguments.distorted)
+    pairs, unmatched = match_names(config.references, config.distorted)
     for folder, names in unmatched.items():
         if names:
             print(
@@ -53,24 +50,20 @@ def run(arguments) -> int:
                 f"({names[0]}{', ...' if len(names) > 1 else ''})",
                 file=sys.stderr,
             )
-    net = (arguments.net, arguments.version, arguments.calibrated)
-    settings = {**describe(*net), "resize": resize and list(resize)}
-    journal = ResumeLog(output)
-    batches, faults = batch_by_size(pairs, resize)
-    distances, failed = _compare(
-        batches, scorer(*net), resize, journal, settings
+    settings = {**describe(*config.metric), "resize": resize and list(resize)}
+    log = ResumeLog(output)
+    batches, errors = batch_by_size(pairs, resize)
+    distances, failed = _score_or_resume(
+        batches, scorer(*config.metric), resize, log, settings
     )
-    faults |= failed
-    for name, fault in sorted(faults.items()):
-        print(f"keras-lpips: {name}: {fault}", file=sys.stderr)
-    if len(faults) > arguments.tolerate or not distances:
-        print(
-            f"keras-lpips: {len(faults)} of {len(pairs)} pairs cannot be "
-            f"compared, and --tolerate allows {arguments.tolerate}; {output} "
-            "was not written",
-            file=sys.stderr,
+    errors |= failed
+    for name, error in sorted(errors.items()):
+        print(f"keras-lpips: {name}: {error}", file=sys.stderr)
+    if len(errors) > config.tolerate or not distances:
+        raise UserError(
+            f"{len(errors)} of {len(pairs)} pairs cannot be compared, and "
+            f"--tolerate allows {config.tolerate}; {output} was not written"
         )
-        return 1
     rows = sorted(distances.items())
     mean = sum(distance for _, distance in rows) / len(rows)
     with replacing_all(output, output.with_suffix(".json")) as partials:
@@ -80,24 +73,23 @@ def run(arguments) -> int:
             [(name, f"{distance:.9g}") for name, distance in rows],
         )
         result = {
-            "references": str(arguments.references),
-            "distorted": str(arguments.distorted),
+            "references": str(config.references),
+            "distorted": str(config.distorted),
             **settings,
             "pairs": len(rows),
-            "bad": faults,
+            "bad": errors,
             "mean": mean,
         }
         write_json(partials[1], result)
-    journal.remove()
+    log.remove()
     print(f"{mean:.6f}  mean of {len(rows)} pairs ({output})")
-    return 0
 
 
-def _compare(batches, score, resize, journal, settings):
+def _score_or_resume(batches, score, resize, log, settings):
     """Returns distances and error messages by name; see `score_batches`.
 
-    Batches, not pairs, are taken from an earlier run: each is then the same
-    batch as without a stop, and so are the last digits of its distances.
+    Whole batches are taken from an earlier run, never single pairs: the last
+    digits of a distance depend on its batch.
     """
     from tqdm import tqdm
 
@@ -105,29 +97,29 @@ def _compare(batches, score, resize, journal, settings):
     from keras_lpips_cli.resume_log import fingerprint
     from keras_lpips_cli.signals import interruptible
 
-    distances, errors, finished = {}, {}, journal.values()
-    rest = []
+    distances, errors, finished = {}, {}, log.values()
+    remaining = []
     for batch in batches:
         files = [path for pair in batch.values() for path in pair]
         key = fingerprint(files, settings)
         if key in finished:
             distances |= finished[key]
         else:
-            rest.append((key, batch))
+            remaining.append((key, batch))
     if distances:
         print(
             f"Resuming: {len(distances)} pairs already scored", file=sys.stderr
         )
     total = sum(map(len, batches))
     with (
-        journal.writing() as record,
+        log.writing() as record,
         tqdm(
             total=total, initial=len(distances), unit="pair", disable=None
         ) as bar,
     ):
-        scored = score_batches([batch for _, batch in rest], score, resize)
+        scored = score_batches([batch for _, batch in remaining], score, resize)
         for (key, batch), (found, failed) in zip(
-            rest, interruptible(scored), strict=True
+            remaining, interruptible(scored), strict=True
         ):
             if not failed:
                 record(key, found)

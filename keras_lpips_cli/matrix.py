@@ -1,28 +1,26 @@
 """`keras-lpips matrix`: the distances between all images of a folder."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
-from keras_lpips_cli.options import (
-    add_net_options,
-    add_output_option,
-    add_resize_option,
-    check_output,
-)
+from tyro.conf import Positional
+
+from keras_lpips_cli.options import MetricConfig, check_output
 
 
-def add_parser(subparsers) -> None:
-    """Adds the subcommand."""
-    parser = subparsers.add_parser(
-        "matrix", help="distances of all pairs of a folder"
-    )
-    parser.add_argument("folder", metavar="DIR", type=Path)
-    add_output_option(parser, "CSV, one row and one column per image")
-    add_net_options(parser)
-    add_resize_option(parser)
+@dataclass(frozen=True, kw_only=True)
+class MatrixConfig(MetricConfig):
+    """Computes the distances of all pairs of images in a folder."""
+
+    folder: Positional[Path]
+    """Folder of the images."""
+    output: Path
+    """CSV with a row and a column for each image. A .json of the settings is
+    written beside it."""
 
 
-def run(arguments) -> None:
-    """Writes the matrix, and its settings beside it as `.json`."""
+def compare_all_images(config: MatrixConfig) -> None:
+    """Writes the CSV and the `.json`."""
     from keras_lpips.atomic_files import replacing_all, write_csv, write_json
     from keras_lpips.images.reader import list_images
     from keras_lpips.inference.matrix import compare_all, find_common_size
@@ -30,16 +28,16 @@ def run(arguments) -> None:
     from keras_lpips.inference.scorer import scorer
     from keras_lpips_cli.signals import with_progress
 
-    check_output(arguments.output, (".csv",))
-    paths = list_images(arguments.folder)
-    settings = (arguments.net, arguments.version, arguments.calibrated)
-    size = find_common_size(paths, arguments.resize)
+    output = config.output
+    check_output(output, (".csv",))
+    paths = list_images(config.folder)
+    size = find_common_size(paths, config.resize)
     distances = compare_all(
         paths,
-        scorer(*settings),
+        scorer(*config.metric),
         size,
-        arguments.resize,
-        arguments.output.parent,
+        config.resize,
+        output.parent,
         lambda batches: with_progress(batches, "batch"),
     )
     names = [path.name for path in paths]
@@ -47,16 +45,13 @@ def run(arguments) -> None:
         (name, *(f"{d:.9g}" for d in row))
         for name, row in zip(names, distances, strict=True)
     ]
-    settings_file = arguments.output.with_suffix(".json")
-    with replacing_all(arguments.output, settings_file) as (table, beside):
-        write_csv(table, ("name", *names), rows)
-        write_json(
-            beside,
-            {
-                **describe(*settings),
-                "folder": str(arguments.folder),
-                "images": len(names),
-                "size": list(size),
-            },
-        )
-    print(f"{len(names)} x {len(names)} distances in {arguments.output}")
+    with replacing_all(output, output.with_suffix(".json")) as partials:
+        write_csv(partials[0], ("name", *names), rows)
+        result = {
+            **describe(*config.metric),
+            "folder": str(config.folder),
+            "images": len(names),
+            "size": list(size),
+        }
+        write_json(partials[1], result)
+    print(f"{len(names)} x {len(names)} distances in {output}")

@@ -4,15 +4,17 @@ Importing the library takes seconds, so its choices are written out here; a
 test compares them with the library.
 """
 
-import argparse
 import math
 import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Literal
 
 from tyro.constructors import PrimitiveConstructorSpec
 
 from keras_lpips_cli.errors import UserError
+from keras_lpips_cli.program import Size
 
 # Names of backbones, and versions of the published linear heads.
 Net = Literal["alex", "vgg", "squeeze"]
@@ -59,51 +61,41 @@ PositiveFloat = Annotated[
 ]
 
 
-def add_net_options(parser) -> None:
-    """Adds --net, --version, --off-the-shelf."""
-    parser.add_argument(
-        "--net",
-        choices=get_args(Net),
-        default="alex",
-        help="the backbone (default: alex)",
-    )
-    parser.add_argument(
-        "--version",
-        choices=get_args(Version),
-        default="0.1",
-        help="the heads' version (default: 0.1)",
-    )
-    parser.add_argument(
-        "--off-the-shelf",
-        dest="calibrated",
-        action="store_false",
-        help="features without heads, the paper's w = 1",
-    )
+@dataclass(frozen=True, kw_only=True)
+class MetricConfig:
+    """Flags of a command that computes LPIPS."""
+
+    net: Net = "alex"
+    """The backbone."""
+    version: Version = "0.1"
+    """Version of LPIPS, which chooses the linear heads."""
+    off_the_shelf: bool = False
+    """Compare features without linear heads (w = 1 in the paper)."""
+    resize: Size = None
+    """Resize all images. Without it, sizes that differ are an error."""
+
+    @property
+    def metric(self) -> tuple[str, str, bool]:
+        """Net, version and whether the heads are used, as `Scorer` takes."""
+        return self.net, self.version, not self.off_the_shelf
 
 
-def add_resize_option(parser) -> None:
-    """Adds --resize."""
-    parser.add_argument(
-        "--resize",
-        type=_size,
-        metavar="HEIGHTxWIDTH",
-        help="resize all images; without it, sizes that differ are an error",
-    )
-
-
-def add_output_option(parser, what) -> None:
-    """Adds the required --output."""
-    parser.add_argument("--output", required=True, type=Path, help=what)
-
-
-def check_output(path: Path, suffixes, option="--output", inputs=()) -> None:
-    """Raises before long work if `path` could not be written in the end.
+def check_output(
+    path: Path,
+    suffixes: Sequence[str],
+    option: str = "--output",
+    inputs: Iterable[Path] = (),
+) -> None:
+    """Validates an output path before work starts.
 
     Args:
         path: the file to be written.
-        suffixes: those that it may have.
-        option: the option that gave the path.
-        inputs: files that must not be overwritten.
+        suffixes: the allowed suffixes.
+        option: the flag that gave the path. Defaults to "--output".
+        inputs: files that must not be overwritten. Defaults to none.
+
+    Raises:
+        UserError: if the file could not be written.
     """
     if path.is_dir():
         raise UserError(f"{option} {path} is a folder; a file is needed")
@@ -113,30 +105,10 @@ def check_output(path: Path, suffixes, option="--output", inputs=()) -> None:
         )
     # A device would be replaced by a file.
     if path.exists() and not path.is_file():
-        raise UserError(f"{option} {path} is no regular file")
+        raise UserError(f"{option} {path} is not a regular file")
     if os.path.realpath(path) in map(os.path.realpath, inputs):
         raise UserError(f"{option} {path} would overwrite an input")
     if not path.parent.is_dir():
         raise UserError(f"{option} {path}: there is no folder {path.parent}")
     if not os.access(path.parent, os.W_OK | os.X_OK):
         raise UserError(f"{option} {path}: {path.parent} cannot be written to")
-
-
-def count(text) -> int:
-    """Parses a whole number that is at least 0."""
-    value = int(text)
-    if value < 0:
-        raise ValueError
-    return value
-
-
-def _size(text):
-    try:
-        height, width = (int(side) for side in text.lower().split("x"))
-        if min(height, width) < 1:
-            raise ValueError
-    except ValueError:
-        raise argparse.ArgumentTypeError(
-            f"{text!r} is not HEIGHTxWIDTH in pixels, as 64x64"
-        ) from None
-    return height, width

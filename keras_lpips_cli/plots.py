@@ -1,17 +1,27 @@
-"""Pictures of where two images differ, and of a curve."""
+"""Plots: the heat map of a distance, and the curve of many."""
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
 from keras_lpips.atomic_files import replacing
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".pdf", ".svg")
+# Height in rows of a band of a tiled map, roughly. A band takes 12 bytes a
+# pixel.
+BAND_ROWS = 256
+# Longest side of an image that is drawn, in pixels.
+DRAWN_SIDE = 2048
 
 
-def write_heat_map(path, reference, distorted, heat, title) -> None:
+def write_heat_map(
+    path, reference: np.ndarray, distorted: np.ndarray, heat, title: str
+) -> None:
     """Draws two images and the map of their distance side by side.
 
     Args:
-        path: the picture to write; its suffix, one of `SUFFIXES`, names the
+        path: the picture to write; its suffix, one of `SUFFIXES`, chooses the
             format.
         reference: uint8 RGB, `(height, width, 3)`.
         distorted: the same.
@@ -33,24 +43,143 @@ def write_heat_map(path, reference, distorted, heat, title) -> None:
     _save(figure, path)
 
 
-def write_curve(path, values, label, along="step", scale="log") -> None:
-    """Draws a distance against the step.
+def write_tiled_heat_map(path, images, tap_maps, title: str) -> None:
+    """Draws large images and their map; see `write_heat_map`.
+
+    Images with a side of more than `DRAWN_SIDE` pixels are shrunk to means of
+    squares, band of rows by band of rows.
 
     Args:
         path: the picture to write.
-        values: one distance per step.
-        label: what they are.
-        along: what a step is. Defaults to "step".
-        scale: "log" or "linear". Defaults to "log".
+        images: two uint8 images, as `TiledScorer.compare` takes them.
+        tap_maps: as `TiledScorer` keeps them.
+        title: text above the map.
+    """
+    height, width = images[0].shape[:2]
+    factor = math.ceil(max(height, width) / DRAWN_SIDE)
+    rows = _band_rows(factor)
+    drawn = [
+        shrink_bands((x[i : i + rows] for i in range(0, height, rows)), factor)
+        for x in images
+    ]
+    heat = shrink_bands(map_bands(tap_maps, height, width, factor), factor)
+    write_heat_map(path, *(np.uint8(x.round()) for x in drawn), heat, title)
+
+
+def write_curve(
+    path,
+    values: Sequence[float],
+    label: str,
+    step: str = "step",
+    scale: str = "log",
+) -> None:
+    """Draws one distance per step.
+
+    Args:
+        path: the picture to write.
+        values: the distances.
+        label: label of the vertical axis.
+        step: label of the horizontal axis. Defaults to "step".
+        scale: scale of the vertical axis, "log" or "linear". Defaults to
+            "log".
     """
     figure = _figure((6, 4))
     axis = figure.subplots()
     axis.plot(np.arange(len(values)), values)
-    axis.set_xlabel(along)
+    axis.set_xlabel(step)
     axis.set_ylabel(label)
     axis.set_yscale(scale)
     axis.grid(alpha=0.3)
     _save(figure, path)
+
+
+def map_bands(
+    tap_maps: Sequence[np.ndarray], height: int, width: int, multiple: int = 1
+) -> Iterator[np.ndarray]:
+    """Yields the distance per pixel, in bands of rows.
+
+    Computes what `LPIPS.spatial_map` returns, in the same float32 arithmetic,
+    but interpolates neighbours instead of multiplying matrices, which would
+    take time with the cube of a large image's side.
+
+    Args:
+        tap_maps: float32 `(h, w)` for every tap, as `TiledScorer` keeps them.
+        height: height of the image, in pixels.
+        width: width of the image, in pixels.
+        multiple: the number of rows of every band but the last is a multiple
+            of it. Defaults to 1.
+
+    Yields:
+        float32, `(rows, width)`.
+    """
+    rows = _band_rows(multiple)
+    columns = [_neighbours(x.shape[1], width, 0, width) for x in tap_maps]
+    for start in range(0, height, rows):
+        stop = min(start + rows, height)
+        band = np.zeros((stop - start, width), np.float32)
+        for tap_map, across in zip(tap_maps, columns, strict=True):
+            down = _neighbours(tap_map.shape[0], height, start, stop)
+            tall = _mix(tap_map, down, axis=0)
+            band += _mix(tall, across, axis=1)
+        yield band
+
+
+def _band_rows(multiple):
+    return math.ceil(BAND_ROWS / multiple) * multiple
+
+
+def _neighbours(size, new_size, start, stop):
+    """Returns for new pixels the old pixels before and after, and a weight.
+
+    The weight is that of the pixel after. In float32, as in `upsampling`.
+    """
+    scale = np.float32(size) / np.float32(new_size)
+    centres = np.arange(start, stop, dtype=np.float32) + np.float32(0.5)
+    centres = centres * scale - np.float32(0.5)
+    centres = np.clip(centres, 0, np.float32(size - 1))
+    before = centres.astype(int)
+    return (
+        before,
+        np.minimum(before + 1, size - 1),
+        np.float32(centres - before),
+    )
+
+
+def _mix(values, neighbours, axis):
+    before, after, weight = neighbours
+    weight = weight[:, None] if axis == 0 else weight
+    mixed = values.take(before, axis) * (1 - weight)
+    mixed += values.take(after, axis) * weight
+    return mixed
+
+
+def shrink_bands(bands: Iterable[np.ndarray], factor: int) -> np.ndarray:
+    """Returns the means of squares of `factor` x `factor` pixels.
+
+    At the right and the bottom, squares may be cut by the image's end.
+
+    Args:
+        bands: the image in bands, `(rows, width)` or `(rows, width,
+            channels)`. The number of rows of every band but the last is a
+            multiple of `factor`.
+        factor: side of a square, in pixels.
+
+    Returns:
+        float32, `(ceil(height / factor), ceil(width / factor), ...)`.
+    """
+    return np.concatenate([_shrink(band, factor) for band in bands])
+
+
+def _shrink(band, factor):
+    shrunk = band.astype(np.float32)
+    for axis in (0, 1):
+        starts = np.arange(0, band.shape[axis], factor)
+        counts = np.diff(starts, append=band.shape[axis]).astype(np.float32)
+        counts = counts.reshape(
+            [-1 if i == axis else 1 for i in range(shrunk.ndim)]
+        )
+        shrunk = np.add.reduceat(shrunk, starts, axis) / counts
+    return shrunk
 
 
 def _figure(size):

@@ -25,23 +25,36 @@ A field's docstring is its help. A field without a default is a required flag.
 """
 
 import contextlib
+import logging
 import os
+import signal
 import sys
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from typing import Annotated, TypeVar
 
 import tyro
 
 from keras_lpips_cli.errors import UserError
 
-# Exit statuses: of an error, of wrong flags (argparse's), of Ctrl-C.
-FAILED, USAGE, INTERRUPTED = 1, 2, 130
+# Exit statuses: of an error, of Ctrl-C and of SIGTERM. tyro exits with 2 after
+# wrong flags.
+FAILED, INTERRUPTED, TERMINATED = 1, 130, 143
 # Errors of libraries whose messages are for the user, by module. A module that
 # was never imported has raised nothing.
 _LIBRARY_ERRORS = {
     "keras_lpips": ("ImageError", "WeightsError"),
     "tfds_bapps": ("PreparationError",),
 }
+
+# Parts of warnings that libraries log and that concern nobody here: a client
+# of Google's and a count of memory that nothing uses, and the compilation for
+# each size of images, which is intended.
+_UNHELPFUL = (
+    "apitools not found",
+    "Resource module is not available",
+    "triggered tf.function retracing",
+)
 
 Config = TypeVar("Config")
 
@@ -100,7 +113,11 @@ def parse(
         prog=prog,
         description=description,
         args=None if argv is None else [str(word) for word in argv],
-        config=(tyro.conf.FlagCreatePairsOff, tyro.conf.DisallowNone),
+        config=(
+            tyro.conf.FlagCreatePairsOff,
+            tyro.conf.DisallowNone,
+            tyro.conf.PositionalMetavarFromFieldName,
+        ),
     )
 
 
@@ -119,34 +136,84 @@ def run(
     Returns:
         The exit status: the work's own; 1 after a `UserError`, an error of
         the libraries that is meant for the user, `OSError` or `MemoryError`;
-        130 after Ctrl-C.
+        130 after Ctrl-C. SIGTERM raises `SystemExit(143)`, so that what is
+        half written is removed.
     """
+    quiet_libraries()
+    with _signals_as_exceptions() as signals:
+        try:
+            status = work() or 0
+            # Here, so that a full disk is noticed.
+            sys.stdout.flush()
+            return status
+        except BrokenPipeError:
+            # The reader of the output has gone.
+            _discard_output()
+            return FAILED
+        except OSError as error:
+            where = f"{error.filename}: " if error.filename else ""
+            _print_error(name, f"{where}{error.strerror or error}")
+            _discard_output()
+            return FAILED
+        except MemoryError:
+            _print_error(name, "there is not enough memory")
+            return FAILED
+        except (Exception, KeyboardInterrupt) as error:
+            # Raised while a native module is loaded, KeyboardInterrupt comes
+            # out as an ImportError.
+            if signals or isinstance(error, KeyboardInterrupt):
+                tail = f"; {interrupted}" if interrupted else ""
+                _print_error(name, f"interrupted{tail}")
+                return INTERRUPTED
+            if not isinstance(error, user_errors()):
+                raise
+            _print_error(name, str(error))
+            return FAILED
+
+
+def quiet_libraries() -> None:
+    """Silences what libraries log without need, before they are imported.
+
+    `TF_CPP_MIN_LOG_LEVEL` is set unless it is set already.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    for logger in (None, "tensorflow"):
+        logging.getLogger(logger).addFilter(_is_helpful)
+
+
+def _is_helpful(record):
+    return not any(part in record.getMessage() for part in _UNHELPFUL)
+
+
+@contextlib.contextmanager
+def _signals_as_exceptions() -> Iterator[list[int]]:
+    """Raises an exception at Ctrl-C and SIGTERM, and lists those that came."""
+    received: list[int] = []
+
+    def on_interrupt(number, frame):
+        received.append(number)
+        signal.default_int_handler(number, frame)
+
+    def on_terminate(number, frame):
+        sys.exit(TERMINATED)
+
+    handlers = {
+        signal.SIGINT: (signal.default_int_handler, on_interrupt),
+        signal.SIGTERM: (signal.SIG_DFL, on_terminate),
+    }
+    # Other handlers stay: a job in the background ignores Ctrl-C, and a
+    # program within a program has these already.
+    replaced = {
+        number: signal.signal(number, handler)
+        for number, (usual, handler) in handlers.items()
+        if threading.current_thread() is threading.main_thread()
+        and signal.getsignal(number) is usual
+    }
     try:
-        status = work() or 0
-        # Here, so that a full disk is noticed.
-        sys.stdout.flush()
-        return status
-    except BrokenPipeError:
-        # The reader of the output has gone.
-        _discard_output()
-        return FAILED
-    except OSError as error:
-        where = f"{error.filename}: " if error.filename else ""
-        _print_error(name, f"{where}{error.strerror or error}")
-        _discard_output()
-        return FAILED
-    except MemoryError:
-        _print_error(name, "there is not enough memory")
-        return FAILED
-    except KeyboardInterrupt:
-        tail = f"; {interrupted}" if interrupted else ""
-        _print_error(name, f"interrupted{tail}")
-        return INTERRUPTED
-    except Exception as error:
-        if not isinstance(error, user_errors()):
-            raise
-        _print_error(name, str(error))
-        return FAILED
+        yield received
+    finally:
+        for number, usual in replaced.items():
+            signal.signal(number, usual)
 
 
 def user_errors() -> tuple[type[Exception], ...]:

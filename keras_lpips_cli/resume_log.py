@@ -1,20 +1,21 @@
-"""Results of long work, kept as they come, so that a stopped run can go on."""
+"""A log of finished results, with which an interrupted run resumes."""
 
 import contextlib
 import hashlib
 import json
 import os
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from keras_lpips.atomic_files import replacing
 
 
-def fingerprint(paths, settings) -> str:
-    """Changes with the settings and the files' places, sizes and times.
+def fingerprint(paths: Iterable[Path], settings: dict) -> str:
+    """Returns a digest of settings and of files' paths, sizes and times.
 
     Args:
-        paths: `Path`s of the files that a value depends on.
-        settings: what else it depends on, as JSON can hold it.
+        paths: `Path`s of the files that a result depends on.
+        settings: what else it depends on, as JSON values.
     """
     digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
     for path in paths:
@@ -28,41 +29,41 @@ def fingerprint(paths, settings) -> str:
 
 
 class ResumeLog:
-    """A file beside the output that lives until the output is whole.
+    """A file beside the output, until the output is complete.
 
-    Every line holds a key and the value that belongs to it. A line that was
-    cut in the middle is dropped.
+    Every line holds a key and a value. A truncated line is dropped.
 
     Args:
-        output: the file that the run makes.
+        output: the file that the run writes.
     """
 
-    def __init__(self, output):
+    def __init__(self, output: Path):
         output = Path(output)
-        self.path = output.with_name(f".{output.name}.journal")
+        self.path = output.with_name(f".{output.name}.resume")
         self._entries = self._read_entries()
 
     def values(self) -> dict:
-        """Returns by key what earlier runs finished."""
+        """Returns the values that earlier runs recorded, by key."""
         return dict(self._entries)
 
     @contextlib.contextmanager
-    def writing(self):
-        """Gives a function of `(key, value)`, safe against a kill.
+    def writing(self) -> Iterator[Callable[[str, object], None]]:
+        """Opens the log for writing.
 
-        A key is a string that changes with all that the value depends on; the
-        value is what JSON can hold.
+        Yields:
+            A function that records a key and its value, a JSON value, on the
+            disk. The key changes with everything that the value depends on.
 
         Raises:
-            OSError: naming the journal, if its folder takes no file.
+            OSError: naming the log, if it cannot be written.
         """
-        # Written anew first, which drops a line that was cut.
+        # Rewritten first, which drops a truncated line.
         with replacing(self.path) as partial:
             lines = map(json.dumps, self._entries)
             partial.write_text("".join(f"{line}\n" for line in lines))
         with open(self.path, "ab", buffering=0) as file:
 
-            def note(key, value):
+            def record(key, value):
                 line = f"{json.dumps([key, value])}\n".encode()
                 try:
                     while line:
@@ -73,10 +74,10 @@ class ResumeLog:
                         error.errno, error.strerror, str(self.path)
                     ) from None
 
-            yield note
+            yield record
 
     def remove(self) -> None:
-        """Ends the journal, when the output is whole."""
+        """Removes the log, once the output is complete."""
         self.path.unlink(missing_ok=True)
 
     def _read_entries(self):

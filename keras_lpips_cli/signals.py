@@ -1,14 +1,18 @@
-"""Loops that a person's Ctrl-C ends between two steps."""
+"""Loops that Ctrl-C ends between two steps."""
 
 import signal
 import threading
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TypeVar
+
+Step = TypeVar("Step")
 
 
-def interruptible(steps):
-    """Iterates, and raises `KeyboardInterrupt` after the step it came in.
+def interruptible(steps: Iterable[Step]) -> Iterator[Step]:
+    """Iterates, and defers Ctrl-C until the current step finishes.
 
-    Raised at any moment, as Python does, it can come while a library's
-    callback runs, and is lost there. A second Ctrl-C is raised at once.
+    `KeyboardInterrupt` can otherwise come while a library's callback runs, and
+    be lost there. A second Ctrl-C raises it at once.
 
     Args:
         steps: any iterable.
@@ -19,31 +23,30 @@ def interruptible(steps):
     if threading.current_thread() is not threading.main_thread():
         yield from steps
         return
-    came = threading.Event()
-    before = signal.getsignal(signal.SIGINT)
+    received = threading.Event()
+    usual = signal.getsignal(signal.SIGINT)
 
-    def note(signal_number, frame):
-        del signal_number, frame
-        came.set()
-        signal.signal(signal.SIGINT, before)
+    def on_interrupt(number, frame):
+        received.set()
+        signal.signal(signal.SIGINT, usual)
 
-    # Whoever has Ctrl-C ignored, as a job in the background, keeps that.
-    if before is signal.default_int_handler:
-        signal.signal(signal.SIGINT, note)
+    # A process that ignores Ctrl-C, as a background job does, goes on to.
+    if callable(usual):
+        signal.signal(signal.SIGINT, on_interrupt)
     try:
         for step in steps:
             yield step
-            if came.is_set():
+            if received.is_set():
                 raise KeyboardInterrupt
     finally:
-        signal.signal(signal.SIGINT, before)
+        signal.signal(signal.SIGINT, usual)
 
 
-def with_progress(steps, unit):
-    """Iterates with a progress bar, on a terminal; see `interruptible`.
+def with_progress(steps: Sequence[Step], unit: str) -> Iterator[Step]:
+    """Iterates with a progress bar on a terminal; see `interruptible`.
 
     Args:
-        steps: a sequence.
+        steps: any sequence.
         unit: the name of a step.
 
     Yields:

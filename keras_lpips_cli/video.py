@@ -1,39 +1,34 @@
-"""`keras-lpips video`: two videos, compared frame by frame."""
+"""`keras-lpips video`: compares two videos frame by frame."""
 
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
-from keras_lpips_cli.options import (
-    add_net_options,
-    add_output_option,
-    add_resize_option,
-    check_output,
-)
+from tyro.conf import Positional
+
+from keras_lpips_cli.options import MetricConfig, check_output
 
 
-def add_parser(subparsers) -> None:
-    """Adds the subcommand."""
-    parser = subparsers.add_parser(
-        "video", help="distances of two videos, frame by frame"
-    )
-    parser.add_argument("reference", metavar="A", type=Path)
-    parser.add_argument("distorted", metavar="B", type=Path)
-    add_output_option(
-        parser,
-        "CSV of frame, seconds into A and distance; a .json of mean, worst "
-        "frame and settings and a .png of the curve are written beside it",
-    )
-    add_net_options(parser)
-    add_resize_option(parser)
+@dataclass(frozen=True, kw_only=True)
+class VideoConfig(MetricConfig):
+    """Computes the distances of two videos, frame by frame.
 
-
-def run(arguments) -> None:
-    """Compares the videos to the end of the shorter.
-
-    Frame rates and lengths that differ are said, here and in the `.json`, and
-    do not change the exit status: it is 0 once all frames that both have are
-    compared. A run that was stopped goes on with the same command.
+    Compares up to the end of the shorter video. Frame rates and lengths that
+    differ are reported, and do not change the exit status. After an
+    interruption, the same command resumes.
     """
+
+    reference: Positional[Path]
+    """The reference video."""
+    distorted: Positional[Path]
+    """The distorted video."""
+    output: Path
+    """CSV of frame, seconds in the reference and distance. A .json of mean,
+    worst frame and settings and a .png of the curve are written beside it."""
+
+
+def compare_two_videos(config: VideoConfig) -> None:
+    """Writes the CSV, the `.json` and the `.png`."""
     from keras_lpips.atomic_files import replacing_all, write_csv, write_json
     from keras_lpips.images.video_reader import Video, check_videos, mismatches
     from keras_lpips.inference.provenance import describe
@@ -41,16 +36,16 @@ def run(arguments) -> None:
     from keras_lpips_cli.plots import write_curve
     from keras_lpips_cli.resume_log import ResumeLog
 
-    output, resize = arguments.output, arguments.resize
-    inputs = (arguments.reference, arguments.distorted)
+    output, resize = config.output, config.resize
+    inputs = (config.reference, config.distorted)
     check_output(output, (".csv",), inputs=inputs)
-    picture, beside = output.with_suffix(".png"), output.with_suffix(".json")
     videos = [Video(path) for path in inputs]
     check_videos(*videos, resize)
-    net = (arguments.net, arguments.version, arguments.calibrated)
-    settings = {**describe(*net), "resize": resize and list(resize)}
-    journal = ResumeLog(output)
-    distances = _compare(videos, scorer(*net), resize, journal, settings)
+    settings = {**describe(*config.metric), "resize": resize and list(resize)}
+    log = ResumeLog(output)
+    distances = _score_or_resume(
+        videos, scorer(*config.metric), resize, log, settings
+    )
     for video in videos:
         video.close()
     differences = mismatches(*videos)
@@ -79,22 +74,24 @@ def run(arguments) -> None:
             "distance": distances[worst],
         },
     }
-    with replacing_all(output, beside, picture) as partials:
+    with replacing_all(
+        output, output.with_suffix(".json"), output.with_suffix(".png")
+    ) as partials:
         write_csv(partials[0], ("frame", "seconds", "distance"), rows)
         write_json(partials[1], result)
-        label = f"LPIPS {arguments.net}"
+        label = f"LPIPS {config.net}"
         write_curve(partials[2], distances, label, "frame", "linear")
-    journal.remove()
+    log.remove()
     print(
         f"{mean:.6f}  mean of {len(distances)} frames; worst "
         f"{distances[worst]:.6f} at frame {worst} ({output})"
     )
 
 
-def _compare(videos, score, resize, journal, settings):
+def _score_or_resume(videos, score, resize, log, settings):
     """Returns one distance per frame; see `compare_videos`.
 
-    Batches, not frames, are taken from an earlier run, as in `folders`.
+    Whole batches are taken from an earlier run, as in `folders`.
     """
     from tqdm import tqdm
 
@@ -105,7 +102,7 @@ def _compare(videos, score, resize, journal, settings):
     size = frames_per_batch(resize or videos[0].size)
     paths = [video.path for video in videos]
     prefix = fingerprint(paths, {**settings, "batch": size})
-    finished, distances, batch = journal.values(), [], 0
+    finished, distances, batch = log.values(), [], 0
     while (done := finished.get(f"{prefix} {batch}")) is not None:
         distances += done
         batch += 1
@@ -118,7 +115,7 @@ def _compare(videos, score, resize, journal, settings):
         )
     declared = [video.declared for video in videos if video.declared]
     with (
-        journal.writing() as record,
+        log.writing() as record,
         tqdm(
             total=min(declared, default=None),
             initial=len(distances),

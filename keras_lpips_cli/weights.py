@@ -1,91 +1,108 @@
-"""`keras-lpips weights`: the backbones' weights on this machine."""
+"""`keras-lpips weights`: the backbones' weights in the cache."""
 
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated, get_args
 
-from keras_lpips.backbones.registry import BACKBONES
+from tyro.conf import OmitSubcommandPrefixes, Positional, subcommand
 
-NETS = tuple(BACKBONES)
+from keras_lpips_cli.options import Net, Version
 
-
-def add_parser(subparsers) -> None:
-    """Adds the subcommand."""
-    parser = subparsers.add_parser(
-        "weights", help="fetch, import, verify or find the backbones' weights"
-    )
-    actions = parser.add_subparsers(dest="action", required=True)
-    for action, text in (
-        ("fetch", "fetch the backbones that are not in the cache"),
-        ("verify", "check the digests of the backbones and the heads"),
-    ):
-        sub = actions.add_parser(action, help=text)
-        # argparse checks `choices` against the empty list, too.
-        sub.add_argument("nets", nargs="*", metavar="NET", help=", ".join(NETS))
-    sub = actions.add_parser("import", help="import a file into the cache")
-    sub.add_argument("net", choices=NETS)
-    sub.add_argument("file", type=Path)
-    actions.add_parser("where", help="print where each backbone is or would be")
+NETS = get_args(Net)
 
 
-def run(arguments) -> int:
-    """Runs the action; 1 if a net could not be fetched or verified."""
-    return {
-        "fetch": _fetch,
-        "import": _import,
-        "verify": _verify,
-        "where": _where,
-    }[arguments.action](arguments)
+@dataclass(frozen=True)
+class FetchConfig:
+    """Downloads the backbones that are not in the cache."""
+
+    nets: Positional[tuple[Net, ...]] = ()
+    """The backbones. Without any, all."""
 
 
-def _fetch(arguments):
+@dataclass(frozen=True)
+class VerifyConfig:
+    """Checks the digests of backbones and linear heads."""
+
+    nets: Positional[tuple[Net, ...]] = ()
+    """The backbones. Without any, all."""
+
+
+@dataclass(frozen=True)
+class ImportConfig:
+    """Imports a file of weights into the cache."""
+
+    net: Positional[Net]
+    """The backbone."""
+    file: Positional[Path]
+    """The file of its weights."""
+
+
+@dataclass(frozen=True)
+class WhereConfig:
+    """Prints where each backbone is, or would be."""
+
+
+Action = (
+    Annotated[FetchConfig, subcommand("fetch")]
+    | Annotated[VerifyConfig, subcommand("verify")]
+    | Annotated[ImportConfig, subcommand("import")]
+    | Annotated[WhereConfig, subcommand("where")]
+)
+
+
+@dataclass(frozen=True)
+class WeightsConfig:
+    """Downloads, imports, verifies or finds the weights of backbones."""
+
+    action: OmitSubcommandPrefixes[Action]
+
+
+def manage_weights(config: WeightsConfig) -> int:
+    """Runs the action; returns 1 if it failed for a backbone, else 0."""
+    action = config.action
+    if isinstance(action, FetchConfig):
+        return _for_each(action.nets, _fetch)
+    if isinstance(action, VerifyConfig):
+        return _for_each(action.nets, _verify)
+    if isinstance(action, ImportConfig):
+        from keras_lpips.weights.presets import import_backbone
+
+        print(f"{action.net}: {import_backbone(action.net, action.file)}")
+        return 0
+    return _for_each(NETS, _find)
+
+
+def _fetch(net):
     from keras_lpips.weights.presets import backbone_path, fetch_backbone
 
-    def fetch(net):
-        fetch_backbone(net)
-        return str(backbone_path(net))
-
-    return _for_each(arguments.nets, fetch)
+    fetch_backbone(net)
+    return backbone_path(net)
 
 
-def _import(arguments):
-    from keras_lpips.weights.presets import import_backbone
-
-    print(f"{arguments.net}: {import_backbone(arguments.net, arguments.file)}")
-    return 0
-
-
-def _verify(arguments):
+def _verify(net):
     from keras_lpips.weights.heads import read_heads
     from keras_lpips.weights.npz import WeightsError
     from keras_lpips.weights.presets import backbone_path, cached_backbone
 
-    def verify(net):
-        for version in ("0.1", "0.0"):
-            read_heads(net, version)
-        if cached_backbone(net) is None:
-            raise WeightsError(f"{backbone_path(net)} is not there")
-        return f"{backbone_path(net)} and both heads are right"
-
-    return _for_each(arguments.nets, verify)
+    for version in get_args(Version):
+        read_heads(net, version)
+    if cached_backbone(net) is None:
+        raise WeightsError(f"{backbone_path(net)} does not exist")
+    return f"{backbone_path(net)} and both heads are right"
 
 
-def _where(arguments):
+def _find(net):
     from keras_lpips.weights.presets import backbone_path
 
-    for net in NETS:
-        path = backbone_path(net)
-        print(f"{net}: {path}{'' if path.exists() else ' (not there)'}")
-    return 0
+    path = backbone_path(net)
+    return path if path.exists() else f"{path} (does not exist)"
 
 
-def _for_each(nets, action):
-    import sys
-
-    from keras_lpips.images.validation import ImageError
+def _for_each(nets: Sequence[str], action: Callable[[str], object]) -> int:
     from keras_lpips.weights.npz import WeightsError
 
-    for net in nets:
-        if net not in NETS:
-            raise ImageError(f"NET must be one of {', '.join(NETS)}: {net!r}")
     status = 0
     for net in nets or NETS:
         try:

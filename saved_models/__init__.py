@@ -3,7 +3,3 @@
 python -m saved_models.export --net alex --output models/lpips_alex
 python -m saved_models.client --host localhost --port 8501 A.png B.png
 """
-
-from keras_lpips_quiet_imports import silence_imports
-
-silence_imports()

@@ -5,15 +5,13 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
 from PIL import Image
 
 from keras_lpips import distance
 from keras_lpips.inference import folder
-
-PROGRAM = Path(__file__).parents[2] / "bin" / "keras-lpips"
+from tests.support.paths import REPOSITORY
 
 
 @pytest.fixture(autouse=True)
@@ -127,7 +125,7 @@ def test_a_device_is_not_replaced(refused, photo_folders, tmp_path):
     os.mkfifo(tmp_path / "pipe.csv")
     output = tmp_path / "pipe.csv"
     error = refused("folders", *photo_folders, "--output", output)
-    assert "no regular file" in error and output.is_fifo()
+    assert "not a regular file" in error and output.is_fifo()
 
 
 @pytest.fixture
@@ -180,12 +178,14 @@ def test_no_pair_at_all_is_never_a_result(command, photo_folders, tmp_path):
 
 
 @pytest.mark.parametrize("value", ["-1", "many", "1.5"])
-def test_tolerate_is_a_count(command, photo_folders, tmp_path, value):
+def test_tolerate_is_an_integer_of_at_least_0(
+    command, photo_folders, tmp_path, value
+):
     output = tmp_path / "out.csv"
     done = command(
         "folders", *photo_folders, "--output", output, f"--tolerate={value}"
     )
-    assert done.status == 2 and "--tolerate: invalid count value" in done.err
+    assert done.status == 2 and "Error parsing --tolerate: " in done.err
 
 
 def test_images_too_small_for_the_net_are_told_from_the_others(
@@ -278,23 +278,22 @@ def test_a_killed_run_goes_on_to_the_same_bytes(
     whole, killed = tmp_path / "whole.csv", tmp_path / "killed.csv"
     # One pair per batch, slowly, as large photographs would be.
     slow = (
-        "import runpy, sys, time\n"
+        "import sys, time\n"
         "from keras_lpips.inference import folder\n"
         "score = folder._score\n"
         "folder._score = lambda *x: (time.sleep(0.5), score(*x))[1]\n"
         "folder.BATCH_PIXELS = 1\n"
-        "sys.argv[0] = 'keras-lpips'\n"
-        f"runpy.run_path({str(PROGRAM)!r}, run_name='__main__')\n"
+        "from keras_lpips_cli.main import main\n"
+        "sys.exit(main())\n"
     )
-    environment = {**os.environ, "PYTHONPATH": str(PROGRAM.parents[1])}
     process = subprocess.Popen(
         [sys.executable, "-c", slow, "folders", *photo_folders]
         + ["--output", killed],
-        env=environment,
+        cwd=REPOSITORY,
     )
-    journal = tmp_path / ".killed.csv.journal"
+    log = tmp_path / ".killed.csv.resume"
     limit = time.monotonic() + 60
-    while not (journal.exists() and len(journal.read_bytes().split(b"\n")) > 3):
+    while not (log.exists() and len(log.read_bytes().split(b"\n")) > 3):
         assert process.poll() is None and time.monotonic() < limit
         time.sleep(0.02)
     process.send_signal(signal.SIGKILL)
@@ -305,7 +304,7 @@ def test_a_killed_run_goes_on_to_the_same_bytes(
         assert done.err.startswith("Resuming: ")
         command("folders", *photo_folders, "--output", whole)
     assert killed.read_bytes() == whole.read_bytes()
-    assert not journal.exists()
+    assert not log.exists()
 
 
 def test_a_full_disk_is_one_sentence(refused, photo_folders, small_disk):

@@ -4,10 +4,10 @@ import pytest
 from PIL import Image
 
 from keras_lpips.layers.upsampling import upsample
-from keras_lpips_cli.tiled_plots import (
+from keras_lpips_cli.plots import (
     BAND_ROWS,
     map_bands,
-    shrunken,
+    shrink_bands,
     write_tiled_heat_map,
 )
 
@@ -39,7 +39,7 @@ def test_bands_but_the_last_are_a_multiple_of_rows():
 
 def test_shrinking_takes_means_also_of_what_is_left_at_the_end():
     image = np.arange(5 * 7 * 3).reshape(5, 7, 3)
-    found = shrunken([image[:2], image[2:4], image[4:]], 2)
+    found = shrink_bands([image[:2], image[2:4], image[4:]], 2)
     assert found.shape == (3, 4, 3) and found.dtype == np.float32
     for row in range(3):
         for column in range(4):
@@ -47,7 +47,7 @@ def test_shrinking_takes_means_also_of_what_is_left_at_the_end():
             np.testing.assert_allclose(
                 found[row, column], square.mean((0, 1)), rtol=1e-6
             )
-    np.testing.assert_array_equal(shrunken([image], 1), image)
+    np.testing.assert_array_equal(shrink_bands([image], 1), image)
 
 
 def test_a_large_map_is_drawn_from_means(tmp_path):
