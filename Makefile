@@ -1,65 +1,98 @@
-# Everything below sets itself up from a bare Python 3.11 or newer.
+# Every target sets itself up from a bare Python 3.11 or newer.
 PYTHON ?= python3
+# Environments of `make`: development; the reference under torch; other servers.
 VENV := .venv
-RUN := $(VENV)/bin/python
-INSTALLED := $(VENV)/.installed
-# The reference under torch, beside this package.
 PARITY_VENV := .venv-parity
-PARITY_RUN := $(PARITY_VENV)/bin/python
-PARITY_INSTALLED := $(PARITY_VENV)/.installed
-
-# The client against servers that others maintain.
 WIRE_VENV := .venv-wire
+UV := .venv-uv/bin/uv
+RUN := $(VENV)/bin/python
+PARITY_RUN := $(PARITY_VENV)/bin/python
 WIRE_RUN := $(WIRE_VENV)/bin/python
+INSTALLED := $(VENV)/.installed
+PARITY_INSTALLED := $(PARITY_VENV)/.installed
 WIRE_INSTALLED := $(WIRE_VENV)/.installed
 
-.PHONY: demo test parity serving benchmark lint clean
+# Two processes share the tests, each file whole.
+WORKERS ?= 2
+PYTEST := -m pytest --numprocesses $(WORKERS) --dist loadfile
+ELSEWHERE := parity or serving or engines or matrix or packaging or docs
+export TF_CPP_MIN_LOG_LEVEL := 3
 
-demo: $(INSTALLED)
+.PHONY: help demo test test-fast lint parity serving engines packaging matrix \
+	matrix-short benchmark clean
+
+help: ## show this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | \
+	  while IFS='|' read -r name text; do printf '%-14s %s\n' "$$name" "$$text"; done
+
+demo: $(INSTALLED) ## run everything on real photographs; writes demo/index.html
 	$(RUN) -m examples.demo --output demo
 
-test: $(INSTALLED) lint
-	$(RUN) -m pytest --ignore=tests/integration
+test: $(INSTALLED) lint ## run lint and all tests but those with a target of their own
+	$(RUN) $(PYTEST) -m "not ($(ELSEWHERE))" --ignore=tests/integration
 
-# Against the reference itself, live.
-parity: $(PARITY_INSTALLED)
-	TF_CPP_MIN_LOG_LEVEL=3 $(PARITY_RUN) -m pytest tests/integration/parity
+test-fast: $(INSTALLED) ## run the tests that take seconds
+	$(RUN) $(PYTEST) -m "not (slow or distributed or $(ELSEWHERE))" \
+	  --ignore=tests/integration
 
-# And against TensorFlow Serving, where TENSORFLOW_MODEL_SERVER names its binary.
-serving: $(WIRE_INSTALLED)
-	TF_CPP_MIN_LOG_LEVEL=3 $(WIRE_RUN) -m pytest tests/integration/wire
-
-benchmark: $(PARITY_INSTALLED)
-	TF_CPP_MIN_LOG_LEVEL=3 $(PARITY_RUN) -m benchmarks.speed --output benchmarks/results
-
-lint: $(INSTALLED)
+lint: $(INSTALLED) ## check style, formatting and types
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+
+parity: $(PARITY_INSTALLED) ## compare with the reference under torch, live
+	$(PARITY_RUN) -m pytest tests/integration/parity
+
+serving: $(WIRE_INSTALLED) ## test the client with TensorFlow Serving, Ray and KServe
+	$(WIRE_RUN) -m pytest tests/integration/wire
+
+engines: $(INSTALLED) ## run the pipelines on Beam's job services, Flink if given
+	$(RUN) -m pytest -m engines
+
+packaging: $(INSTALLED) ## build the sdist and the wheel, install and try both
+	$(RUN) -m pytest -m packaging
+
+matrix: $(UV) ## try the oldest and newest versions, each backend, each Python
+	PYTHON=$(PYTHON) $(UV) run --no-project --python $(PYTHON) \
+	  tests/integration/matrix/run.py
+
+matrix-short: $(UV) ## try the oldest versions, the newest, and JAX alone
+	$(UV) run --no-project --python $(PYTHON) \
+	  tests/integration/matrix/run.py oldest newest jax
+
+benchmark: $(PARITY_INSTALLED) ## measure speed and memory against the reference
+	$(PARITY_RUN) -m benchmarks.speed --output benchmarks/results
+
+clean: ## delete environments and everything that was built
+	rm -rf $(VENV) $(PARITY_VENV) $(WIRE_VENV) .venv-uv demo build dist *.egg-info
 
 define CHECK_PYTHON
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' || \
 	  { echo "Python 3.11, 3.12 or 3.13 is needed; $(PYTHON) is $$($(PYTHON) --version 2>&1). Name another: make PYTHON=python3.11" >&2; exit 1; }
 endef
 
-# Written last, so that an install that was cut is taken up again.
-$(INSTALLED): setup.py
+# $(call INSTALL,VENV,EXTRAS): an environment of the versions in constraints.txt.
+define INSTALL
+	$(PYTHON) -m venv $(1)
+	$(UV) pip install --quiet --python $(1)/bin/python --compile-bytecode \
+	  --constraints constraints.txt --editable '.[$(2)]'
+endef
+
+$(UV):
 	$(CHECK_PYTHON)
-	$(PYTHON) -m venv $(VENV)
-	$(RUN) -m pip install --quiet --disable-pip-version-check --editable '.[datasets,distortions,serving,training,test]'
+	$(PYTHON) -m venv .venv-uv
+	.venv-uv/bin/python -m pip install --quiet --disable-pip-version-check uv
+
+# Written last, so that an installation that was interrupted is repeated.
+$(INSTALLED): setup.py constraints.txt | $(UV)
+	$(call INSTALL,$(VENV),test)
 	touch $@
 
-$(PARITY_INSTALLED): setup.py
-	$(CHECK_PYTHON)
-	$(PYTHON) -m venv $(PARITY_VENV)
-	$(PARITY_RUN) -m pip install --quiet --disable-pip-version-check --editable '.[parity]'
-	$(PARITY_RUN) -m pip install --quiet --disable-pip-version-check --no-deps lpips==0.1.4
+$(PARITY_INSTALLED): setup.py constraints.txt | $(UV)
+	$(call INSTALL,$(PARITY_VENV),parity)
+	$(UV) pip install --quiet --python $(PARITY_RUN) --no-deps lpips==0.1.4
 	touch $@
 
-$(WIRE_INSTALLED): setup.py
-	$(CHECK_PYTHON)
-	$(PYTHON) -m venv $(WIRE_VENV)
-	$(WIRE_RUN) -m pip install --quiet --disable-pip-version-check --editable '.[wire]'
+$(WIRE_INSTALLED): setup.py constraints.txt | $(UV)
+	$(call INSTALL,$(WIRE_VENV),wire)
 	touch $@
-
-clean:
-	rm -rf $(VENV) $(PARITY_VENV) $(WIRE_VENV) demo build *.egg-info

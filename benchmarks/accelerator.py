@@ -22,15 +22,18 @@ from pathlib import Path
 from tqdm import tqdm
 
 from benchmarks.accelerator_report import to_markdown
-from benchmarks.implementations.names import BEST, CHANNELS_LAST, EAGER, OURS
-from benchmarks.implementations.precisions import FLOAT32, PRECISIONS
-from benchmarks.implementations.process import (
+from benchmarks.implementations.names import (
+    CHANNELS_LAST,
     CPU,
+    EAGER,
     GPU,
-    ContestantError,
-    ContestantProcess,
+    OURS,
+    PRECISIONS,
+    TORCH,
+    start,
 )
-from benchmarks.interleaving import alternate
+from benchmarks.implementations.process import RemoteError
+from benchmarks.interleaving import interleave
 from benchmarks.machine import describe_driver, describe_machine
 from benchmarks.random_images import SEED
 from benchmarks.report import write_results
@@ -44,8 +47,8 @@ def main(argv=None) -> int:
     """Measures what the arguments name; see the module.
 
     Returns:
-        0; 1 if a case or a contestant of one was left out; 2 if nothing could
-        be measured.
+        0; 1 if a case, or an implementation in one, was left out; 2 if
+        nothing could be measured.
     """
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--output", type=Path, required=True)
@@ -74,7 +77,7 @@ def main(argv=None) -> int:
     arguments = parser.parse_args(argv)
     try:
         return measure(arguments)
-    except (ContestantError, PackageNotFoundError) as error:
+    except (RemoteError, PackageNotFoundError) as error:
         print(f"benchmarks.accelerator: {error}", file=sys.stderr)
         return 2
 
@@ -86,17 +89,20 @@ def measure(settings) -> int:
         settings: what the program's arguments are parsed to.
 
     Raises:
-        ContestantError: if there is no such device, or a library is missing.
+        RemoteError: if there is no such device, or a library is missing.
     """
     shapes = [
         (max(1, settings.batch_pixels // size**2), size, size)
         for size in settings.sizes
     ]
     cases = list(itertools.product(settings.nets, shapes))
-    ours = ContestantProcess("jax", settings.device)
-    theirs = ContestantProcess("torch", settings.device)
+    ours = start(OURS, settings.device, backend="jax")
+    theirs = start(EAGER, settings.device)
     with ours, theirs:
-        devices = {"jax": ours.ask("describe"), "torch": theirs.ask("describe")}
+        devices = {
+            "jax": ours.call("describe"),
+            "torch": theirs.call("describe"),
+        }
         _check_devices(devices, settings.device)
         results = {
             "machine": {
@@ -105,7 +111,7 @@ def measure(settings) -> int:
             },
             "devices": devices,
             "weights": {
-                net: ours.ask("describe_weights", net) for net in settings.nets
+                net: ours.call("describe_weights", net) for net in settings.nets
             },
             "seed": SEED,
             "seconds": settings.seconds,
@@ -117,20 +123,23 @@ def measure(settings) -> int:
             },
             "rows": [],
         }
-        operations = {case: ours.ask("operations", *case) for case in cases}
+        operations = {case: ours.call("operations", *case) for case in cases}
     settings.output.mkdir(parents=True, exist_ok=True)
     failed = False
     for net, shape in tqdm(cases, desc="cases", unit="case"):
         try:
             expected = _reference_distances(settings.device, net, shape)
-        except ContestantError as error:
+        except RemoteError as error:
             failed = True
             tqdm.write(f"{net}, {shape} is left out: {error}", sys.stderr)
             continue
         for precision in settings.precisions:
             taken = _compare(settings, net, shape, precision, expected)
             row = {"net": net, "shape": shape, "precision": precision}
-            row |= {"operations": operations[net, shape], "contestants": taken}
+            row |= {
+                "operations": operations[net, shape],
+                "implementations": taken,
+            }
             results["rows"].append(row)
             failed |= any("failed" in result for result in taken.values())
             write_results(settings.output, "accelerator", results, to_markdown)
@@ -142,7 +151,7 @@ def measure(settings) -> int:
 def _check_devices(devices, wanted):
     blind = [k for k, seen in devices.items() if seen["platform"] != wanted]
     if blind:
-        raise ContestantError(
+        raise RemoteError(
             f"{' and '.join(blind)} see{'s' * (len(blind) == 1)} no GPU here; "
             "--device cpu measures the processor instead"
         )
@@ -150,13 +159,13 @@ def _check_devices(devices, wanted):
 
 def _matrix_product(ours, theirs, settings, precision):
     """Returns TFLOP/s by library."""
-    contestants = {"jax": ours, "torch": theirs}
-    for contestant in contestants.values():
-        contestant.ask("multiply", settings.matrix_size, precision)
-    taken = alternate(
-        contestants,
+    implementations = {"jax": ours, "torch": theirs}
+    for implementation in implementations.values():
+        implementation.call("multiply", settings.matrix_size, precision)
+    taken = interleave(
+        implementations,
         settings.seconds,
-        lambda contestant: contestant.ask("turn", settings.calls),
+        lambda x: x.call("turn", "product", settings.calls),
     )
     operations = 2 * settings.matrix_size**3
     return {
@@ -166,38 +175,34 @@ def _matrix_product(ours, theirs, settings, precision):
 
 
 def _reference_distances(device, net, shape):
-    with ContestantProcess("torch", device) as theirs:
-        return theirs.ask("compare", EAGER, net, shape, FLOAT32)
+    with start(EAGER, device) as theirs:
+        return theirs.call("prepare", EAGER, net, shape)
 
 
 def _compare(settings, net, shape, precision, expected):
-    ways = [EAGER, CHANNELS_LAST] if settings.without_compile else list(BEST)
+    ways = [EAGER, CHANNELS_LAST] if settings.without_compile else list(TORCH)
     distances = {}
     with contextlib.ExitStack() as stack:
-        contestants = {
-            way: stack.enter_context(
-                ContestantProcess(
-                    "jax" if way == OURS else "torch", settings.device
-                )
-            )
+        implementations = {
+            way: stack.enter_context(start(way, settings.device, backend="jax"))
             for way in (OURS, *ways)
         }
 
         def turn(way):
-            contestant = contestants[way]
+            implementation = implementations[way]
             if way not in distances:
                 # Not all at once: both libraries time what they choose from.
                 case = way, net, shape, precision
-                distances[way] = contestant.ask("compare", *case)
-            return contestant.ask("turn", settings.calls)
+                distances[way] = implementation.call("prepare", *case)
+            return implementation.call("turn", way, settings.calls)
 
-        taken = alternate(
-            {way: way for way in contestants}, settings.seconds, turn
+        taken = interleave(
+            {way: way for way in implementations}, settings.seconds, turn
         )
         for way, result in taken.items():
             if "failed" not in result:
                 result |= _deviation(distances[way], expected)
-                result["peak_bytes"] = contestants[way].ask("peak_bytes")
+                result["peak_bytes"] = implementations[way].call("peak_bytes")
     return taken
 
 

@@ -1,6 +1,6 @@
 """The results of `benchmarks.accelerator` as Markdown."""
 
-from benchmarks.implementations.names import BEST, EAGER, OURS
+from benchmarks.implementations.names import EAGER, OURS, TORCH
 from benchmarks.report import failures, median, row_of, shape_name
 
 
@@ -55,10 +55,10 @@ def _speeds(rows):
     )
     yield "|---" * 10 + "|"
     for row in rows:
-        taken = row["contestants"]
+        taken = row["implementations"]
         cells = [_cell(_rate(row, name), ".0f") for name in (OURS, EAGER)]
         cells.append(_cell(_ratio(taken, EAGER), ".2f", "**"))
-        cells += [_cell(_rate(row, name), ".0f") for name in BEST[1:]]
+        cells += [_cell(_rate(row, name), ".0f") for name in TORCH[1:]]
         cells.append(_cell(_ratio(taken, _best(taken)), ".2f"))
         yield row_of(*_case(row), *cells)
 
@@ -70,7 +70,7 @@ def _costs(rows, products):
     )
     yield "|---" * 11 + "|"
     for row in rows:
-        taken, best = row["contestants"], _best(row["contestants"])
+        taken, best = row["implementations"], _best(row["implementations"])
         peak = 1e12 * max(products[row["precision"]].values())
         cells = []
         for name in (OURS, best):
@@ -93,12 +93,12 @@ def _case(row):
 
 
 def _best(taken):
-    ran = [name for name in BEST if median(taken, name) is not None]
+    ran = [name for name in TORCH if median(taken, name) is not None]
     return min(ran, key=lambda name: median(taken, name), default=None)
 
 
 def _rate(row, name):
-    milliseconds = median(row["contestants"], name)
+    milliseconds = median(row["implementations"], name)
     return milliseconds and 2e3 * row["shape"][0] / milliseconds
 
 

@@ -60,7 +60,7 @@ from tensorflow.python.framework.convert_to_constants import (
     convert_variables_to_constants_v2,
 )
 
-from benchmarks.interleaving import alternate
+from benchmarks.interleaving import interleave
 from keras_lpips import LPIPS
 from keras_lpips.inference.jit import compiled
 
@@ -124,7 +124,7 @@ def measure(net: str, shape, ways, seconds: float) -> list[dict]:
             "error": float(np.abs(distances / expected - 1).max()),
         }
         running[way] = run
-    for way, taken in alternate(running, seconds).items():
+    for way, taken in interleave(running, seconds).items():
         found[way] |= taken
     return [
         {"net": net, "shape": shape, "way": way, **found[way]} for way in ways

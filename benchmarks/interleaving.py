@@ -1,4 +1,4 @@
-"""Timing several ways of doing one thing, turn by turn."""
+"""Timing several implementations, turn by turn."""
 
 import statistics
 import time
@@ -9,23 +9,24 @@ FEWEST_ROUNDS = 3
 MOST_ROUNDS = 25
 
 
-def alternate(contestants: dict, seconds: float, take=None) -> dict:
-    """Times contestants in turn, so that a busy moment meets all of them.
+def interleave(implementations: dict, seconds: float, take=None) -> dict:
+    """Times implementations in turn, so that a busy moment meets them all.
 
     Args:
-        contestants: functions without arguments by name. One that raises is
-            left out, and what it raised is returned.
-        seconds: how long to go on, after one call of each that is not
+        implementations: functions without arguments by name. One that raises
+            is left out, and its error is returned.
+        seconds: how long to repeat, after one call of each that is not
             counted. Three rounds are always run.
-        take: function from a contestant to the seconds that its turn took;
-            contestants need not be functions then. Defaults to `time_once`.
+        take: function from an implementation to the seconds that its turn
+            took; implementations need not be functions then. Defaults to
+            `time_once`.
 
     Returns:
         By name, `median_ms`, `fastest_ms` and `rounds`; or `failed`.
     """
     take = take or time_once
-    results, running = {}, dict(contestants)
-    for name, run in contestants.items():
+    results, running = {}, dict(implementations)
+    for name, run in implementations.items():
         try:
             take(run)
         except Exception as error:
@@ -47,18 +48,18 @@ def alternate(contestants: dict, seconds: float, take=None) -> dict:
             "fastest_ms": 1e3 * min(taken),
             "rounds": len(taken),
         }
-    return {name: results[name] for name in contestants}
+    return {name: results[name] for name in implementations}
 
 
 def time_calls(run, wait, calls: int) -> float:
     """Returns the seconds of one of several calls that are awaited together.
 
     Args:
-        run: function without arguments whose result may still be on its way.
-        wait: function that returns once all of a list of results are there.
+        run: function without arguments; its result may be asynchronous.
+        wait: function of a list of results that returns once all are computed.
         calls: how many.
     """
-    # The device may have served another contestant since.
+    # The device may have served another implementation since.
     wait([run()])
     return time_once(lambda: wait([run() for _ in range(calls)])) / calls
 

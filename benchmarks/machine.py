@@ -1,4 +1,4 @@
-"""What the numbers were measured on."""
+"""Describes the machine that numbers are measured on."""
 
 import os
 import platform
@@ -7,10 +7,7 @@ import subprocess
 from importlib import metadata
 from pathlib import Path
 
-from benchmarks.interleaving import alternate
-
 PACKAGES = ("keras-lpips", "keras", "tensorflow", "lpips", "torch", "numpy")
-MATRIX_SIZE = 3072
 
 
 def describe_machine(packages=PACKAGES) -> dict:
@@ -22,20 +19,6 @@ def describe_machine(packages=PACKAGES) -> dict:
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.machine()}",
         "versions": {name: metadata.version(name) for name in packages},
-    }
-
-
-def describe_threads() -> dict:
-    """Returns the threads and settings of TensorFlow and torch."""
-    # Here, so that a machine without TensorFlow can be described, too.
-    import tensorflow as tf
-    import torch
-
-    threads = tf.config.threading.get_intra_op_parallelism_threads()
-    return {
-        "torch_threads": torch.get_num_threads(),
-        "tensorflow_threads": threads or os.cpu_count(),
-        "tensorflow_onednn": os.environ.get("TF_ENABLE_ONEDNN_OPTS", "default"),
     }
 
 
@@ -51,34 +34,6 @@ def describe_driver() -> str | None:
         text=True,
     )
     return done.stdout.strip() or None
-
-
-def matrix_product_speed(seconds: float = 3.0) -> dict:
-    """Returns what the machine's matrix product reaches, in GFLOP/s.
-
-    Args:
-        seconds: how long to measure.
-
-    Returns:
-        float by the name of the library, float32 and all threads.
-    """
-    import tensorflow as tf
-    import torch
-
-    size = MATRIX_SIZE
-    left = tf.random.normal((size, size))
-    right = torch.randn(size, size)
-    taken = alternate(
-        {
-            "tensorflow": lambda: tf.matmul(left, left).numpy(),
-            "torch": lambda: right @ right,
-        },
-        seconds,
-    )
-    return {
-        name: 2 * size**3 / result["fastest_ms"] / 1e6
-        for name, result in taken.items()
-    }
 
 
 def _processor():

@@ -2,7 +2,13 @@
 
 import json
 
-from benchmarks.implementations.names import BEST, CONVOLUTIONS, EAGER, OURS
+from benchmarks.implementations.names import (
+    CHANNELS_LAST,
+    CONVOLUTIONS,
+    EAGER,
+    OURS,
+    TORCH,
+)
 
 
 def to_markdown(results: dict) -> str:
@@ -17,14 +23,13 @@ def to_markdown(results: dict) -> str:
         "",
         f"{machine['processor']}, {machine['cores']} cores, load at the start "
         f"{machine['load']}; Python {machine['python']}; {versions}. Threads: "
-        f"torch {machine['torch_threads']}, TensorFlow "
-        f"{machine['tensorflow_threads']}. float32 matrix product of the same "
+        f"torch {machine['torch_threads']}. float32 matrix product of the same "
         f"run: {speed}.",
         "",
-        "Both get the same weights and images and are timed in turn; medians, "
-        "milliseconds. Ratios below 1 are in this package's favour. `best` is "
-        "the fastest of torch eager and compiled, contiguous and "
-        "channels_last.",
+        "Both get the same weights and images, in processes of their own, and "
+        "are timed in turn; medians, milliseconds. Ratios below 1 are in this "
+        "package's favour. `best` is the fastest of torch eager and compiled, "
+        "contiguous and channels_last.",
     ]
     for part, title in (
         ("forward", "Distances of two batches"),
@@ -55,14 +60,16 @@ def _timings(rows):
     )
     yield "|---|---|---|---|---|---|---|---|---|"
     for row in rows:
-        taken = row["contestants"]
+        taken = row["implementations"]
         ours, eager = median(taken, OURS), median(taken, EAGER)
         best = min(
-            value for name in BEST if (value := median(taken, name)) is not None
+            value
+            for name in TORCH
+            if (value := median(taken, name)) is not None
         )
         cells = [row["net"], shape_name(row["shape"]), f"{ours:.1f}"]
         cells += [f"{eager:.1f}", f"**{ours / eager:.2f}**"]
-        for name in BEST[1:]:
+        for name in TORCH[1:]:
             value = median(taken, name)
             cells.append("" if value is None else f"{value:.1f}")
         yield row_of(*cells, f"{ours / best:.2f}")
@@ -74,7 +81,7 @@ def _convolutions(results):
     yield "| net | images | share of our time | GFLOP/s | of matrix product |"
     yield "|---|---|---|---|---|"
     for row in results["forward"]:
-        alone = median(row["contestants"], CONVOLUTIONS)
+        alone = median(row["implementations"], CONVOLUTIONS)
         speed = row["operations"] / alone / 1e6
         yield row_of(
             row["net"],
@@ -90,8 +97,7 @@ def _memory(rows):
     yield "|---|---|---|---|---|---|"
     for row in rows:
         ours, eager, last = (
-            row["bytes"][way] / 2**20
-            for way in ("ours", "torch", "torch, channels_last")
+            row["bytes"][way] / 2**20 for way in (OURS, EAGER, CHANNELS_LAST)
         )
         yield row_of(
             row["net"],
@@ -138,9 +144,9 @@ def write_results(folder, name: str, results: dict, to_markdown) -> None:
 
 
 def failures(rows):
-    """Yields a sentence for each contestant that raised an error."""
+    """Yields a sentence for each implementation that raised an error."""
     for row in rows:
-        for name, result in row["contestants"].items():
+        for name, result in row["implementations"].items():
             if "failed" in result:
                 case = [name, row["net"], shape_name(row["shape"])]
                 if "precision" in row:
@@ -150,7 +156,7 @@ def failures(rows):
 
 
 def median(taken, name):
-    """Returns a contestant's milliseconds, or `None` if it has none."""
+    """Returns an implementation's milliseconds, or `None` if it has none."""
     return taken.get(name, {}).get("median_ms")
 
 

@@ -12,21 +12,13 @@ import argparse
 import json
 from pathlib import Path
 
-# Before Keras; it says why.
-from benchmarks.implementations.reference import (
-    backbone_to_torchvision,
-    load_backbone,
-    to_torch,
-)
-
-# isort: split
 import keras
 import numpy as np
 import tensorflow as tf
 
-from benchmarks.interleaving import alternate
-from benchmarks.machine import describe_machine, describe_threads
-from keras_lpips.weights.presets import fetch_backbone
+from benchmarks.implementations.names import EAGER, start
+from benchmarks.interleaving import interleave, time_once
+from benchmarks.machine import describe_machine
 from training.model.optimizer import make_optimizer
 from training.model.step import training_step
 from training.model.triplet_model import TripletModel
@@ -55,16 +47,27 @@ def main(argv=None) -> None:
     arguments = parser.parse_args(argv)
     arguments.output.mkdir(parents=True, exist_ok=True)
     results = {
-        "machine": describe_machine() | describe_threads(),
+        "machine": describe_machine(),
         "batch": GLOBAL_BATCH_SIZE,
     }
     for net in arguments.nets:
         keras.utils.set_random_seed(0)
         triplets = draw_triplets()
-        taken = alternate(
-            reference_ways(net, triplets) | our_ways(net, triplets),
-            arguments.seconds,
-        )
+        ours = our_steps(net, triplets)
+        with start(EAGER) as theirs:
+            for name in (REFERENCE, WITHOUT):
+                frugal = name == WITHOUT
+                theirs.call("prepare_training", name, net, triplets, frugal)
+
+            def take(name, ours=ours, theirs=theirs):
+                if name in ours:
+                    return time_once(ours[name])
+                return theirs.call("turn", name)
+
+            names = (REFERENCE, WITHOUT, *ours)
+            taken = interleave(
+                {name: name for name in names}, arguments.seconds, take
+            )
         results[net] = summarize(taken)
         print(json.dumps({net: results[net]}, indent=1))
     path = arguments.output / "training_rate.json"
@@ -83,47 +86,7 @@ def draw_triplets() -> dict[str, np.ndarray]:
     return {**images, "judge": judge}
 
 
-def reference_ways(net: str, triplets) -> dict:
-    """Returns the trainer's step, as it is and with less to do, by name.
-
-    The trainer asks for the gradient of the images, so that it runs back
-    through the whole frozen backbone, and uses none of it.
-    """
-    from lpips.trainer import Trainer
-
-    data = {
-        role: to_torch(triplets[role].astype(np.float32) / 127.5 - 1)
-        for role in ("ref", "p0", "p1")
-    }
-    judge = triplets["judge"].reshape(-1, 1, 1, 1)
-    data["judge"] = to_torch(judge)
-
-    class FrugalTrainer(Trainer):
-        def set_input(self, data):
-            super().set_input(data)
-            for images in (self.var_ref, self.var_p0, self.var_p1):
-                images.requires_grad_(False)
-
-    def way(kind):
-        trainer = kind()
-        trainer.initialize(
-            net=net, pnet_rand=True, use_gpu=False, is_train=True
-        )
-        backbone = backbone_to_torchvision(net, fetch_backbone(net))
-        load_backbone(trainer.net, backbone)
-        trainer.net.train()
-
-        def step():
-            trainer.set_input(data)
-            trainer.optimize_parameters()
-            return trainer.loss_total.item()
-
-        return step
-
-    return {REFERENCE: way(Trainer), WITHOUT: way(FrugalTrainer)}
-
-
-def our_ways(net: str, triplets) -> dict:
+def our_steps(net: str, triplets) -> dict:
     """Returns our step of lin, and both parts of lin-fast, by name."""
     batch = {
         **{name: tf.constant(array) for name, array in triplets.items()},

@@ -1,95 +1,93 @@
-"""A contestant in a process of its own, which answers questions.
+"""An object in a process of its own, whose methods are called from here.
 
-JAX and torch bring a CUDA runtime each and could meet in one process, where
-the libraries of whichever comes first serve both, and where the peak of memory
-of one is not told from the other's. So each contestant lives alone, all at the
-same time, and they take turns.
+torch and TensorFlow (or JAX) each load their own CUDA runtime, oneDNN and
+triton. In one process the library that comes first serves both, which crashes
+torch's optimizers and mixes up peaks of memory. So each implementation runs
+alone.
 """
 
-import contextlib
+import functools
 import importlib
-import multiprocessing
 import os
-
-GPU, CPU = "gpu", "cpu"
-MODULES = {
-    "jax": "benchmarks.implementations.jax_lpips",
-    "torch": "benchmarks.implementations.torch_lpips",
-}
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import get_context
+from typing import Any
 
 
-class ContestantError(RuntimeError):
-    """What a contestant raised, in one line."""
+class RemoteError(RuntimeError):
+    """A method raised an error, or the process ended; one line."""
 
 
-class ContestantProcess:
-    """Starts a contestant; closes it at the end of a `with`.
+class RemoteObject:
+    """Creates an object in a new process; ends it at the end of a `with`.
+
+    The process is a new interpreter, and the object is created on the first
+    call.
 
     Args:
-        library: "jax" or "torch".
-        device: "gpu" or "cpu".
+        target: "module:Class", imported in that process only.
+        *arguments: arguments of the class.
+        environment: variables that are set there before anything is imported.
     """
 
-    def __init__(self, library: str, device: str):
-        context = multiprocessing.get_context("spawn")
-        self._connection, theirs = context.Pipe()
-        self._library = library
-        arguments = theirs, library, device
-        self._process = context.Process(target=_answer, args=arguments)
-        self._process.start()
-        theirs.close()
+    def __init__(
+        self,
+        target: str,
+        *arguments: Any,
+        environment: dict[str, str] | None = None,
+    ):
+        self._name = target
+        self._executor = ProcessPoolExecutor(
+            max_workers=1,
+            mp_context=get_context("spawn"),
+            initializer=_set_environment,
+            initargs=(environment or {},),
+        )
+        self._create = functools.partial(_create, target, *arguments)
 
-    def ask(self, question: str, *arguments):
-        """Returns what a method of the contestant returns.
+    def call(self, method: str, *arguments: Any, **options: Any) -> Any:
+        """Returns the result of a method of the object.
 
         Args:
-            question: the method's name.
-            *arguments: its arguments.
+            method: name of the method.
+            *arguments: its positional arguments; they are pickled.
+            **options: its keyword arguments.
 
         Raises:
-            ContestantError: if it raised an error, or its process ended.
+            RemoteError: if the method raised an error or the process ended.
         """
+        future = self._executor.submit(
+            _call, self._create, method, arguments, options
+        )
         try:
-            self._connection.send((question, arguments))
-            succeeded, answer = self._connection.recv()
-        except (EOFError, OSError):
-            self._process.join()
-            status = self._process.exitcode
-            raise ContestantError(
-                f"{self._library}: the process ended with status {status}"
-            ) from None
-        if not succeeded:
-            raise ContestantError(f"{self._library}: {answer}")
-        return answer
+            return future.result()
+        except BrokenProcessPool:
+            raise RemoteError(f"{self._name}: the process ended") from None
+        except Exception as error:
+            lines = str(error).strip().splitlines() or [""]
+            raise RemoteError(
+                f"{self._name}: {type(error).__name__}: {lines[0]}"
+            ) from error
 
-    def __enter__(self):
+    def __enter__(self) -> "RemoteObject":
         """Returns itself."""
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, *_: object) -> None:
         """Ends the process."""
-        self._connection.close()
-        self._process.join()
+        self._executor.shutdown(cancel_futures=True)
 
 
-def _answer(connection, library, device):
-    os.environ["KERAS_BACKEND"] = library
-    # Memory is taken as it is needed, so that there is a peak to be read and
-    # the others have room.
-    os.environ["XLA_PYTHON_CLIENT_PREALLOCATE"] = "false"
-    if device == CPU:
-        os.environ["JAX_PLATFORMS"] = "cpu"
-    contestant = None
-    # Until the other end is closed; Ctrl-C reaches this process, too.
-    with contextlib.suppress(EOFError, OSError, KeyboardInterrupt):
-        while True:
-            question, arguments = connection.recv()
-            try:
-                if contestant is None:
-                    module = importlib.import_module(MODULES[library])
-                    contestant = module.Contestant(device)
-                answer = True, getattr(contestant, question)(*arguments)
-            except Exception as error:
-                lines = str(error).strip().splitlines() or [""]
-                answer = False, f"{type(error).__name__}: {lines[0]}"
-            connection.send(answer)
+def _set_environment(variables):
+    os.environ.update(variables)
+
+
+@functools.cache
+def _create(target, *arguments):
+    module, _, name = target.partition(":")
+    return getattr(importlib.import_module(module), name)(*arguments)
+
+
+def _call(create, method, arguments, options):
+    return getattr(create(), method)(*arguments, **options)

@@ -1,27 +1,20 @@
-"""The reference, `lpips` 0.1.4, with a backbone of our choice."""
+"""The reference, `lpips` 0.1.4, with a given backbone.
+
+It must not be imported beside TensorFlow: see
+`benchmarks.implementations.process`.
+"""
 
 import re
 
 import numpy as np
 import torch
 
-# Its optimizers import triton, which crashes where TensorFlow was loaded
-# first, so that programs import this module before Keras.
-import torch._dynamo
-
 from benchmarks.implementations import torchvision_stand_in
-from benchmarks.implementations.names import (
-    BEST,
-    CHANNELS_LAST,
-    COMPILED,
-    COMPILED_CHANNELS_LAST,
-)
 from keras_lpips.backbones.registry import find_backbone
-from keras_lpips.weights.presets import fetch_backbone
 
 torchvision_stand_in.install()
 
-# It finds its backbones in the stand-in.
+# It looks for its backbones in `torchvision`.
 import lpips  # noqa: E402
 
 SLICE = re.compile(r"net\.slice\d+\.")
@@ -58,29 +51,6 @@ def make_reference(
     )
     load_backbone(reference, backbone)
     return reference
-
-
-def make_way(way: str, net: str):
-    """Builds the reference with the pretrained backbone, to be run in one way.
-
-    Args:
-        way: one of `benchmarks.implementations.names.BEST`.
-        net: "alex", "vgg" or "squeeze".
-
-    Returns:
-        The module, and what `to` must be called with on its images.
-    """
-    if way not in BEST:
-        raise ValueError(f"`way` must be one of {BEST}. Received: way={way!r}")
-    reference = make_reference(
-        net, backbone_to_torchvision(net, fetch_backbone(net))
-    )
-    last = way in (CHANNELS_LAST, COMPILED_CHANNELS_LAST)
-    layout = torch.channels_last if last else torch.contiguous_format
-    reference.to(memory_format=layout)
-    if way in (COMPILED, COMPILED_CHANNELS_LAST):
-        reference = torch.compile(reference)
-    return reference, {"memory_format": layout}
 
 
 def load_backbone(reference, backbone: dict) -> None:

@@ -1,19 +1,16 @@
-"""The reference and ours with the same random weights, and what differs."""
+"""The reference and our layer with the same random weights.
 
-import contextlib
+The reference runs in a process of its own, without TensorFlow.
+"""
+
 import functools
-import io
-from collections import OrderedDict
+import importlib.util
 from dataclasses import dataclass
 
 import numpy as np
 import pytest
 
-# torch's optimizers import triton, which crashes where TensorFlow was loaded
-# first; `torch._dynamo` imports it now.
-with contextlib.suppress(ImportError):
-    import torch
-    import torch._dynamo
+from benchmarks.implementations.process import RemoteObject
 
 VARIANTS = {
     "v0.1": {"version": "0.1", "calibrated": True},
@@ -25,10 +22,26 @@ LARGEST = pytest.StashKey[dict]()
 
 @dataclass(frozen=True)
 class Twins:
-    """Our layer and the reference's module, with the same weights."""
+    """Our layer, and the reference with the same weights.
+
+    `theirs(method, *arguments)` calls `tests.support.torch_reference`.
+    """
 
     ours: object
     theirs: object
+    key: tuple
+
+
+@pytest.fixture(scope="session")
+def reference():
+    """The reference in a process without TensorFlow."""
+    if importlib.util.find_spec("lpips") is None:
+        pytest.skip("`make parity` installs the reference")
+    with RemoteObject(
+        "tests.support.torch_reference:Reference",
+        environment={"KERAS_BACKEND": "torch"},
+    ) as started:
+        yield started
 
 
 @pytest.fixture(scope="session", params=["alex", "vgg", "squeeze"])
@@ -42,9 +55,11 @@ def variant(request):
 
 
 @pytest.fixture(scope="session")
-def make_twins():
+def make_twins(reference):
     """A function of `(net, variant, spatial, bias)` that makes `Twins`."""
-    return _make_twins
+    return functools.lru_cache(maxsize=4)(
+        functools.partial(_make_twins, reference)
+    )
 
 
 @pytest.fixture(scope="session")
@@ -97,47 +112,22 @@ def pytest_terminal_summary(terminalreporter, config):
         terminalreporter.line(f"| {stage} | {' | '.join(cells)} | {cases} |")
 
 
-@functools.lru_cache(maxsize=4)
-def _make_twins(net, variant, spatial=False, bias=0.1):
-    from benchmarks.implementations.reference import make_reference
+def _make_twins(reference, net, variant, spatial=False, bias=0.1):
     from keras_lpips import LPIPS
     from keras_lpips.weights.convert.mapping import backbone_from_torchvision
     from keras_lpips.weights.convert.torch_state_dict import read_torch_pickle
 
-    backbone = _draw_backbone(net, bias)
     settings = {**VARIANTS[variant], "spatial": spatial}
-    theirs = make_reference(net, backbone, **settings)
-    # The way of a downloaded file: saved by torch, read without it.
-    file = io.BytesIO()
-    tensors = ((name, torch.from_numpy(x)) for name, x in backbone.items())
-    torch.save(OrderedDict(tensors), file)
-    arrays = read_torch_pickle(file.getvalue())
+    # Saved by torch and read without it, as a downloaded file is.
+    arrays = read_torch_pickle(reference.call("saved_backbone", net, bias))
     converted = backbone_from_torchvision(net, arrays)
     ours = LPIPS(net, backbone_weights="random", **settings)
     for layer in ours.backbone.layers:
         for variable in layer.weights:
             variable.assign(converted.pop(f"{layer.name}/{variable.name}"))
     assert not converted
-    return Twins(ours, theirs)
-
-
-def _draw_backbone(net, bias):
-    """He normal kernels and normal biases, by torchvision's names."""
-    from benchmarks.implementations import torchvision_stand_in
-
-    networks = {
-        "alex": torchvision_stand_in.alexnet,
-        "vgg": torchvision_stand_in.vgg16,
-        "squeeze": torchvision_stand_in.squeezenet1_1,
-    }
-    random = np.random.default_rng(seed=0)
-    backbone = {}
-    for name, weight in networks[net]().features.state_dict().items():
-        shape = tuple(weight.shape)
-        spread = np.sqrt(2 / np.prod(shape[1:])) if len(shape) == 4 else bias
-        drawn = random.standard_normal(shape) * spread
-        backbone[f"features.{name}"] = drawn.astype(np.float32)
-    return backbone
+    key = (net, *settings.values(), bias)
+    return Twins(ours, lambda name, *x: reference.call(name, key, *x), key)
 
 
 def _draw_pair(shape):

@@ -9,8 +9,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-pytest.importorskip("torch", reason="make parity installs torch")
-
 from benchmarks.random_images import draw_images
 from keras_lpips import LPIPS
 
@@ -23,7 +21,7 @@ WAYS = ("ours", "torch", "torch, channels_last")
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory):
+def run(tmp_path_factory, reference):
     """A function that runs the program where TensorFlow cannot be loaded."""
     folder = tmp_path_factory.mktemp("without_tensorflow")
     # No `except` of a library's takes this for an absent module.

@@ -5,13 +5,11 @@ from importlib import resources
 import numpy as np
 import pytest
 
-torch = pytest.importorskip("torch", reason="make parity installs torch")
+from keras_lpips.weights.convert.mapping import heads_from_torch
+from keras_lpips.weights.convert.torch_state_dict import read_torch_pickle
+from keras_lpips.weights.heads import read_heads
 
-from keras_lpips.weights.convert.mapping import heads_from_torch  # noqa: E402
-from keras_lpips.weights.convert.torch_state_dict import (  # noqa: E402
-    read_torch_pickle,
-)
-from keras_lpips.weights.heads import read_heads  # noqa: E402
+pytestmark = pytest.mark.usefixtures("reference")
 
 
 @pytest.mark.parametrize("version", ["0.1", "0.0"])
@@ -26,11 +24,10 @@ def test_our_heads_are_exactly_those_of_the_reference(net, version):
 
 
 @pytest.mark.parametrize("version", ["0.1", "0.0"])
-def test_the_heads_file_reads_as_torch_reads_it(net, version):
+def test_the_heads_file_reads_as_torch_reads_it(net, version, reference):
     path = resources.files("lpips") / "weights" / f"v{version}" / f"{net}.pth"
-    theirs = torch.load(path, map_location="cpu", weights_only=True)
+    theirs = reference.call("heads", net, version)
     ours = read_torch_pickle(path.read_bytes())
     assert list(ours) == list(theirs)
     for name, array in ours.items():
-        expected = theirs[name].numpy()
-        np.testing.assert_array_equal(array, expected, strict=True)
+        np.testing.assert_array_equal(array, theirs[name], strict=True)

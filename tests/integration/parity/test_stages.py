@@ -1,12 +1,8 @@
 """Every stage of the distance, against the reference with equal weights."""
 
-import numpy as np
 import pytest
 
-torch = pytest.importorskip("torch", reason="make parity installs torch")
-
-from benchmarks.implementations.reference import lpips, to_torch  # noqa: E402
-from keras_lpips.inference.jit import compiled  # noqa: E402
+from keras_lpips.inference.jit import compiled
 
 SMALLEST = {"alex": 31, "vgg": 16, "squeeze": 17}
 SIZES = {
@@ -30,15 +26,12 @@ def test_every_tap_equals_the_reference(
 ):
     twins = make_twins(net, "v0.1")
     images, _ = draw_pair((batch, *size, 3))
-    with torch.no_grad():
-        scaled = twins.theirs.scaling_layer(to_torch(images))
-        theirs = twins.theirs.net(scaled)
-        units = [lpips.normalize_tensor(tap) for tap in theirs]
-    taps = twins.ours.backbone(to_keras(scaled))
+    scaled, theirs, units = twins.theirs("taps", images)
+    taps = twins.ours.backbone(scaled)
     for ours, tap in zip(taps, theirs, strict=True):
-        agree("tap", net, ours, to_keras(tap), relative=True)
+        agree("tap", net, ours, tap, relative=True)
     for ours, unit in zip(twins.ours.embed(images), units, strict=True):
-        agree("tap of unit length", net, ours, to_keras(unit))
+        agree("tap of unit length", net, ours, unit)
 
 
 @pytest.mark.parametrize("batch", [1, 2, 7])
@@ -47,10 +40,9 @@ def test_the_compiled_distance_equals_the_reference(
 ):
     twins = make_twins(net, variant)
     pair = draw_pair((batch, *size, 3))
-    with torch.no_grad():
-        theirs = twins.theirs(*map(to_torch, pair))
+    theirs = twins.theirs("distance", *pair)
     ours = compiled(twins.ours, twins.ours.variables)(*pair)
-    agree("distance", net, ours, np.ravel(theirs), relative=True)
+    agree("distance", net, ours, theirs, relative=True)
 
 
 def test_the_share_of_each_tap_equals_the_reference(
@@ -58,9 +50,7 @@ def test_the_share_of_each_tap_equals_the_reference(
 ):
     twins = make_twins(net, variant)
     pair = draw_pair((2, *size, 3))
-    with torch.no_grad():
-        _, theirs = twins.theirs(*map(to_torch, pair), retPerLayer=True)
-    theirs = np.stack([np.ravel(tap) for tap in theirs], axis=-1)
+    theirs = twins.theirs("per_layer", *pair)
     ours = twins.ours.per_layer(*pair)
     agree("tap's share of the distance", net, ours, theirs, relative=True)
 
@@ -71,11 +61,6 @@ def test_the_spatial_map_equals_the_reference(
 ):
     twins = make_twins(net, variant, spatial=True)
     pair = draw_pair((2, *size, 3))
-    with torch.no_grad():
-        theirs = twins.theirs(*map(to_torch, pair))
+    theirs = twins.theirs("distance", *pair)
     ours = twins.ours(*pair)
-    agree("spatial map", net, ours, theirs[:, 0], relative=True)
-
-
-def to_keras(tensor):
-    return np.ascontiguousarray(tensor.numpy().transpose(0, 2, 3, 1))
+    agree("spatial map", net, ours, theirs, relative=True)

@@ -6,34 +6,32 @@ Dropout is off. The backbone is frozen, as both have it by default.
 import dataclasses
 
 import numpy as np
-import pytest
 import tensorflow as tf
 
-torch = pytest.importorskip("torch", reason="make parity installs torch")
-
-from benchmarks.implementations.reference import SLICE, lpips, to_torch  # noqa: E402
-from tests.support.fake_judgements import triplet  # noqa: E402
-from training.model.optimizer import make_optimizer  # noqa: E402
-from training.model.step import training_step  # noqa: E402
-from training.model.triplet_model import TripletModel  # noqa: E402
-from training.recipes import find_recipe  # noqa: E402
+from tests.support.fake_judgements import triplet
+from training.model.optimizer import make_optimizer
+from training.model.step import training_step
+from training.model.triplet_model import TripletModel
+from training.recipes import find_recipe
 
 JUDGE = np.float32([0, 0.5, 1, 0.2])
 STEPS = 10
 
 
-def test_ten_steps_are_those_of_the_authors_trainer(net, make_twins, agree):
+def test_ten_steps_are_those_of_the_authors_trainer(
+    net, make_twins, reference, agree
+):
     twins = make_twins(net, "v0.1")
-    ours, theirs = Ours(net, twins.ours), Theirs(net, twins.theirs)
-    theirs.assign(ours.weights())
+    ours = Ours(net, twins.ours)
     start = ours.weights()
+    twins.theirs("start_trainer", start)
     rng = np.random.default_rng(5)
     for step in range(STEPS):
         batch = draw_batch(rng)
-        losses = ours.step(batch, step), theirs.step(batch)
-        agree("training, loss", net, *losses)
+        loss, found = reference.call("train", batch)
+        agree("training, loss", net, ours.step(batch, step), loss)
         if step == 0:
-            gradients = ours.gradients, theirs.gradients()
+            gradients = ours.gradients, found
             assert gradients[0].keys() == gradients[1].keys()
             for name, gradient in gradients[0].items():
                 agree(
@@ -44,7 +42,7 @@ def test_ten_steps_are_those_of_the_authors_trainer(net, make_twins, agree):
                     tolerance=1e-4,
                     relative=True,
                 )
-    ended, expected = ours.weights(), theirs.weights()
+    ended, expected = ours.weights(), reference.call("trained")
     for name, weight in start.items():
         # A step is about as long for any weight: 1e-4.
         agree(
@@ -113,85 +111,6 @@ class Ours:
         batch["weight"] = tf.fill([count], 1 / count)
         batch["row"] = tf.range(count, dtype=tf.int64)
         return float(self._step(batch, tf.constant(number, tf.int64)))
-
-
-class FaithfulTrainer(lpips.Trainer):
-    """The authors', but that it leaves the backbone of squeeze alone.
-
-    Their clamp is for the heads and meets every kernel of 1 x 1.
-    """
-
-    def clamp_weights(self):
-        for head in self.net.lins:
-            weight = head.model[-1].weight
-            weight.data = torch.clamp(weight.data, min=0)
-
-
-class Theirs:
-    """The trainer's step with the backbone of a twin."""
-
-    def __init__(self, net, twin):
-        self._trainer = FaithfulTrainer()
-        self._trainer.initialize(
-            net=net, pnet_rand=True, use_gpu=False, is_train=True
-        )
-        state = twin.state_dict()
-        backbone = {key: state[key] for key in state if SLICE.match(key)}
-        kept = self._trainer.net.load_state_dict(backbone, strict=False)
-        assert not kept.unexpected_keys
-        assert not [key for key in kept.missing_keys if SLICE.match(key)]
-        # Its dropout is the only thing that this turns off.
-        self._trainer.net.eval()
-
-    def _parameters(self):
-        lins = self._trainer.net.lins
-        named = {f"head{i}": x.model[-1].weight for i, x in enumerate(lins)}
-        layers = [
-            layer
-            for layer in self._trainer.rankLoss.net.modules()
-            if isinstance(layer, torch.nn.Conv2d)
-        ]
-        for i, layer in enumerate(layers):
-            named |= {f"kernel{i}": layer.weight, f"bias{i}": layer.bias}
-        return named
-
-    def assign(self, weights):
-        parameters = self._parameters()
-        assert parameters.keys() == weights.keys()
-        with torch.no_grad():
-            for name, parameter in parameters.items():
-                array = torch.from_numpy(weights[name].T.copy())
-                parameter.copy_(array.reshape(parameter.shape))
-
-    def weights(self):
-        return {
-            name: as_ours(name, parameter)
-            for name, parameter in self._parameters().items()
-        }
-
-    def gradients(self):
-        return {
-            name: as_ours(name, parameter.grad)
-            for name, parameter in self._parameters().items()
-        }
-
-    def step(self, batch):
-        data = {
-            role: to_torch(batch[role].astype(np.float32) / 127.5 - 1)
-            for role in ("ref", "p0", "p1")
-        }
-        data["judge"] = to_torch(batch["judge"].reshape(-1, 1, 1, 1))
-        self._trainer.set_input(data)
-        self._trainer.optimize_parameters()
-        return self._trainer.loss_total.item()
-
-
-def as_ours(name, tensor):
-    """A copy, `(inputs, outputs)` of a kernel; heads and biases flat."""
-    array = tensor.detach().numpy().copy()
-    if name.startswith("kernel"):
-        return array[:, :, 0, 0].T
-    return array.ravel()
 
 
 def draw_batch(rng):

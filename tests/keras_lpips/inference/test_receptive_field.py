@@ -23,7 +23,7 @@ def assert_taps_see(backbone, size, pixel, at_border=False):
     Near the border there is padding where others would have seen it.
     """
     image = np.zeros((1, *size, 3), np.float32)
-    image[0, *pixel] = 1
+    image[(0, *pixel)] = 1
     taps = backbone(image)
     for tap, grids in zip(taps, tap_grids(backbone), strict=True):
         bright = keras.ops.convert_to_numpy(tap)[0].sum(-1) > 0
