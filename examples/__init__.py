@@ -1,1 +1,1 @@
-"""Programs that show the packages at work."""
+"""Four short programs to learn from, and the demo."""

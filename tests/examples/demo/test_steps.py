@@ -1,4 +1,4 @@
-"""Commands one after the other, and again after a kill."""
+"""Steps run in order, and resume after a kill."""
 
 import fcntl
 import subprocess
@@ -6,11 +6,12 @@ import sys
 
 import pytest
 
-from examples.steps import Step, StepError, read_state, run_steps
+from examples.demo.steps import Step, read_state, run_steps
+from keras_lpips_cli.errors import UserError
 
 
 def writing(path, text="done", above=None, **options):
-    """A step that writes a file, of a text and of the file of another."""
+    """Returns a step that writes a text and the content of file `above`."""
     read = f"open({str(above)!r}).read()" if above else "''"
     code = (
         "import sys; "
@@ -36,7 +37,7 @@ def test_done_steps_are_used_again(tmp_path, capfd):
     capfd.readouterr()
     run_steps(steps, tmp_path)
     said = capfd.readouterr().out
-    assert said.count("there already") == 2
+    assert said.count("done already") == 2
     assert "said" not in said
     assert read_state(tmp_path) == before
 
@@ -47,9 +48,8 @@ def test_a_changed_step_is_done_again_with_all_that_follow(tmp_path, capfd):
     capfd.readouterr()
     run_steps([writing(a), writing(b, "new"), writing(c, above=b)], tmp_path)
     said = capfd.readouterr().out
-    assert f"there already: {a}" in said
-    assert f"made anew: {b}" in said
-    assert f"made anew: {c}" in said
+    assert said.count("done already") == 1
+    assert f"done already: {a}" in said
     assert c.read_text() == "donenew"
 
 
@@ -61,7 +61,7 @@ def test_what_was_deleted_is_made_again(tmp_path, capfd):
     capfd.readouterr()
     run_steps(steps, tmp_path)
     assert a.read_text() == "done"
-    assert f"made anew: {b}" in capfd.readouterr().out
+    assert "done already" not in capfd.readouterr().out
 
 
 def test_a_failure_names_its_log_and_nothing_follows(tmp_path):
@@ -72,43 +72,39 @@ def test_a_failure_names_its_log_and_nothing_follows(tmp_path):
         Step("bad", "Fail", ("-c", code), half),
         writing(tmp_path / "next"),
     ]
-    with pytest.raises(StepError, match=r"status 1: no luck \(.*bad\.log\)"):
+    with pytest.raises(UserError, match=r"status 1: no luck \(.*bad\.log\)"):
         run_steps(steps, tmp_path)
     assert not (tmp_path / "next").exists()
 
 
-@pytest.mark.parametrize("whole", [False, True])
-def test_a_killed_step_is_repeated_unless_it_left_the_whole(
-    whole, tmp_path, capfd
-):
-    path, log = tmp_path / "demo" / "a", tmp_path / "times"
-    folder = path.parent
+@pytest.mark.parametrize("resumable", [False, True])
+def test_a_killed_step_resumes_or_starts_anew(resumable, tmp_path):
+    folder = tmp_path / "demo"
+    path = folder / "a"
     code = (
-        f"import os, signal; open({str(path)!r}, 'w').close(); "
-        f"file = open({str(log)!r}, 'a'); print('x', file=file, flush=True); "
-        "os.kill(os.getpid(), signal.SIGKILL) "
-        f"if open({str(log)!r}).read() == 'x\\n' else None"
+        "import os, signal; "
+        f"file = open({str(path)!r}, 'a'); print('x', file=file, flush=True); "
+        f"first = not os.path.exists({str(tmp_path / 'killed')!r}); "
+        f"open({str(tmp_path / 'killed')!r}, 'w').close(); "
+        "first and os.kill(os.getpid(), signal.SIGKILL)"
     )
-    steps = [Step("a", "Write", ("-c", code), path, whole)]
-    with pytest.raises(StepError, match="status -9"):
+    steps = [Step("a", "Write", ("-c", code), path, resumable)]
+    with pytest.raises(UserError, match="status -9"):
         run_steps(steps, folder)
-    capfd.readouterr()
     run_steps(steps, folder)
-    said = capfd.readouterr().out
-    assert ("there already" if whole else "goes on in") in said
-    assert log.read_text() == ("x\n" if whole else "x\nx\n")
+    assert path.read_text() == ("x\nx\n" if resumable else "x\n")
 
 
 def test_a_folder_with_other_things_is_left_alone(tmp_path):
     other = tmp_path / "a"
     other.write_text("mine")
-    with pytest.raises(StepError, match="was not made here"):
+    with pytest.raises(UserError, match="neither empty"):
         run_steps([writing(other, "new")], tmp_path)
     assert other.read_text() == "mine"
 
 
-def test_two_runs_do_not_meet(tmp_path, capfd):
-    """Nor does one meet a process that a killed one has left."""
+def test_a_run_waits_for_another_in_its_folder(tmp_path, capfd):
+    """And for a process that a killed run has left."""
     run_steps([], tmp_path)
     code = "import time; time.sleep(0.5)"
     with open(tmp_path / ".lock", "w") as lock:
@@ -119,4 +115,4 @@ def test_two_runs_do_not_meet(tmp_path, capfd):
     run_steps([writing(tmp_path / "a")], tmp_path)
     with left:
         assert left.wait() == 0
-    assert "Another run is at work" in capfd.readouterr().out
+    assert "Waiting for another run" in capfd.readouterr().out

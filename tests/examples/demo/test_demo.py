@@ -1,4 +1,4 @@
-"""The whole demo, small, and what its page shows."""
+"""A small demo from start to end, and its page."""
 
 import importlib
 import subprocess
@@ -8,19 +8,19 @@ from pathlib import Path
 
 import pytest
 
-from examples import steps
-from examples.demo import make_steps
-from examples.photographs import PACKAGED
+from examples.demo import steps
+from examples.demo.__main__ import DemoConfig, make_steps
+from examples.demo.photographs import NAMES
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 VOID = {"meta", "img"}
 
 
-def run_here(step, folder, lock):
-    """In this process, where TensorFlow is loaded already."""
+def execute_here(step, folder, lock):
+    """Runs a step in this process, where TensorFlow is loaded already."""
     _, program, *options = step.command
-    # It hides Keras from the process that it runs in.
-    if program == "examples.scoring":
+    # This one hides Keras from its process.
+    if program == "examples.demo.score_export":
         subprocess.run([sys.executable, *step.command], cwd=ROOT, check=True)
     else:
         status = importlib.import_module(program).main(options)
@@ -30,17 +30,17 @@ def run_here(step, folder, lock):
 
 @pytest.fixture(scope="module")
 def demo(backbone, tmp_path_factory):
-    """The folder of a demo, and its state."""
+    """The folder of a finished demo."""
     backbone("alex")
     folder = tmp_path_factory.mktemp("a & b") / "demo"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(steps, "_execute", run_here)
-        steps.run_steps(make_steps(folder, 300), folder)
+        patch.setattr(steps, "_execute", execute_here)
+        steps.run_steps(make_steps(DemoConfig(folder, 300)), folder)
     return folder
 
 
 class Page(HTMLParser):
-    """What a page is made of; fails on elements that are not closed."""
+    """Links and text of a page. Fails on elements that are not closed."""
 
     def __init__(self, path):
         super().__init__()
@@ -62,7 +62,7 @@ class Page(HTMLParser):
 
 def test_the_page_shows_every_step(demo):
     page = Page(demo / "index.html")
-    for said in (
+    for text in (
         "Blurred or bent",
         "0.0651",  # The bent astronaut, alex.
         "300 were made",
@@ -71,7 +71,7 @@ def test_the_page_shows_every_step(demo):
         "--recipe alex/lin-fast",
         "make demo",
     ):
-        assert said in page.text
+        assert text in page.text
 
 
 def test_the_page_needs_nothing_but_its_folder(demo):
@@ -82,17 +82,17 @@ def test_the_page_needs_nothing_but_its_folder(demo):
         assert (demo / link).stat().st_size > 100
 
 
-def test_all_photographs_are_used(demo):
+def test_the_page_names_every_photograph(demo):
     page = Page(demo / "index.html")
-    for name in PACKAGED:
+    for name in NAMES:
         assert name in page.text
 
 
-def test_the_second_time_all_is_there(demo, capsys):
-    def refuse(*arguments):
+def test_a_finished_demo_runs_no_step_again(demo, capsys):
+    def fail(*arguments):
         raise AssertionError
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(steps, "_execute", refuse)
-        steps.run_steps(make_steps(demo, 300), demo)
-    assert capsys.readouterr().out.count("there already") == 8
+        patch.setattr(steps, "_execute", fail)
+        steps.run_steps(make_steps(DemoConfig(demo, 300)), demo)
+    assert capsys.readouterr().out.count("done already") == 8

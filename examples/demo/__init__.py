@@ -1,0 +1,1 @@
+"""The demo: every part of the project on photographs of scikit-image."""
