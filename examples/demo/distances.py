@@ -76,7 +76,8 @@ def compare(reference, distorted, layers) -> dict[str, float]:
         for name, metric in BASELINES.items()
     }
     for net, layer in layers.items():
-        values[f"LPIPS {net}"] = float(layer(reference[None], distorted[None]))
+        (value,) = layer(reference[None], distorted[None])
+        values[f"LPIPS {net}"] = float(value)
     return values
 
 

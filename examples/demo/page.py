@@ -1,6 +1,6 @@
 """Writes the demo's page from the files of the other steps.
 
-    python -m examples.demo.page FOLDER
+python -m examples.demo.page FOLDER
 """
 
 import csv

@@ -14,6 +14,9 @@ from examples.demo.photographs import NAMES
 
 ROOT = Path(__file__).parents[3]
 VOID = {"meta", "img"}
+TRIPLETS = 120
+
+pytestmark = pytest.mark.slow
 
 
 def execute_here(step, folder, lock):
@@ -35,7 +38,7 @@ def demo(backbone, tmp_path_factory):
     folder = tmp_path_factory.mktemp("a & b") / "demo"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(steps, "_execute", execute_here)
-        steps.run_steps(make_steps(DemoConfig(folder, 300)), folder)
+        steps.run_steps(make_steps(DemoConfig(folder, TRIPLETS)), folder)
     return folder
 
 
@@ -65,7 +68,7 @@ def test_the_page_shows_every_step(demo):
     for text in (
         "Blurred or bent",
         "0.0651",  # The bent astronaut, alex.
-        "300 were made",
+        f"{TRIPLETS} were made",
         "alex after: calibrated here",
         "bent preferred",
         "--recipe alex/lin-fast",
@@ -94,5 +97,5 @@ def test_a_finished_demo_runs_no_step_again(demo, capsys):
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(steps, "_execute", fail)
-        steps.run_steps(make_steps(DemoConfig(demo, 300)), demo)
+        steps.run_steps(make_steps(DemoConfig(demo, TRIPLETS)), demo)
     assert capsys.readouterr().out.count("done already") == 8
