@@ -1,8 +1,8 @@
 """Inserts text that is kept elsewhere into pages, so that it cannot drift.
 
-A line `{{ help PROGRAM }}` becomes what `python -m PROGRAM --help` prints; words
-after the program's name are passed on. A line `{{ include FILE }}` becomes a file
-of the repository, with its links to `docs/` adapted.
+A line `{{ help PROGRAM }}` becomes what `python -m PROGRAM --help` prints;
+words after the program's name are passed on. A line `{{ include FILE }}`
+becomes a file of the repository, with its links to `docs/` adapted.
 """
 
 import functools

@@ -12,13 +12,13 @@ import matplotlib
 
 matplotlib.use("agg")
 
-import numpy as np  # noqa: E402
-from matplotlib import pyplot as plt  # noqa: E402
-from PIL import Image  # noqa: E402
+import numpy as np
+from matplotlib import pyplot as plt
+from PIL import Image
 
-from examples.demo.photographs import distorted_photographs  # noqa: E402
-from keras_lpips import distance  # noqa: E402
-from keras_lpips.baselines import l2, psnr, ssim  # noqa: E402
+from examples.demo.photographs import distorted_photographs
+from keras_lpips import distance
+from keras_lpips.baselines import l2, psnr, ssim
 
 FOLDER = Path(__file__).parent / "images"
 PHOTOGRAPH = "astronaut"
