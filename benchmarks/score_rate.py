@@ -23,15 +23,17 @@ import tempfile
 import time
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
+from typing import get_args
 
 from keras_lpips.inference.scorer import scorer
+from keras_lpips_cli.options import Net
 from pipelines.image_io.decoding import decode
 from pipelines.scoring.batching import read_batches
-from pipelines.scoring.job import Order, score
-from pipelines.scoring.model import BATCH_PIXELS, NETS, Model
+from pipelines.scoring.config import BATCH_PIXELS, ScoringConfig
+from pipelines.scoring.job import score
+from pipelines.scoring.model import Model
 from pipelines.scoring.pairs import read_pairs
-from pipelines.scoring.planning import plan
-from pipelines.scoring.shards import Style
+from pipelines.scoring.planning import make_plan
 
 SHARDS = 3
 ROUNDS = 2
@@ -41,7 +43,7 @@ def main() -> None:
     """Measures a list of pairs."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("pairs", help="a list, as for pipelines.score")
-    parser.add_argument("--net", choices=NETS, default="alex")
+    parser.add_argument("--net", choices=get_args(Net), default="alex")
     parser.add_argument("--threads", type=int, default=0)
     parser.add_argument("--batch-pixels", type=int, default=BATCH_PIXELS)
     parser.add_argument("--processes", type=int, default=0)
@@ -63,11 +65,11 @@ def main() -> None:
 
 def _turns(arguments, with_steps=False, wait=lambda: None):
     """Rates of the bare model and of the pipeline, turn by turn."""
-    (span,) = plan(arguments.pairs, 1 << 30, "").spans
-    model = Model(arguments.net, "0.1", True, False, arguments.threads)
+    model = Model(_config(arguments, shard_pairs=1 << 30))
+    (span,) = make_plan(model.config).spans
     if with_steps:
-        steps(span, model, arguments.batch_pixels)
-    batches = _some_batches(span, model, arguments.batch_pixels)
+        steps(span, model)
+    batches = _some_batches(span, model)
     turns = []
     for _ in range(ROUNDS):
         wait()
@@ -107,7 +109,7 @@ def _pinned(arguments, core):
         raise
 
 
-def steps(span, model, batch_pixels) -> None:
+def steps(span, model) -> None:
     """Prints what each step takes alone, for each pair."""
     count = min(span.count, 200)
     entries = list(itertools.islice(read_pairs(span), count))
@@ -120,12 +122,12 @@ def steps(span, model, batch_pixels) -> None:
 
     def batches():
         return list(
-            read_batches(entries, None, model.smallest_size, batch_pixels, {})
+            read_batches(entries, model.config, model.smallest_size, {})
         )
 
     made = _timed("read, decode and batch", count, batches)
     _timed("model", count, lambda: [model.score(x) for x in made])
-    layer = scorer(model.net)
+    layer = scorer(model.config.net)
     _timed(
         "keras_lpips.inference.scorer",
         count,
@@ -148,24 +150,7 @@ def pipeline_rate(arguments, count) -> float:
     """Pairs per second of the pipeline in this process, once it runs."""
     shard_pairs = -(-count // SHARDS)
     with tempfile.TemporaryDirectory() as folder:
-        order = Order(
-            pairs=arguments.pairs,
-            output=f"{folder}/scores",
-            style=Style(
-                net=arguments.net,
-                version="0.1",
-                calibrated=True,
-                resize=None,
-                format="csv",
-                maps=False,
-                batch_pixels=arguments.batch_pixels,
-            ),
-            shard_pairs=shard_pairs,
-            tolerate=0,
-            resume=False,
-            threads=arguments.threads,
-        )
-        score(order)
+        score(_config(arguments, shard_pairs, f"{folder}/scores"))
         ends = sorted(
             path.stat().st_mtime
             for path in Path(folder, "scores").glob("report-*")
@@ -173,11 +158,20 @@ def pipeline_rate(arguments, count) -> float:
     return shard_pairs * (len(ends) - 1) / (ends[-1] - ends[0])
 
 
-def _some_batches(span, model, batch_pixels):
-    entries = itertools.islice(read_pairs(span), 256)
-    return list(
-        read_batches(entries, None, model.smallest_size, batch_pixels, {})
+def _config(arguments, shard_pairs, output=""):
+    return ScoringConfig(
+        pairs=arguments.pairs,
+        output=output,
+        net=arguments.net,
+        threads=arguments.threads,
+        batch_pixels=arguments.batch_pixels,
+        shard_pairs=shard_pairs,
     )
+
+
+def _some_batches(span, model):
+    entries = itertools.islice(read_pairs(span), 256)
+    return list(read_batches(entries, model.config, model.smallest_size, {}))
 
 
 def _timed(name, count, step):

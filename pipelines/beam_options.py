@@ -1,5 +1,6 @@
 """Beam's own options, after `--` on the command line of a program."""
 
+import logging
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, TypeVar
@@ -108,3 +109,13 @@ def _quieten_workers(options):
         "apache_beam.options.pipeline_options": "ERROR",
         **(logs.sdk_harness_log_level_overrides or {}),
     }
+
+
+def configure_logging() -> None:
+    """Logs warnings, and progress of the programs' own, to standard error."""
+    logging.basicConfig(level=logging.WARNING)
+    logging.getLogger("pipelines").setLevel(logging.INFO)
+    # Beam warns of a client of Google's that nothing here uses.
+    logging.getLogger().addFilter(
+        lambda record: "apitools not found" not in record.getMessage()
+    )

@@ -1,4 +1,4 @@
-"""Encoded images to pixels: as the package reads them, PNG in less time."""
+"""Decodes images to the pixels that `keras_lpips` reads, PNG faster."""
 
 import struct
 
@@ -14,7 +14,7 @@ _PNG_HEAD = struct.Struct(">8sI4sIIBB")
 _SIGNATURE, _HEADER, _BITS, _RGB = b"\x89PNG\r\n\x1a\n", b"IHDR", 8, 2
 # Length and name of a chunk, and the checksum after it.
 _CHUNK_HEAD, _CHECKSUM_BYTES = struct.Struct(">I4s"), 4
-# What may turn an image, or make it one of several; and texts that may.
+# Chunks that may rotate an image or make it one of several; texts that may.
 _SPECIAL_CHUNKS = (b"eXIf", b"acTL")
 _TEXTS, _KEYWORD_BYTES = (b"tEXt", b"zTXt", b"iTXt"), 80
 _SPECIAL_TEXTS = (b"Raw profile type exif\0", b"XML:com.adobe.xmp\0")
@@ -23,13 +23,13 @@ _SPECIAL_TEXTS = (b"Raw profile type exif\0", b"XML:com.adobe.xmp\0")
 def decode(data: bytes, name, resize=None) -> np.ndarray:
     """Decodes an image.
 
-    A plain PNG, 8 bits of RGB, goes through Kornia's decoder, which takes half
-    of Pillow's time for the same pixels; all else, and whatever that refuses,
-    through `keras_lpips.images.reader.decode_image`.
+    Kornia decodes plain PNGs, 8 bits of RGB, in half of Pillow's time to the
+    same pixels. `keras_lpips.images.reader.decode_image` decodes the rest, and
+    whatever Kornia refuses.
 
     Args:
         data: the content of a file.
-        name: what messages call it.
+        name: its name in error messages.
         resize: `(height, width)` in pixels, or `None`.
 
     Returns:
@@ -44,14 +44,14 @@ def decode(data: bytes, name, resize=None) -> np.ndarray:
             return kornia_rs.io.decode_image_png_u8(
                 data, (height, width), "rgb"
             )
-        # It has no exception of its own.
+        # Kornia has no exception class of its own.
         except Exception:
             pass
     return decode_image(data, name, resize)
 
 
 def is_plain_png(data: bytes) -> bool:
-    """Whether there is one way to read it, and it is no bomb of pixels."""
+    """Returns whether both decoders agree on it, and its size is allowed."""
     if len(data) < _PNG_HEAD.size:
         return False
     signature, _, header, width, height, bits, kind = _PNG_HEAD.unpack_from(
@@ -71,7 +71,7 @@ def _is_special(name, content):
 
 
 def _chunks(data):
-    """Yields names, and contents as far as a text's keyword may go."""
+    """Yields names, and contents up to the length of a text's keyword."""
     at = len(_SIGNATURE)
     while at + _CHUNK_HEAD.size <= len(data):
         length, name = _CHUNK_HEAD.unpack_from(data, at)

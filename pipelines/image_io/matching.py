@@ -1,8 +1,8 @@
-"""Two patterns of images, matched: the list of their pairs.
+"""Matches the images of two patterns by name and writes the list of pairs.
 
-Codecs change a file's type, so that what has no partner of its own name is
-matched without the suffix. Nothing is dropped: an image that stays alone is
-a pair without the other side, which reading finds bad.
+Codecs change a file's type, so images without a partner of the same name are
+matched without the suffix. Nothing is dropped: an image without any partner
+becomes a pair with an empty field, which is a bad pair.
 """
 
 import csv
@@ -16,11 +16,12 @@ from collections import Counter
 from apache_beam.io.filesystems import FileSystems
 
 from keras_lpips.atomic_files import ESCAPE
+from keras_lpips_cli.errors import UserError
 from pipelines.filesystems import list_files, write_bytes
-from pipelines.scoring.pairs import COLUMNS
-from tfds_bapps.source.errors import PreparationError
 
-# Images without a partner that are named at once.
+# The columns of a list of pairs.
+COLUMNS = ("reference", "distorted")
+# Images without a partner that a warning names.
 EXAMPLES = 3
 
 _log = logging.getLogger(__name__)
@@ -29,36 +30,36 @@ _log = logging.getLogger(__name__)
 def match(references: str, distorted: str, path: str) -> dict[str, int]:
     """Writes the list of the pairs of two patterns, in the order of names.
 
-    Images belong together whose places below their pattern's fixed folder are
-    the same; else those whose places without the suffix are, if no other image
-    on either side has the same. The list holds the others with an empty field.
+    Images match whose paths below their pattern's fixed folder are equal;
+    else those whose paths without the suffix are equal, if no other image on
+    either side has the same. The others are listed with an empty field.
 
     Args:
         references: a pattern.
         distorted: a pattern.
-        path: of the list.
+        path: of the list to write.
 
     Returns:
-        How many images have no partner, by column.
+        The number of images without a partner, by column.
 
     Raises:
-        PreparationError: there is no pair at all.
-        OSError: a place cannot be listed, or the list not be written.
+        UserError: there is no pair at all.
+        OSError: a folder cannot be listed, or the list cannot be written.
     """
     sides = [_by_name(pattern) for pattern in (references, distorted)]
     for pattern, side in zip((references, distorted), sides, strict=True):
         if not side:
-            raise PreparationError(f"{pattern} matches no file.")
+            raise UserError(f"{pattern} matches no file.")
     partners = _partners(*sides)
     if not partners:
-        raise PreparationError(
+        raise UserError(
             f"{references} and {distorted} have no image name in common."
         )
-    alone = [
+    unmatched = [
         sorted(sides[0].keys() - partners.keys()),
         sorted(sides[1].keys() - set(partners.values())),
     ]
-    for role, names, side in zip(COLUMNS, alone, sides, strict=True):
+    for role, names, side in zip(COLUMNS, unmatched, sides, strict=True):
         if names:
             examples = ", ".join(side[name] for name in names[:EXAMPLES])
             _log.warning(
@@ -70,8 +71,8 @@ def match(references: str, distorted: str, path: str) -> dict[str, int]:
                 ", ..." if len(names) > EXAMPLES else "",
             )
     pairs = list(partners.items())
-    pairs += [(name, None) for name in alone[0]]
-    pairs += [(None, name) for name in alone[1]]
+    pairs += [(name, None) for name in unmatched[0]]
+    pairs += [(None, name) for name in unmatched[1]]
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
@@ -81,11 +82,11 @@ def match(references: str, distorted: str, path: str) -> dict[str, int]:
             for name, side in zip(pair, sides, strict=True)
         )
     write_bytes(path, text.getvalue().encode(errors=ESCAPE))
-    return dict(zip(COLUMNS, map(len, alone), strict=True))
+    return dict(zip(COLUMNS, map(len, unmatched), strict=True))
 
 
 def _partners(references, distorted):
-    """The distorted image's name, by the reference's."""
+    """Returns the distorted image's name, by the reference's."""
     partners = {name: name for name in references if name in distorted}
     stems = [_unique_stems(side) for side in (references, distorted)]
     for stem, name in stems[0].items():
@@ -104,9 +105,9 @@ def _stem(name):
 
 
 def _by_name(pattern):
-    """The files by their places below the pattern's fixed folder."""
+    """Returns files by their paths below the pattern's fixed folder."""
     fixed = re.match(r"[^*?\[]*", pattern)[0].rpartition("/")[0]
-    # A list lies elsewhere, so that its paths are absolute.
+    # The list lies elsewhere, so its paths are absolute.
     if FileSystems.get_scheme(pattern) is None:
         pattern, fixed = os.path.abspath(pattern), os.path.abspath(fixed)
     return {path[len(fixed) :]: path for path in list_files(pattern)}

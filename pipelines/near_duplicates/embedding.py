@@ -1,15 +1,15 @@
-"""Images as vectors whose squared distance is LPIPS, in blocks of one size."""
+"""Embeds images as vectors whose squared distance is LPIPS."""
 
 import io
 from dataclasses import dataclass
 
 import numpy as np
-import tensorflow as tf
 
-from keras_lpips.layers.lpips import LPIPS
+from keras_lpips.layers.normalization import to_signed_unit
 from pipelines.filesystems import write_bytes
+from pipelines.near_duplicates.config import DuplicatesConfig
 from pipelines.scoring.batching import Batch, read_batches
-from pipelines.scoring.model import WARM_UP_SIZE, use_threads
+from pipelines.scoring.model import make_graph, make_lpips
 from pipelines.scoring.pairs import Entry
 
 # Of the vectors of a block: 2000 images of 64 x 64 for alex, 100 of 256 x 256.
@@ -17,27 +17,8 @@ BLOCK_BYTES = 1 << 28
 
 
 @dataclass(frozen=True)
-class Style:
-    """How images become vectors.
-
-    Attributes:
-        net: "alex", "vgg" or "squeeze".
-        version: "0.1" or "0.0".
-        calibrated: whether the heads are used.
-        resize: `(height, width)` in pixels, or `None`.
-        batch_pixels: of a batch, at most.
-    """
-
-    net: str
-    version: str
-    calibrated: bool
-    resize: tuple[int, int] | None
-    batch_pixels: int
-
-
-@dataclass(frozen=True)
-class Run:
-    """A run of images, the unit of this work.
+class EmbeddingTask:
+    """A run of images to be embedded.
 
     Attributes:
         folder: where blocks are written.
@@ -53,69 +34,71 @@ class Run:
 
     @property
     def report_path(self) -> str:
-        """The file that says that the run is done."""
+        """The file whose existence marks the run as done."""
         return f"{self.folder}/run-{self.number:05}.json"
 
 
-@dataclass(frozen=True)
-class Embedding:
-    """The work on runs: `load` and `perform` are for `run_tasks`.
+class Embedder:
+    """Embeds batches of any size without being traced again.
 
-    Attributes:
-        style: how images become vectors.
-        threads: of TensorFlow in each process; 0 leaves them to it.
-        block_bytes: of the vectors of a block, at most.
+    Args:
+        config: the net, and the size of images and batches.
+        block_bytes: the most bytes of the vectors of a block.
     """
 
-    style: Style
-    threads: int = 0
-    block_bytes: int = BLOCK_BYTES
+    def __init__(
+        self, config: DuplicatesConfig, block_bytes: int = BLOCK_BYTES
+    ):
+        self.config = config
+        self.block_bytes = block_bytes
+        lpips = make_lpips(config)
+        self.smallest_size = lpips.smallest_size
+        self._graph = make_graph(
+            lambda images: lpips.flatten(lpips.embed(to_signed_unit(images))),
+            arguments=1,
+        )
 
-    def load(self):
-        """Loads the net and warms it up."""
-        return Embedder(self.style, self.threads)
+    def embed(self, batch: Batch) -> np.ndarray:
+        """Returns vectors, float32, `(batch, features)`."""
+        return self._graph(*batch.images).numpy()
 
-    def perform(self, run: Run, model) -> dict:
-        """Writes the run's vectors.
 
-        Returns:
-            `blocks`: size, file and positions of the images of each; `faults`:
-            positions and sentences.
-        """
-        faults, open_blocks, blocks = {}, {}, []
+def embed_images(task: EmbeddingTask, embedder: Embedder) -> dict:
+    """Writes the vectors of a run, in blocks of images of one size.
 
-        def close(size):
-            block = open_blocks.pop(size)
-            path = f"{run.folder}/block-{run.number:05}-{len(blocks):05}.npy"
-            file = io.BytesIO()
-            np.save(file, np.concatenate(block.vectors), allow_pickle=False)
-            write_bytes(path, file.getvalue())
-            blocks.append([list(size), path, block.positions])
+    Returns:
+        The report: `blocks`, the size, file and positions of the images of
+        each; `errors`, positions and sentences.
+    """
+    errors, open_blocks, blocks = {}, {}, []
 
-        entries = (Entry((path,), (path,)) for path in run.paths)
-        for batch in read_batches(
-            entries,
-            self.style.resize,
-            model.smallest_size,
-            self.style.batch_pixels,
-            faults,
-            self.threads,
-        ):
-            vectors = model.embed(batch)
-            size = batch.images[0].shape[1:3]
-            block = open_blocks.get(size)
-            if block and block.bytes + vectors.nbytes > self.block_bytes:
-                close(size)
-            block = open_blocks.setdefault(size, _Block([], [], 0))
-            block.vectors.append(vectors)
-            block.positions += [run.first + at for at in batch.positions]
-            block.bytes += vectors.nbytes
-        for size in list(open_blocks):
+    def close(size):
+        block = open_blocks.pop(size)
+        path = f"{task.folder}/block-{task.number:05}-{len(blocks):05}.npy"
+        file = io.BytesIO()
+        np.save(file, np.concatenate(block.vectors), allow_pickle=False)
+        write_bytes(path, file.getvalue())
+        blocks.append([list(size), path, block.positions])
+
+    entries = (Entry((path,), (path,)) for path in task.paths)
+    for batch in read_batches(
+        entries, embedder.config, embedder.smallest_size, errors
+    ):
+        vectors = embedder.embed(batch)
+        size = batch.images[0].shape[1:3]
+        block = open_blocks.get(size)
+        if block and block.bytes + vectors.nbytes > embedder.block_bytes:
             close(size)
-        return {
-            "blocks": blocks,
-            "faults": [[run.first + at, faults[at]] for at in sorted(faults)],
-        }
+        block = open_blocks.setdefault(size, _Block([], [], 0))
+        block.vectors.append(vectors)
+        block.positions += [task.first + at for at in batch.positions]
+        block.bytes += vectors.nbytes
+    for size in list(open_blocks):
+        close(size)
+    return {
+        "blocks": blocks,
+        "errors": [[task.first + at, errors[at]] for at in sorted(errors)],
+    }
 
 
 @dataclass
@@ -123,32 +106,3 @@ class _Block:
     vectors: list
     positions: list
     bytes: int
-
-
-class Embedder:
-    """Turns batches of any size into vectors without being traced anew.
-
-    Args:
-        style: how images become vectors.
-        threads: see `use_threads`.
-    """
-
-    def __init__(self, style: Style, threads: int):
-        use_threads(threads)
-        lpips = LPIPS(
-            style.net, style.version, style.calibrated, dtype="float32"
-        )
-        self.smallest_size = lpips.smallest_size
-        self._graph = tf.function(
-            lambda images: lpips.flatten(
-                lpips.embed(tf.cast(images, tf.float32) / 127.5 - 1)
-            ),
-            autograph=False,
-            input_signature=[tf.TensorSpec((None, None, None, 3), tf.uint8)],
-        )
-        nothing = np.zeros((1, WARM_UP_SIZE, WARM_UP_SIZE, 3), np.uint8)
-        self.embed(Batch((0,), (nothing,)))
-
-    def embed(self, batch: Batch) -> np.ndarray:
-        """Returns vectors, float32, `(batch, features)`."""
-        return self._graph(*batch.images).numpy()

@@ -1,4 +1,4 @@
-"""All pairs of vectors within a distance: FAISS finds, float64 decides."""
+"""Finds pairs of vectors within a distance: FAISS, confirmed in float64."""
 
 import io
 from dataclasses import dataclass
@@ -7,8 +7,8 @@ import numpy as np
 
 from pipelines.filesystems import read_bytes
 
-# FAISS expands the square, in float32; by this share of the two squared norms
-# it may be wrong, with room to spare.
+# FAISS expands the square, in float32. Its error is below this share of the two
+# squared norms, with a margin.
 FAISS_ERROR = 1e-5
 
 
@@ -25,7 +25,7 @@ class Block:
     positions: tuple[int, ...]
 
     def read(self) -> np.ndarray:
-        """The vectors."""
+        """Returns the vectors."""
         return np.load(io.BytesIO(read_bytes(self.path)), allow_pickle=False)
 
 
@@ -34,9 +34,9 @@ class Search:
     """A block compared with itself and with others of its size.
 
     Attributes:
-        report_path: the file that says that it is done.
+        report_path: the file whose existence marks it as done.
         block: the vectors.
-        others: those that come after it.
+        others: the blocks after it.
         threshold: the largest distance of a pair.
     """
 
@@ -69,7 +69,7 @@ def search(task: Search, _=None) -> dict:
 
 
 def within(index, vectors, queries, threshold):
-    """Yields which rows are near to each other.
+    """Yields which rows are within the threshold of each other.
 
     Args:
         index: a FAISS index of `vectors`.

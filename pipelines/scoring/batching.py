@@ -1,4 +1,4 @@
-"""Images read and decoded ahead of the model, and put into batches."""
+"""Reads and decodes images ahead of the model, and groups them in batches."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
@@ -10,6 +10,7 @@ import numpy as np
 from keras_lpips.images.reader import check_pair
 from keras_lpips.images.validation import ImageError
 from pipelines.image_io.decoding import decode
+from pipelines.scoring.config import ModelConfig
 from pipelines.scoring.pairs import Entry
 from pipelines.scoring.prefetch import READERS, Budget, read_ahead
 
@@ -33,46 +34,43 @@ class Batch:
 
 def read_batches(
     entries: Iterable[Entry],
-    resize: tuple[int, int] | None,
+    config: ModelConfig,
     smallest_size: int,
-    max_pixels: int,
-    faults: dict[int, str],
-    threads: int = 0,
+    errors: dict[int, str],
 ) -> Iterator[Batch]:
     """Reads entries into batches; one batch is filled while one is used.
 
-    A model of one thread is meant to have one core: its batches are filled in
-    turn with it, for a second thread would only take the core from it.
+    A model with one thread is assumed to have one core: its batches are not
+    filled ahead, because a second thread would compete for the core.
 
-    Which entries share a batch depends on the entries alone. Encoded images
-    take `READ_AHEAD_BYTES` and one entry of files, or two of records, at most.
+    Which entries share a batch depends on the entries and the config alone.
+    Encoded images take at most `READ_AHEAD_BYTES` and one entry of files, or
+    two of records.
 
     Args:
         entries: what to read, all pairs or all single images.
-        resize: `(height, width)` in pixels, or `None`.
+        config: the size of images and batches, and the model's threads.
         smallest_size: height and width that the net needs.
-        max_pixels: see `batch_by_size`.
-        faults: receives a sentence for each position that cannot be used.
-        threads: of the model; 0 for as many as there are cores.
+        errors: receives a sentence for each position that cannot be used.
     """
     with (
         ThreadPoolExecutor(READERS) as readers,
         Budget(READ_AHEAD_BYTES) as budget,
     ):
         fetched = read_ahead(entries, readers, budget)
-        decoded = _decode(fetched, resize, smallest_size, faults)
-        batches = batch_by_size(decoded, max_pixels)
-        yield from batches if threads == 1 else _ahead(batches)
+        decoded = _decode(fetched, config.resize, smallest_size, errors)
+        batches = batch_by_size(decoded, config.batch_pixels)
+        yield from batches if config.threads == 1 else _ahead(batches)
 
 
 def batch_by_size(decoded, max_pixels: int) -> Iterator[Batch]:
     """Groups images by size, holding at most `max_pixels` or one entry.
 
-    The largest group goes when the next entry would be too much.
+    The largest group is yielded when the next entry would exceed the limit.
 
     Args:
         decoded: positions, and tuples of uint8 arrays `(height, width, 3)`.
-        max_pixels: of one side of all entries that are held.
+        max_pixels: most pixels of one side of all entries that are held.
     """
     groups = defaultdict(list)
     held = 0
@@ -97,14 +95,14 @@ def _stack(group):
     return Batch(positions, tuple(map(np.stack, sides)))
 
 
-def _decode(fetched, resize, smallest_size, faults):
+def _decode(fetched, resize, smallest_size, errors):
     for position, entry, files in fetched:
         try:
             images = _images_of(entry, files, resize, smallest_size)
         except ImageError as error:
             images = None
-            faults[position] = str(error)
-        # The budget of bytes counts them no longer when the next are read.
+            errors[position] = str(error)
+        # The budget no longer counts these bytes when the next are read.
         del entry, files
         if images is not None:
             yield position, images

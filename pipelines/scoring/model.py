@@ -1,50 +1,35 @@
-"""The metric as one graph for images of all sizes, read as uint8."""
+"""LPIPS as one graph for images of all sizes, read as uint8."""
+
+from collections.abc import Callable
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_lpips.backbones.registry import BACKBONES
 from keras_lpips.layers.lpips import LPIPS
+from keras_lpips.layers.normalization import to_signed_unit
+from keras_lpips_cli.errors import UserError
 from pipelines.scoring.batching import Batch
-from tfds_bapps.source.errors import PreparationError
+from pipelines.scoring.config import ModelConfig, ScoringConfig
 
-NETS = tuple(BACKBONES)
-# Of one side of a batch: 16 images of 256 x 256, 256 of 64 x 64.
-BATCH_PIXELS = 1 << 20
 WARM_UP_SIZE = 64
 
 
 class Model:
-    """Scores batches of any size without being traced anew.
-
-    Scaling is part of the graph, so that what is handed over is uint8.
+    """Scores batches of any size without being traced again.
 
     Args:
-        net: "alex", "vgg" or "squeeze".
-        version: "0.1" or "0.0".
-        calibrated: whether the heads are used.
-        spatial: whether distances per pixel are computed, too.
-        threads: of TensorFlow; 0 leaves their number to it.
+        config: the net, and whether distances per pixel are computed too.
 
     Raises:
-        PreparationError: another number of threads is in use already.
+        UserError: TensorFlow runs with another number of threads already.
     """
 
-    def __init__(self, net, version, calibrated, spatial, threads):
-        use_threads(threads)
-        # Float32 under any global policy: the number is the reference's.
-        self._lpips = LPIPS(net, version, calibrated, dtype="float32")
-        self.net = net
+    def __init__(self, config: ScoringConfig):
+        self.config = config
+        self._lpips = make_lpips(config)
         self.smallest_size = self._lpips.smallest_size
-        self.spatial = spatial
-        images = tf.TensorSpec((None, None, None, 3), tf.uint8)
-        self._graph = tf.function(
-            self._outputs, autograph=False, input_signature=[images, images]
-        )
-        # Traced, and its kernels chosen, before the first pair is read.
-        nothing = np.zeros((1, WARM_UP_SIZE, WARM_UP_SIZE, 3), np.uint8)
-        self.score(Batch((0,), (nothing, nothing)))
+        self._graph = make_graph(self._outputs, arguments=2)
 
     def score(self, batch: Batch) -> tuple[np.ndarray, np.ndarray | None]:
         """Scores a batch.
@@ -54,38 +39,51 @@ class Model:
             `(batch, height, width)`, or `None`.
         """
         distances, maps = self._graph(*batch.images)
-        return distances.numpy(), maps.numpy() if self.spatial else None
+        return distances.numpy(), maps.numpy() if self.config.maps else None
 
     def _outputs(self, references, distorted):
-        pair = [
-            tf.cast(images, tf.float32) / 127.5 - 1
-            for images in (references, distorted)
-        ]
-        if not self.spatial:
+        pair = to_signed_unit(references), to_signed_unit(distorted)
+        if not self.config.maps:
             return self._lpips(*pair), tf.zeros(())
         return self._lpips.with_spatial_map(*pair)
 
 
-def use_threads(threads: int) -> None:
-    """Sets TensorFlow's number of threads for one operation.
+def make_lpips(config: ModelConfig) -> LPIPS:
+    """Returns the layer, after setting TensorFlow's number of threads.
 
-    Args:
-        threads: 0 leaves it as it is.
+    It is float32 under any global policy: the numbers are the reference's.
 
     Raises:
-        PreparationError: another number is in use already.
+        UserError: TensorFlow runs with another number of threads already.
     """
-    if not threads:
-        return
+    if config.threads:
+        _set_threads(config.threads)
+    return LPIPS(config.net, config.version, config.calibrated, dtype="float32")
+
+
+def make_graph(function: Callable, arguments: int):
+    """Compiles a function of images, uint8 `(batch, height, width, 3)`.
+
+    It is traced, and its kernels are chosen, before the first batch is read.
+    """
+    images = tf.TensorSpec((None, None, None, 3), tf.uint8)
+    graph = tf.function(
+        function, autograph=False, input_signature=[images] * arguments
+    )
+    black = np.zeros((1, WARM_UP_SIZE, WARM_UP_SIZE, 3), np.uint8)
+    graph(*[black] * arguments)
+    return graph
+
+
+def _set_threads(threads):
+    """Sets TensorFlow's number of threads for one operation."""
     if keras.backend.backend() != "tensorflow":
-        raise PreparationError(
-            "pairs are scored on Keras's TensorFlow backend."
-        )
+        raise UserError("--threads needs Keras's TensorFlow backend.")
     try:
         tf.config.threading.set_intra_op_parallelism_threads(threads)
     except RuntimeError:
         used = tf.config.threading.get_intra_op_parallelism_threads()
         if used != threads:
-            raise PreparationError(
+            raise UserError(
                 f"TensorFlow runs with {used or 'all'} threads already."
             ) from None

@@ -1,4 +1,4 @@
-"""Pairs of images, as a list or as records, read one after the other."""
+"""Reads pairs of images, from a list or from records, one by one."""
 
 import csv
 import itertools
@@ -10,12 +10,12 @@ from apache_beam.io.filesystems import FileSystems
 from tensorflow.train import Example
 
 from keras_lpips.atomic_files import ESCAPE
+from keras_lpips_cli.errors import UserError
 from pipelines.beam_internals import read_tfrecord
 from pipelines.filesystems import open_file, read_bytes
-from tfds_bapps.source.errors import PreparationError
+from pipelines.image_io.matching import COLUMNS
 
-COLUMNS = ("reference", "distorted")
-# What records are named in the results.
+# The column that names a record in the results.
 RECORD_COLUMNS = ("id",)
 TFRECORD_SUFFIXES = (".tfrecord", ".tfrecords")
 
@@ -25,9 +25,9 @@ class Span:
     """A run of pairs in one file.
 
     Attributes:
-        path: a list of pairs, or records.
-        start: where its first line begins, in bytes; 0 for records.
-        count: how many pairs; `None` for all of a file of records.
+        path: a list of pairs, or a file of records.
+        start: offset of its first line in bytes; 0 for records.
+        count: number of pairs; `None` for all of a file of records.
     """
 
     path: str
@@ -37,24 +37,24 @@ class Span:
 
 @dataclass(frozen=True)
 class Entry:
-    """Where a pair of images is, or a single one, or what they are.
+    """One work item: file paths, or encoded bytes, of one or two images.
 
     Attributes:
-        name: what results call it, a text for each column.
-        paths: of the files, or what messages call what a record holds.
-        data: the encoded images, or `None` where files hold them.
-        fault: why there are no images, or "".
+        name: its name in the results, a string for each column.
+        paths: of the files; for a record, labels for error messages.
+        data: the encoded images, or `None` where they lie in files.
+        error: why there are no images, or "".
     """
 
     name: tuple[str, ...]
     paths: tuple[str, ...] = ()
     data: tuple[bytes, ...] | None = None
-    fault: str = ""
+    error: str = ""
 
     def read(
         self, take: Callable[[int], None] | None = None
     ) -> tuple[bytes, ...]:
-        """The encoded images, one or two.
+        """Returns the encoded images, one or two.
 
         Args:
             take: called with the size of each file before it is read.
@@ -66,50 +66,51 @@ class Entry:
 
 
 def is_records(path: str) -> bool:
-    """Whether a file holds records, by its name, as in x.tfrecord-00001."""
+    """Returns whether a file holds records, by its name: x.tfrecord-00001."""
     name = FileSystems.split(path)[1].lower()
     return any(suffix in name for suffix in TFRECORD_SUFFIXES)
 
 
 def columns_of(path: str) -> tuple[str, ...]:
-    """What names a pair of this file in the results."""
+    """Returns the columns that name a pair of this file in the results."""
     return RECORD_COLUMNS if is_records(path) else COLUMNS
 
 
 def read_pairs(span: Span) -> Iterator[Entry]:
-    """The pairs of a run, in order.
+    """Yields the pairs of a run, in order.
 
     Raises:
         OSError: the file cannot be read.
     """
-    return _records(span) if is_records(span.path) else _listed(span)
+    read = _read_records if is_records(span.path) else _read_list
+    return read(span)
 
 
 def read_header(file, path: str) -> list[str]:
     """Reads the first line of a list: the names of its columns.
 
     Raises:
-        PreparationError: `reference` or `distorted` is not among them.
+        UserError: `reference` or `distorted` is not among them.
     """
     header = _fields(file.readline())
     if header and header[0].startswith("\ufeff"):
         header[0] = header[0][1:]
     for column in COLUMNS:
         if header.count(column) != 1:
-            raise PreparationError(
+            raise UserError(
                 f"{path} must begin with a line of column names, one of them "
                 f"{column!r}. Received: {','.join(header)[:200]!r}"
             )
     return header
 
 
-def _listed(span):
+def _read_list(span):
     folder = FileSystems.split(span.path)[0]
     with FileSystems.open(
         span.path, compression_type=CompressionTypes.UNCOMPRESSED
     ) as file:
         header = read_header(file, span.path)
-        places = [header.index(column) for column in COLUMNS]
+        indices = [header.index(column) for column in COLUMNS]
         file.seek(span.start)
         for _ in range(span.count):
             fields = _fields(file.readline())
@@ -117,20 +118,20 @@ def _listed(span):
                 # As many names as columns, whatever the line holds.
                 yield Entry(
                     tuple((*fields, "", "")[:2]),
-                    fault=f"the line has {len(fields)} fields instead of "
+                    error=f"the line has {len(fields)} fields instead of "
                     f"{len(header)}",
                 )
                 continue
-            name = tuple(fields[place] for place in places)
+            name = tuple(fields[index] for index in indices)
             if "" in name:
                 role = COLUMNS[name.index("")]
-                yield Entry(name, fault=f"there is no {role} image for it")
+                yield Entry(name, error=f"there is no {role} image for it")
                 continue
             # Joined, an absolute path stays itself.
-            yield Entry(name, tuple(_placed(folder, path) for path in name))
+            yield Entry(name, tuple(_resolve(folder, path) for path in name))
 
 
-def _placed(folder, path):
+def _resolve(folder, path):
     absolute = FileSystems.get_scheme(path) is not None or path[:1] == "/"
     return path if absolute else FileSystems.join(folder, path)
 
@@ -140,7 +141,7 @@ def _fields(line):
     return next(csv.reader([text]), [])
 
 
-def _records(span):
+def _read_records(span):
     file_name = FileSystems.split(span.path)[1]
     with open_file(span.path) as file:
         for number in itertools.count():
@@ -149,20 +150,21 @@ def _records(span):
                 record = read_tfrecord(file)
             except ValueError as error:
                 reason = str(error).split(":")[0]
-                fault = f"the file is damaged from here on: {reason}"
-                yield Entry((name,), fault=fault)
+                yield Entry(
+                    (name,), error=f"the file is damaged from here on: {reason}"
+                )
                 return
             if record is None:
                 return
-            yield _pair_of(record, name)
+            yield _parse_record(record, name)
 
 
-def _pair_of(record, name):
+def _parse_record(record, name):
     try:
         features = Example.FromString(record).features.feature
     except Exception as error:
         return Entry(
-            (name,), fault=f"the record is no tf.train.Example: {error}"
+            (name,), error=f"the record is no tf.train.Example: {error}"
         )
     values = {
         key: features[key].bytes_list.value[:1]
@@ -173,7 +175,7 @@ def _pair_of(record, name):
         name = values["id"][0].decode(errors=ESCAPE)
     for role in COLUMNS:
         if not values.get(role):
-            return Entry((name,), fault=f"the record has no bytes {role!r}")
+            return Entry((name,), error=f"the record has no bytes {role!r}")
     return Entry(
         (name,),
         tuple(f"{role} of {name}" for role in COLUMNS),

@@ -1,4 +1,4 @@
-"""Encoded images, fetched ahead of their use within a budget of bytes."""
+"""Reads encoded images ahead of their use, within a budget of bytes."""
 
 import threading
 from collections import deque
@@ -10,19 +10,18 @@ from queue import SimpleQueue
 from pipelines.filesystems import sentence
 from pipelines.scoring.pairs import Entry
 
-# A store far away answers late, so that many files are asked for at once; in
-# handfuls, since handing a file to a thread costs as much as reading it here.
+# A remote store answers late, so many files are read at once; several in each
+# job, since handing one file to a thread costs as much as reading it here.
 READERS = 16
-HANDFUL = 4
+FILES_PER_JOB = 4
 NOT_FOUND = 404
 
 
 class Budget:
-    """Bytes that entries hold, and a limit to them.
+    """Limits the bytes that entries hold.
 
     An entry waits until its bytes fit, unless it is the next to be used: so
-    no two wait for each other, and what is held is at most the limit and,
-    beyond it, one entry.
+    no two wait for each other, and at most the limit and one entry are held.
 
     Args:
         limit: in bytes.
@@ -41,7 +40,7 @@ class Budget:
         return self
 
     def __exit__(self, *_):
-        """Ends all waiting."""
+        """Wakes all waiting threads, which raise `Closed`."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()
@@ -50,7 +49,7 @@ class Budget:
         """Waits until there is room for more bytes of an entry.
 
         Raises:
-            Closed: nobody will use them.
+            Closed: the budget is closed.
         """
         with self._changed:
             while not self._closed:
@@ -62,16 +61,16 @@ class Budget:
         raise Closed
 
     def has_room(self) -> bool:
-        """Whether less than the limit is held."""
+        """Returns whether less than the limit is held."""
         return self._total < self._limit
 
-    def note(self, position: int, size: int) -> None:
-        """Counts bytes that an entry came with."""
+    def record(self, position: int, size: int) -> None:
+        """Counts bytes that an entry already holds."""
         with self._changed:
             self._add(position, size)
 
     def free(self, position: int) -> None:
-        """Notes that an entry has been used; the one after it is next."""
+        """Releases an entry's bytes; the entry after it is next."""
         with self._changed:
             self._total -= self._held.pop(position, 0)
             self._next = position + 1
@@ -83,7 +82,7 @@ class Budget:
 
 
 class Closed(Exception):
-    """What is read is no longer wanted."""
+    """The reader has stopped: its entries are no longer needed."""
 
 
 def read_ahead(
@@ -91,7 +90,7 @@ def read_ahead(
 ) -> Iterator[tuple[int, Entry, tuple[bytes, ...] | str]]:
     """Yields positions, entries and their files, or why there are none.
 
-    What is yielded must be let go before the next is asked for.
+    The caller must drop what is yielded before it asks for the next.
 
     Args:
         entries: what to read.
@@ -102,7 +101,7 @@ def read_ahead(
     coming = deque()
     while True:
         while len(coming) < READERS and (budget.has_room() or not coming):
-            count, results = _begin_handful(numbered, readers, budget)
+            count, results = _submit_job(numbered, readers, budget)
             if not count:
                 break
             coming.append((count, results))
@@ -119,23 +118,23 @@ def read_ahead(
             budget.free(position)
 
 
-def _begin_handful(numbered, readers, budget):
-    """Returns how many entries are being read, and where they will come."""
-    handful, results = [], SimpleQueue()
+def _submit_job(numbered, readers, budget):
+    """Returns the number of entries being read, and the queue of results."""
+    batch, results = [], SimpleQueue()
     for position, entry in numbered:
-        budget.note(position, sum(map(len, entry.data or ())))
-        handful.append((position, entry))
-        if len(handful) == HANDFUL or not budget.has_room():
+        budget.record(position, sum(map(len, entry.data or ())))
+        batch.append((position, entry))
+        if len(batch) == FILES_PER_JOB or not budget.has_room():
             break
-    if handful:
-        readers.submit(_read_handful, handful, budget, results)
-    return len(handful), results
+    if batch:
+        readers.submit(_read_job, batch, budget, results)
+    return len(batch), results
 
 
-def _read_handful(handful, budget, results):
+def _read_job(batch, budget, results):
     try:
-        for position, entry in handful:
-            # No name here may keep the bytes while the next entry waits.
+        for position, entry in batch:
+            # No variable here may keep the bytes while the next entry waits.
             take = partial(budget.take, position)
             results.put((position, entry, _read(entry, take)))
     except Closed:
@@ -145,8 +144,8 @@ def _read_handful(handful, budget, results):
 
 
 def _read(entry, take):
-    if entry.fault:
-        return entry.fault
+    if entry.error:
+        return entry.error
     try:
         return entry.read(take)
     except FileNotFoundError as error:
@@ -156,7 +155,7 @@ def _read(entry, take):
     except Closed:
         raise
     except Exception as error:
-        # Google's errors are no OSError. Only this one is the pair's fault.
+        # Google's errors are no OSError. Only a missing file is the pair's.
         if getattr(error, "code", None) != NOT_FOUND:
             raise
         return f"it does not exist: {error}"

@@ -1,4 +1,4 @@
-"""What a shard's results look like as a file: CSV, Parquet, TFRecord, maps."""
+"""File formats of a shard's results: CSV, Parquet, TFRECORD, maps."""
 
 import csv
 import io
@@ -13,22 +13,22 @@ from tensorflow.train import BytesList, Example, FloatList
 from keras_lpips.atomic_files import ESCAPE
 from pipelines.beam_internals import write_tfrecord
 
-# A zip's first possible time: what is written again has the same bytes.
+# A zip's earliest time: what is written again has the same bytes.
 _NO_TIME = (1980, 1, 1, 0, 0, 0)
 
 
 def to_csv(columns: Sequence[str], rows) -> bytes:
-    """A table of texts, and float32 with all their digits."""
+    """Encodes a table of strings, and float32 with all digits, as CSV."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(columns)
     writer.writerows([_text(value) for value in row] for row in rows)
-    # Names of files that are no UTF-8 are written as they are.
+    # File names that are not UTF-8 are written as they are.
     return text.getvalue().encode(errors=ESCAPE)
 
 
 def to_parquet(columns: Sequence[str], rows) -> bytes:
-    """A table of strings and float32."""
+    """Encodes a table of strings and float32 as Parquet."""
     columns_of_rows = list(zip(*rows, strict=True)) or [()] * len(columns)
     arrays = [
         pa.array(values, pa.float32())
@@ -42,7 +42,7 @@ def to_parquet(columns: Sequence[str], rows) -> bytes:
 
 
 def to_tfrecord(columns: Sequence[str], rows) -> bytes:
-    """Records of `tf.train.Example`: bytes features, and a float one."""
+    """Encodes rows as records of `tf.train.Example`."""
     file = io.BytesIO()
     for row in rows:
         example = Example()
@@ -53,7 +53,7 @@ def to_tfrecord(columns: Sequence[str], rows) -> bytes:
                 feature.bytes_list.CopyFrom(BytesList(value=[data]))
             else:
                 feature.float_list.CopyFrom(FloatList(value=[value]))
-        # Protobuf orders a map by chance unless told not to.
+        # Without it, protobuf orders a map arbitrarily.
         record = example.SerializeToString(deterministic=True)
         write_tfrecord(file, record)
     return file.getvalue()
@@ -63,7 +63,7 @@ FORMATS = {"csv": to_csv, "parquet": to_parquet, "tfrecord": to_tfrecord}
 
 
 class MapFile:
-    """The maps of a shard, an `.npz` that is written map by map.
+    """Writes the maps of a shard, an `.npz`, map by map.
 
     Args:
         file: a binary file.
@@ -79,7 +79,7 @@ class MapFile:
             np.lib.format.write_array(entry, distances, allow_pickle=False)
 
     def close(self) -> None:
-        """Writes the list of what is inside."""
+        """Writes the archive's directory."""
         self._zip.close()
 
 

@@ -1,8 +1,8 @@
-"""One shard of the results: the unit of work, and to Beam one batch.
+"""One shard of the scores: the unit of work.
 
 It is planned by the driver and read, batched and scored as a stream, so its
-bytes depend on the input and the settings, never on a runner, on the number
-of workers, or on how often and where it is written.
+bytes depend on the input and the config, never on the runner, the number of
+workers, or how often and where it is written.
 """
 
 import contextlib
@@ -18,131 +18,88 @@ DISTANCE, MAP, REASON = "distance", "map", "reason"
 
 
 @dataclass(frozen=True)
-class Style:
-    """How pairs are scored, and what is written.
-
-    Attributes:
-        net: "alex", "vgg" or "squeeze".
-        version: "0.1" or "0.0".
-        calibrated: whether the heads are used.
-        resize: `(height, width)` in pixels, or `None`.
-        format: one of `FORMATS`.
-        maps: whether distances per pixel are written, too.
-        batch_pixels: of one side of a batch, at most.
-    """
-
-    net: str
-    version: str
-    calibrated: bool
-    resize: tuple[int, int] | None
-    format: str
-    maps: bool
-    batch_pixels: int
-
-
-@dataclass(frozen=True)
 class Shard:
     """A shard to be written.
 
     Attributes:
-        folder: of the results.
+        folder: of the scores.
         number: which shard it is.
-        of: how many there are.
-        span: the pairs.
+        count: how many there are.
+        span: its pairs.
     """
 
     folder: str
     number: int
-    of: int
+    count: int
     span: Span
 
     @property
     def report_path(self) -> str:
-        """The file that says that the shard is done."""
-        return self.path_of("report", "json")
+        """The file whose existence marks the shard as done."""
+        return self.path("report", "json")
 
-    def path_of(self, what: str, suffix: str) -> str:
-        """The shard's file of scores, maps, bad pairs, or its report."""
-        name = f"{what}-{self.number:05}-of-{self.of:05}.{suffix}"
+    def path(self, what: str, suffix: str) -> str:
+        """Returns the path of the shard's scores, maps, bad pairs or report."""
+        name = f"{what}-{self.number:05}-of-{self.count:05}.{suffix}"
         return f"{self.folder.rstrip('/')}/{name}"
 
 
-@dataclass(frozen=True)
-class Scoring:
-    """The work on shards: `load` and `perform` are for `run_tasks`.
+def score_shard(shard: Shard, model: Model) -> dict:
+    """Scores a shard and writes its files.
 
-    Attributes:
-        style: how pairs are scored.
-        threads: of TensorFlow in each process; 0 leaves them to it.
+    Args:
+        shard: what to score.
+        model: a model for `ScoringConfig`.
+
+    Returns:
+        The report: `scored` and `bad`, numbers of pairs, and `sum`, of the
+        distances.
     """
-
-    style: Style
-    threads: int = 0
-
-    def load(self) -> Model:
-        """Loads the model and warms it up."""
-        style = self.style
-        return Model(
-            style.net,
-            style.version,
-            style.calibrated,
-            style.maps,
-            self.threads,
-        )
-
-    def perform(self, shard: Shard, model: Model) -> dict:
-        """Scores a shard and writes what came of it.
-
-        Returns:
-            `scored` and `bad`, numbers of pairs, and `sum`, of the distances.
-        """
-        style = self.style
-        names, faults, scored = [], {}, {}
-        with contextlib.ExitStack() as stack:
-            maps = None
-            if style.maps:
-                path = shard.path_of("maps", "npz")
-                maps = MapFile(stack.enter_context(replacing(path)))
-            for batch in read_batches(
-                _noting_names(read_pairs(shard.span), names),
-                style.resize,
-                model.smallest_size,
-                style.batch_pixels,
-                faults,
-                self.threads,
-            ):
-                distances, heats = model.score(batch)
-                scored |= zip(batch.positions, distances, strict=True)
-                if maps:
-                    for at, heat in zip(batch.positions, heats, strict=True):
-                        maps.add(str(at), heat)
+    config = model.config
+    names, errors, scored = [], {}, {}
+    with contextlib.ExitStack() as stack:
+        maps = None
+        if config.maps:
+            path = shard.path("maps", "npz")
+            maps = MapFile(stack.enter_context(replacing(path)))
+        for batch in read_batches(
+            _record_names(read_pairs(shard.span), names),
+            config,
+            model.smallest_size,
+            errors,
+        ):
+            distances, spatial = model.score(batch)
+            scored |= zip(batch.positions, distances, strict=True)
             if maps:
-                maps.close()
-        _write(shard, style, names, scored, faults)
-        return {
-            "scored": len(scored),
-            "bad": len(faults),
-            "sum": sum(float(scored[position]) for position in sorted(scored)),
-        }
+                for at, distance in zip(batch.positions, spatial, strict=True):
+                    maps.add(str(at), distance)
+        if maps:
+            maps.close()
+    _write(shard, config, names, scored, errors)
+    return {
+        "scored": len(scored),
+        "bad": len(errors),
+        "sum": sum(float(scored[position]) for position in sorted(scored)),
+    }
 
 
-def _noting_names(pairs, names):
+def _record_names(pairs, names):
     for pair in pairs:
         names.append(pair.name)
         yield pair
 
 
-def _write(shard, style, names, scored, faults):
+def _write(shard, config, names, scored, errors):
     columns = (*columns_of(shard.span.path), DISTANCE)
     rows = [(*names[i], scored[i]) for i in sorted(scored)]
-    if style.maps:
+    if config.maps:
         columns += (MAP,)
         rows = [
             (*row, str(i)) for i, row in zip(sorted(scored), rows, strict=True)
         ]
-    data = FORMATS[style.format](columns, rows)
-    write_bytes(shard.path_of("scores", style.format), data)
-    if faults:
-        bad = [(*names[i], faults[i]) for i in sorted(faults)]
+    data = FORMATS[config.format](columns, rows)
+    write_bytes(shard.path("scores", config.format), data)
+    if errors:
+        bad = [(*names[i], errors[i]) for i in sorted(errors)]
         columns = (*columns_of(shard.span.path), REASON)
-        write_bytes(shard.path_of("bad", "csv"), to_csv(columns, bad))
+        write_bytes(shard.path("bad", "csv"), to_csv(columns, bad))

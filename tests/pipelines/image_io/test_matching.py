@@ -4,8 +4,8 @@ import csv
 
 import pytest
 
+from keras_lpips_cli.errors import UserError
 from pipelines.image_io.matching import match
-from tfds_bapps.source.errors import PreparationError
 
 
 @pytest.fixture
@@ -80,5 +80,5 @@ def test_images_without_a_partner_stay_and_are_named(matched, caplog):
 
 
 def test_no_pair_at_all_is_an_error(matched):
-    with pytest.raises(PreparationError, match="no image name in common"):
+    with pytest.raises(UserError, match="no image name in common"):
         matched("r/1.png", "d/2.png")

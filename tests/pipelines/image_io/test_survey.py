@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from keras_lpips_cli.errors import UserError
 from pipelines.image_io.photographs import BadPhotograph, read_photograph
 from pipelines.image_io.survey import find_photographs, survey
-from tfds_bapps.source.errors import PreparationError
 
 
 def file_of(image, mode="RGB", kind="PNG"):
@@ -99,7 +99,7 @@ def test_a_pattern_finds_what_it_matches_only(tmp_path, patches):
         path.write_bytes(b"")
     found = find_photographs(f"{tmp_path}/*/*.png")
     assert [name for name, _ in found] == ["x/a.png", "y/a.png"]
-    with pytest.raises(PreparationError, match="there are no files"):
+    with pytest.raises(UserError, match="there are no files"):
         find_photographs(f"{tmp_path}/*.gif")
 
 

@@ -5,6 +5,7 @@ import threading
 import numpy as np
 
 from pipelines.scoring.batching import batch_by_size, read_batches
+from pipelines.scoring.config import ModelConfig
 from pipelines.scoring.pairs import Entry
 from tests.support.fake_pairs import png
 
@@ -70,24 +71,24 @@ def test_each_bad_pair_gets_its_sentence_and_the_others_are_read():
         Entry(("c", "d"), ("c.png", "d.png"), (good, good[:50])),
         Entry(("e", "f"), ("e.png", "f.png"), (good, png(image((40, 41))))),
         Entry(("g", "h"), ("/nowhere/g.png", "/nowhere/h.png")),
-        Entry(("i",), fault="no pair at all"),
+        Entry(("i",), error="no pair at all"),
         Entry(("j", "k"), ("j.png", "k"), (png(image((30, 40))),) * 2),
         Entry(("l", "m"), ("l", "m"), (good, good)),
     ]
-    faults = {}
-    batches = list(read_batches(pairs, None, 31, 1 << 20, faults))
+    errors = {}
+    batches = list(read_batches(pairs, ModelConfig(), 31, errors))
     assert [batch.positions for batch in batches] == [(0, 6)]
-    assert sorted(faults) == [1, 2, 3, 4, 5]
-    assert "d.png cannot be" in faults[1]
-    assert "of different sizes, 40x40 and 41x40" in faults[2]
-    assert faults[3] == "/nowhere/g.png does not exist"
-    assert faults[4] == "no pair at all"
-    assert "j.png must be at least 31 pixels" in faults[5]
+    assert sorted(errors) == [1, 2, 3, 4, 5]
+    assert "d.png cannot be" in errors[1]
+    assert "of different sizes, 40x40 and 41x40" in errors[2]
+    assert errors[3] == "/nowhere/g.png does not exist"
+    assert errors[4] == "no pair at all"
+    assert "j.png must be at least 31 pixels" in errors[5]
 
 
 def test_sizes_may_differ_where_images_are_resized():
     pair = Entry(("a",), ("a", "b"), (png(image((40, 41))), png(image((9, 9)))))
-    (batch,) = read_batches([pair], (32, 33), 31, 1 << 20, {})
+    (batch,) = read_batches([pair], ModelConfig(resize=(32, 33)), 31, {})
     assert [x.shape for x in batch.images] == [(1, 32, 33, 3)] * 2
 
 
@@ -95,7 +96,7 @@ def test_no_thread_is_left_when_a_reader_stops_early():
     before = threading.active_count()
     good = png(image((40, 40)))
     pairs = [Entry(("a",), ("a", "b"), (good, good)) for _ in range(500)]
-    batches = read_batches(pairs, None, 31, 1600, {})
+    batches = read_batches(pairs, ModelConfig(batch_pixels=1600), 31, {})
     next(batches)
     batches.close()
     assert threading.active_count() == before
@@ -107,10 +108,11 @@ def test_a_model_of_one_thread_is_not_read_ahead_of():
         Entry((name,), (name, name), (data, data))
         for name, data in (("a", good), ("b", good), ("c", bad))
     ]
-    faults = {}
-    batches = read_batches(pairs, None, 31, 1600, faults, threads=1)
+    errors = {}
+    config = ModelConfig(batch_pixels=1600, threads=1)
+    batches = read_batches(pairs, config, 31, errors)
     # The second pair ends the first batch; nobody has looked at the third.
     assert next(batches).positions == (0,)
-    assert not faults
+    assert not errors
     assert [batch.positions for batch in batches] == [(1,)]
-    assert sorted(faults) == [2]
+    assert sorted(errors) == [2]

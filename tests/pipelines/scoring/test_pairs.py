@@ -4,15 +4,20 @@ import os
 
 import pytest
 
+from keras_lpips_cli.errors import UserError
 from pipelines.filesystems import read_bytes
+from pipelines.scoring.config import ScoringConfig
 from pipelines.scoring.pairs import Span, read_pairs
-from pipelines.scoring.planning import plan
+from pipelines.scoring.planning import make_plan
 from tests.support.fake_pairs import write_list
-from tfds_bapps.source.errors import PreparationError
 
 
 def planned(path, shard_pairs=1000, output="/nowhere"):
-    return plan(str(path), shard_pairs, str(output))
+    return make_plan(
+        ScoringConfig(
+            pairs=str(path), output=str(output), shard_pairs=shard_pairs
+        )
+    )
 
 
 def names(plan):
@@ -45,7 +50,7 @@ def test_lines_that_are_no_pairs_are_bad_pairs(tmp_path):
     path.write_text("reference,distorted\na,b\n\nc\nd,e,f\ng,h\n\n\n")
     (span,) = planned(path).spans
     pairs = list(read_pairs(span))
-    assert [pair.fault for pair in pairs] == [
+    assert [pair.error for pair in pairs] == [
         "",
         "the line has 0 fields instead of 2",
         "the line has 1 fields instead of 2",
@@ -57,7 +62,7 @@ def test_lines_that_are_no_pairs_are_bad_pairs(tmp_path):
 
 def test_a_line_without_one_of_the_two_is_a_bad_pair(tmp_path):
     path = write_list(tmp_path / "x.csv", [("a", ""), ("", "b")])
-    assert [pair.fault for pair in read_pairs(planned(path).spans[0])] == [
+    assert [pair.error for pair in read_pairs(planned(path).spans[0])] == [
         "there is no distorted image for it",
         "there is no reference image for it",
     ]
@@ -73,7 +78,6 @@ def test_the_digest_changes_with_the_list(tmp_path):
 
 def test_records_are_shards_of_their_files(records, pairs):
     plan = planned(records)
-    assert plan.columns == ("id",)
     first, second = (list(read_pairs(span)) for span in plan.spans)
     assert first[3].name == ("pairs.tfrecord-00000:3",)
     assert second[3].name == ("13_0.png",)
@@ -101,8 +105,8 @@ def test_damaged_records_are_bad_pairs(records, tmp_path):
     cut.write_bytes(whole[: len(whole) // 2])
     *good, last = read_pairs(Span(str(cut)))
     assert 3 < len(good) < 8
-    assert not any(pair.fault for pair in good)
-    assert "damaged from here on" in last.fault
+    assert not any(pair.error for pair in good)
+    assert "damaged from here on" in last.error
 
 
 def test_records_of_other_features_are_bad_pairs(tmp_path):
@@ -115,8 +119,8 @@ def test_records_of_other_features_are_bad_pairs(tmp_path):
         writer.write(example.SerializeToString())
         writer.write(b"no message")
     first, second = read_pairs(Span(path))
-    assert first.fault == "the record has no bytes 'distorted'"
-    assert "no tf.train.Example" in second.fault
+    assert first.error == "the record has no bytes 'distorted'"
+    assert "no tf.train.Example" in second.error
 
 
 @pytest.mark.parametrize(
@@ -129,10 +133,10 @@ def test_records_of_other_features_are_bad_pairs(tmp_path):
 )
 def test_what_is_no_list_is_refused(name, text, message, tmp_path):
     (tmp_path / name).write_text(text)
-    with pytest.raises(PreparationError, match=message):
+    with pytest.raises(UserError, match=message):
         planned(tmp_path / name)
 
 
 def test_what_is_not_there_is_named(tmp_path):
-    with pytest.raises(PreparationError, match="none.csv does not exist"):
+    with pytest.raises(UserError, match="none.csv does not exist"):
         planned(tmp_path / "none.csv")

@@ -9,6 +9,7 @@ import pytest
 
 from pipelines.filesystems import read_bytes
 from pipelines.scoring import batching
+from pipelines.scoring.config import ModelConfig
 from pipelines.scoring.prefetch import READERS, Budget, read_ahead
 from tests.support.fake_pairs import png
 
@@ -44,7 +45,7 @@ class Content(bytes):
 class Files:
     """An entry of two files, which are read as slowly as one likes."""
 
-    data, fault = None, ""
+    data, error = None, ""
 
     def __init__(self, ledger, size, seconds=0.0):
         self.ledger, self.size, self.seconds = ledger, size, seconds
@@ -61,7 +62,7 @@ class Files:
 class Record:
     """An entry that comes with its bytes."""
 
-    fault = ""
+    error = ""
 
     def __init__(self, ledger, size):
         self.data = tuple(ledger.content(size) for _ in range(2))
@@ -135,10 +136,11 @@ def test_what_is_decoded_is_held_no_longer(monkeypatch):
             return tuple(files)
 
     entries = [Images(ledger, n % 8) for n in range(100)]
-    faults = {}
-    batches = batching.read_batches(entries, None, 31, 6400, faults)
+    errors = {}
+    config = ModelConfig(batch_pixels=6400)
+    batches = batching.read_batches(entries, config, 31, errors)
     assert sum(len(batch.positions) for batch in batches) == 100
-    assert not faults
+    assert not errors
     assert 10_000 < ledger.peak <= 20_000 + 2 * max(map(len, encoded))
 
 

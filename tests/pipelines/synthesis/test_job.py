@@ -17,6 +17,7 @@ from skimage import data
 
 import tfds_bapps
 from keras_lpips.baselines import l2
+from keras_lpips_cli.errors import UserError
 from pipelines.distortions import blur, noise
 from pipelines.image_io.photographs import read_photograph
 from pipelines.image_io.survey import Photograph
@@ -25,7 +26,6 @@ from pipelines.synthesis import labels, planning, recipe
 from pipelines.synthesis.catalog import Catalog
 from pipelines.synthesis.shards import Shard
 from pipelines.synthesize import main
-from tfds_bapps.source.errors import PreparationError
 
 ROOT = Path(__file__).parents[3]
 TRADITIONAL = Catalog(("traditional",))
@@ -229,7 +229,7 @@ def test_a_judge_is_named_as_in_the_evaluation(judge, network):
 )
 def test_a_judge_that_there_is_not_is_refused(judge):
     assert labels.network_of(judge) is None
-    with pytest.raises(PreparationError, match="--judge must be one of"):
+    with pytest.raises(UserError, match="--judge must be one of"):
         labels.check_judge(judge, "2afc")
 
 
@@ -249,7 +249,7 @@ def test_another_lpips_answers_otherwise(patches, backbone, generator):
 
 def test_nobody_is_asked_by_default_and_nobody_answers_jnd():
     assert np.isnan(labels.answers("none", [None], [])).all()
-    with pytest.raises(PreparationError, match="only people can say"):
+    with pytest.raises(UserError, match="only people can say"):
         labels.check_judge("l2", "jnd")
 
 

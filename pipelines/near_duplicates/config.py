@@ -1,0 +1,37 @@
+"""What `pipelines.find_duplicates` is told: its flags.
+
+Nothing heavy is imported here, so that `--help` answers at once.
+"""
+
+from dataclasses import dataclass
+
+from keras_lpips_cli.options import NonNegativeInt, PositiveInt
+from pipelines.scoring.config import ModelConfig
+
+
+@dataclass(frozen=True, kw_only=True)
+class DuplicatesConfig(ModelConfig):
+    """Among which images to search, and how close they must be."""
+
+    images: str
+    """A pattern of image files; ** also matches folders."""
+    output: str
+    """The table to write: a .csv of first, second, distance."""
+    threshold: float = 0.05
+    """The largest distance of a pair."""
+    tolerate: NonNegativeInt = 0
+    """Most bad images to leave out instead of failing."""
+    run_images: PositiveInt = 500
+    """Images in each task, the unit of work."""
+
+    def __post_init__(self):
+        """Validates what the types leave open."""
+        if not self.output.endswith(".csv"):
+            raise ValueError(
+                f"--output must end in .csv. Received: {self.output}"
+            )
+        # False for NaN, too.
+        if not self.threshold >= 0:
+            raise ValueError(
+                f"--threshold must be at least 0. Received: {self.threshold}"
+            )

@@ -1,0 +1,66 @@
+"""What `pipelines.score` is told: its flags, from the command line to workers.
+
+Nothing heavy is imported here, so that `--help` answers at once.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from keras_lpips_cli.options import (
+    Net,
+    NonNegativeInt,
+    PositiveInt,
+    Version,
+)
+from keras_lpips_cli.program import Size
+
+# Of one side of a batch: 16 images of 256 x 256, 256 of 64 x 64.
+BATCH_PIXELS = 1 << 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelConfig:
+    """Which LPIPS runs, and on what batches."""
+
+    net: Net = "alex"
+    """The backbone."""
+    version: Version = "0.1"
+    """The version of LPIPS's linear heads."""
+    off_the_shelf: bool = False
+    """Compare features without linear heads, the paper's w = 1."""
+    resize: Size = None
+    """Resize all images. Without it, images of different sizes cannot be
+    compared."""
+    batch_pixels: PositiveInt = BATCH_PIXELS
+    """Most pixels per batch, counting references only. It may change the last
+    digits."""
+    threads: NonNegativeInt = 0
+    """TensorFlow's threads in each process; 0 is one for each core."""
+
+    @property
+    def calibrated(self) -> bool:
+        """Whether the linear heads are used."""
+        return not self.off_the_shelf
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScoringConfig(ModelConfig):
+    """What to score, and how."""
+
+    pairs: str
+    """A .csv with columns reference and distorted, whose paths are absolute or
+    relative to its folder; .tfrecord files of the two encoded images; or two
+    patterns of images with a comma between them, matched by name, else by name
+    without suffix."""
+    output: str
+    """Folder of the scores."""
+    format: Literal["csv", "parquet", "tfrecord"] = "csv"
+    """Format of the scores."""
+    maps: bool = False
+    """Also write each pair's distances per pixel, as .npz."""
+    tolerate: NonNegativeInt = 0
+    """Most bad pairs to leave out instead of failing at the end."""
+    resume: bool = False
+    """Continue what a stopped run with the same settings has left."""
+    shard_pairs: PositiveInt = 4000
+    """Pairs of a list in each shard, the unit of work."""
