@@ -1,6 +1,6 @@
 """BAPPS, half a million human judgements of image patches, as a TFDS dataset.
 
-Importing this package makes `tfds.load("bapps/...")` work.
+Importing this package registers the dataset: `tfds.load("bapps/...")` works.
 """
 
 from tfds_bapps.bapps.bapps_dataset_builder import Builder

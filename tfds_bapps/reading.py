@@ -1,7 +1,8 @@
-"""BAPPS as input of training and evaluation: a `tf.data` pipeline."""
+"""Reads prepared triplets as a `tf.data` pipeline."""
 
 from collections.abc import Sequence
 
+import numpy as np
 import tensorflow_datasets as tfds
 from etils import epath
 
@@ -9,8 +10,10 @@ from tfds_bapps.bapps import bapps_dataset_builder
 from tfds_bapps.source import layout
 from tfds_bapps.writing import manifest
 
-# Triplets that wait to be drawn when the order is shuffled.
+# Buffer of the shuffle of records that can only be read in order.
 SHUFFLE_TRIPLETS = 4096
+# Records that are read at once where they can be read in any order.
+READ_TRIPLETS = 64
 
 
 def read_triplets(
@@ -31,16 +34,18 @@ def read_triplets(
         config: "twoafc", "twoafc_64", "jnd" or "jnd_64".
         splits: one or several splits, read one after another.
         data_dir: where the dataset was prepared. Defaults to TFDS's folder.
-        value_range: what 0 and 255 become. Defaults to `(-1.0, 1.0)`.
+        value_range: values to which 0 and 255 are mapped. Defaults to
+            `(-1.0, 1.0)`.
         batch_size: triplets in a batch; the last may have fewer. Needs
             patches of one size. Defaults to `None`, no batches.
         cache: `True` to keep the decoded uint8 patches in memory, or the
             path of a cache file. Defaults to `False`.
-        shuffle_seed: seed of an order that is new in each epoch. Defaults to
-            `None`, the order of the names.
-        host_index: which host this is, in `[0, host_count)`.
-        host_count: how many hosts share the triplets; each triplet goes to
-            one of them.
+        shuffle_seed: seed of an order that is new in each epoch. Files of
+            ArrayRecord are shuffled as a whole, others within a buffer.
+            Defaults to `None`, the order of the names.
+        host_index: index of this host, in `[0, host_count)`.
+        host_count: number of hosts that share the triplets; each triplet goes
+            to one of them.
 
     Returns:
         A `tf.data.Dataset` of dicts: the patches (`ref`, `p0`, `p1`, or `p0`,
@@ -49,8 +54,8 @@ def read_triplets(
         strings; with `batch_size`, each with a first axis of the batch.
 
     Raises:
-        ValueError: an argument is out of its rule, a split is not prepared,
-            or patches of several sizes are to be batched.
+        ValueError: an argument is not valid, a split is not prepared, or
+            patches of several sizes are to be batched.
     """
     import tensorflow as tf
 
@@ -91,9 +96,12 @@ def read_triplets(
             example[role] = patch * ((high - low) / 255) + low
         return example
 
-    dataset = _encoded(builder, splits, task, host_index, host_count)
-    if not cache and shuffle_seed is not None:
-        dataset = dataset.shuffle(SHUFFLE_TRIPLETS, shuffle_seed)
+    instructions = _host_share(builder, splits, host_index, host_count)
+    encoded_seed = None if cache else shuffle_seed
+    if builder.info.file_format is tfds.core.FileFormat.ARRAY_RECORD:
+        dataset = _by_index(builder, instructions, task, encoded_seed)
+    else:
+        dataset = _in_order(builder, instructions, task, encoded_seed)
     dataset = dataset.map(decode, tf.data.AUTOTUNE)
     if cache:
         dataset = dataset.cache("" if cache is True else str(cache))
@@ -104,8 +112,8 @@ def read_triplets(
     return dataset.map(scale, tf.data.AUTOTUNE).prefetch(tf.data.AUTOTUNE)
 
 
-def _encoded(builder, splits, task, host_index, host_count):
-    """A host's share of the splits, in order, patches still as PNG."""
+def _host_share(builder, splits, host_index, host_count):
+    """Returns the slices of the splits that a host reads."""
     instructions = []
     for split in splits:
         count = builder.info.splits[split].num_examples
@@ -118,6 +126,11 @@ def _encoded(builder, splits, task, host_index, host_count):
             f"`host_count` leaves host {host_index} without a triplet. "
             f"Received: host_count={host_count}"
         )
+    return instructions
+
+
+def _in_order(builder, instructions, task, shuffle_seed):
+    """Reads records from start to end; patches are still PNG."""
     parts = builder.as_dataset(
         split=instructions,
         decoders=dict.fromkeys(task.patches, tfds.decode.SkipDecoding()),
@@ -125,7 +138,54 @@ def _encoded(builder, splits, task, host_index, host_count):
     dataset = parts[0]
     for part in parts[1:]:
         dataset = dataset.concatenate(part)
+    if shuffle_seed is not None:
+        dataset = dataset.shuffle(SHUFFLE_TRIPLETS, shuffle_seed)
     return dataset
+
+
+def _by_index(builder, instructions, task, shuffle_seed):
+    """Reads records by their index; patches are still PNG."""
+    import tensorflow as tf
+
+    sources = builder.as_data_source(
+        split=instructions,
+        deserialize_method=tfds.decode.DeserializeMethod.RAW_BYTES,
+    )
+    ends = np.cumsum([len(source) for source in sources])
+    decoders = dict.fromkeys(task.patches, tfds.decode.SkipDecoding())
+
+    def read(indices):
+        owners = np.searchsorted(ends, indices, "right")
+        records = np.empty(len(indices), object)
+        for owner in np.unique(owners):
+            (rows,) = np.nonzero(owners == owner)
+            source = sources[owner]
+            first = ends[owner] - len(source)
+            records[rows] = source.__getitems__(
+                [int(index) for index in indices[rows] - first]
+            )
+        return records
+
+    def deserialize(record):
+        return builder.info.features.deserialize_example(
+            record, decoders=decoders
+        )
+
+    dataset = tf.data.Dataset.range(int(ends[-1]))
+    if shuffle_seed is not None:
+        dataset = dataset.shuffle(int(ends[-1]), shuffle_seed)
+    return (
+        dataset.batch(READ_TRIPLETS)
+        .map(
+            lambda indices: tf.ensure_shape(
+                tf.numpy_function(read, [indices], tf.string, stateful=False),
+                [None],
+            ),
+            tf.data.AUTOTUNE,
+        )
+        .unbatch()
+        .map(deserialize, tf.data.AUTOTUNE)
+    )
 
 
 def _check_splits(builder, splits):
@@ -138,7 +198,7 @@ def _check_splits(builder, splits):
 
 
 def _one_size(builder, splits):
-    """Height and width, `None` twice if the patches' sizes differ."""
+    """Returns height and width, `None` twice if the patches' sizes differ."""
     entries = manifest.read(builder.data_dir)["splits"]
     sizes = {size for split in splits for size in entries[split]["patch_sizes"]}
     if len(sizes) != 1:

@@ -1,1 +1,1 @@
-"""The BAPPS dataset in the convention of TensorFlow Datasets."""
+"""The BAPPS dataset in the layout of TensorFlow Datasets."""

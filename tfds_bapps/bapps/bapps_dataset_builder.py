@@ -7,22 +7,19 @@ import numpy as np
 import tensorflow_datasets as tfds
 from etils import epath
 
-# TFDS exports no base class that leaves all of the writing to its builder.
-from tensorflow_datasets.core.dataset_builder import FileReaderBuilder
-
 from tfds_bapps.source import layout, published
-from tfds_bapps.source.errors import PreparationError
 from tfds_bapps.writing import preparation
+from tfds_bapps.writing.shards import BeamExecutor, Executor, write_in_process
 
 SMALL_SIDE = 64
 
-_DIGITS = "The patches at native size"
-_SMALL = f"The patches with their shorter side at {SMALL_SIDE} pixels"
+_NATIVE = "Patches at native size"
+_SMALL = f"Patches with their shorter side at {SMALL_SIDE} pixels"
 
 
 @dataclasses.dataclass
 class BappsConfig(tfds.core.BuilderConfig):
-    """What is stored.
+    """Configuration of the stored triplets.
 
     Attributes:
         task: "2afc" or "jnd".
@@ -34,8 +31,8 @@ class BappsConfig(tfds.core.BuilderConfig):
     shorter_side: int | None = None
 
 
-class Builder(FileReaderBuilder):
-    """Prepares BAPPS, or a tree of one's own in its layout.
+class Builder(tfds.core.ShardBasedBuilder):
+    """Prepares BAPPS, or another tree of judgements in its layout.
 
     Args:
         source: a folder of archives, an extracted tree, or one archive.
@@ -43,12 +40,14 @@ class Builder(FileReaderBuilder):
             downloading.
         subset: parts ("val"), subsets ("cnn") or splits ("val_cnn") to be
             prepared. Defaults to all.
-        tolerate: how many bad triplets are left out and recorded instead of
-            failing. Defaults to 0.
+        tolerate: number of bad triplets that are left out and recorded
+            instead of failing. Defaults to 0.
         votes: judgements per triplet: each answer must be a multiple of
-            1 / `votes`; 0 takes any in [0, 1]. Defaults to those of BAPPS.
-        **kwargs: `data_dir`, `config`, `version` and `file_format` of any
-            TFDS builder.
+            1 / `votes`; 0 accepts any in [0, 1]. Defaults to those of BAPPS.
+        executor: runs the writing of the shards. Defaults to this process, or
+            to Beam if the `DownloadConfig` has a Beam runner or options.
+        **kwargs: `data_dir`, `config`, `version` and `file_format`, as for
+            any TFDS builder.
     """
 
     VERSION = tfds.core.Version("1.0.0")
@@ -57,13 +56,13 @@ class Builder(FileReaderBuilder):
         "Put the archives "
         + ", ".join(archive.file for archive in published.ARCHIVES)
         + " into the folder, under these names, or the extracted tree. "
-        f"{published.HOMEPAGE} says where they are."
+        f"{published.HOMEPAGE} links to them."
     )
     BUILDER_CONFIGS = [
         BappsConfig(
-            name="twoafc", description=f"{_DIGITS}, 2AFC.", task="2afc"
+            name="twoafc", description=f"{_NATIVE}, 2AFC.", task="2afc"
         ),
-        BappsConfig(name="jnd", description=f"{_DIGITS}, JND.", task="jnd"),
+        BappsConfig(name="jnd", description=f"{_NATIVE}, JND.", task="jnd"),
         BappsConfig(
             name=f"twoafc_{SMALL_SIDE}",
             description=f"{_SMALL}, 2AFC.",
@@ -82,18 +81,20 @@ class Builder(FileReaderBuilder):
         self,
         *,
         source: epath.PathLike | None = None,
-        subset: Sequence[str] = (),
+        subset: str | Sequence[str] = (),
         tolerate: int = 0,
         votes: int | None = None,
+        executor: Executor | None = None,
         **kwargs,
     ):
         super().__init__(**kwargs)
-        self._wishes = preparation.PrepareOptions(
+        self._options = preparation.PrepareOptions(
             source=source,
             subset=(subset,) if isinstance(subset, str) else tuple(subset),
             tolerate=tolerate,
             votes=votes,
         )
+        self._executor = executor
 
     def _info(self) -> tfds.core.DatasetInfo:
         task = layout.TASKS[self.builder_config.task]
@@ -110,35 +111,46 @@ class Builder(FileReaderBuilder):
                 }
             ),
             homepage=published.HOMEPAGE,
-            # The order of the names; shards are written in it.
+            # Examples are stored in the order of their names.
             disable_shuffling=True,
         )
 
-    # TFDS prints that it downloads, which with a source it does not.
-
-    def _log_download_bytes(self):
-        if self._wishes.source is None:
-            super()._log_download_bytes()
-        else:
-            print(
-                f"Preparing {self.info.full_name} of {self._wishes.source} "
-                f"in {self.data_dir}"
-            )
-
-    def _log_download_done(self):
-        if self._wishes.source is None:
-            super()._log_download_done()
-
-    def _download_and_prepare(self, dl_manager, download_config=None):
-        if self.info.file_format is None:
-            raise PreparationError("no file format is known.")
-        splits = preparation.prepare(
-            wishes=self._wishes,
+    def _plan(self, dl_manager, download_config):
+        return preparation.plan(
+            options=self._options,
             config=self.builder_config,
             features=self.info.features,
             folder=epath.Path(self.data_dir),
             template_of=self._get_filename_template,
             dl_manager=dl_manager,
             download_config=download_config,
+        )
+
+    def _shard_iterators_per_split(self, dl_manager):
+        plan = self._plan(dl_manager, tfds.download.DownloadConfig())
+        return {
+            split: [shard.examples for shard in shards]
+            for split, shards in plan.shards.items()
+        }
+
+    def _download_and_prepare(self, dl_manager, download_config=None):
+        # `ShardBasedBuilder` would write these iterators by itself, but (TFDS
+        # 4.9.10) with Beam one shard after another, for ever if a worker
+        # dies, and with bytes that differ from run to run. It also ignores
+        # `max_examples_per_split` and calls nothing between the last shard
+        # and the renaming of the folder, where counts must be compared.
+        # CONTRIBUTING.md has the measurements.
+        config = download_config or tfds.download.DownloadConfig()
+        execute = self._executor or write_in_process
+        if self._executor is None and (
+            config.beam_runner is not None or config.beam_options is not None
+        ):
+            execute = BeamExecutor(config.beam_runner, config.beam_options)
+        splits = preparation.write(
+            self._plan(dl_manager, config),
+            self._options.tolerate,
+            epath.Path(self.data_dir),
+            self._get_filename_template,
+            execute,
         )
         self.info.set_splits(tfds.core.SplitDict(splits))

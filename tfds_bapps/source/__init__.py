@@ -1,1 +1,1 @@
-"""Reading and validating the sources of BAPPS."""
+"""Finds, indexes, validates and converts the files of a BAPPS source."""

@@ -1,11 +1,9 @@
-"""Where the files of BAPPS come from: archives, or a tree of folders.
-
-A source is a folder that holds archives (official or not), a folder that
-holds the extracted tree, or one archive.
-"""
+"""Finds the sources at a path: archives, or an extracted tree of folders."""
 
 import hashlib
+import os
 import re
+import stat
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -24,9 +22,9 @@ class Source:
 
     Attributes:
         path: the file or folder.
-        name: what it is called in messages and in the manifest.
-        folder: task and part of files whose path does not say them.
-        archive: the official archive that it is said to be, or `None`.
+        name: its name in messages and in the manifest.
+        folder: task and part of files whose path does not name them.
+        archive: the official archive that has this file name, or `None`.
         in_archive: whether it is an archive.
     """
 
@@ -38,18 +36,17 @@ class Source:
 
 
 def find_sources(where: epath.PathLike, task: str) -> list[Source]:
-    """Finds what a user's path holds for a task.
+    """Finds the sources of a task at a path.
 
     Args:
         where: a folder of archives, a tree, or one archive.
         task: "2afc" or "jnd".
 
     Returns:
-        At least one `Source`. Official archives of the other task are left
-        out.
+        The sources, without the official archives of the other task.
 
     Raises:
-        PreparationError: there is nothing at `where`, or it cannot be read.
+        PreparationError: the path does not exist or cannot be read.
     """
     where = epath.Path(where).expanduser()
     try:
@@ -78,13 +75,19 @@ def find_sources(where: epath.PathLike, task: str) -> list[Source]:
 def archive_source(
     path: epath.Path, archive: published.Archive | None = None
 ) -> Source:
-    """An archive as a source; its file name may say what it holds.
+    """Returns an archive as a source; its name may tell task and part.
 
     Args:
         path: the file.
         archive: the official archive that it is. Defaults to the one that
             has its file name, with or without ".gz".
+
+    Raises:
+        PreparationError: the path is not a regular file.
     """
+    if file_size(path) is None:
+        # Opening a named pipe would wait for ever.
+        raise PreparationError(f"{path} is not a regular file.")
     name = path.name.removesuffix(".gz")
     for known in published.ARCHIVES:
         if archive is None and name == known.file.removesuffix(".gz"):
@@ -96,7 +99,7 @@ def archive_source(
 
 
 def walk(source: Source) -> Iterator[tuple[layout.Folder, str, epath.Path]]:
-    """Yields the role folders of a tree.
+    """Walks the role folders of a tree.
 
     Yields:
         The subset's folder, the role, and the role's folder on disk.
@@ -115,7 +118,11 @@ def walk(source: Source) -> Iterator[tuple[layout.Folder, str, epath.Path]]:
 
 
 def list_folder(path: epath.Path) -> list[epath.Path]:
-    """The entries of a folder by name, or one sentence why it has none."""
+    """Lists a folder in the order of names.
+
+    Raises:
+        PreparationError: the folder cannot be read.
+    """
     try:
         return sorted(path.iterdir())
     except OSError as error:
@@ -124,8 +131,22 @@ def list_folder(path: epath.Path) -> list[epath.Path]:
         ) from error
 
 
+def file_size(path: epath.Path) -> int | None:
+    """Returns the bytes of a regular file, or `None` if it is another kind.
+
+    Raises:
+        OSError: the path does not exist or cannot be read.
+    """
+    if "://" in os.fspath(path):
+        found = path.stat()
+        return None if found.is_directory else found.length
+    # Not `path.stat()`, which fails where the owner has no name.
+    found = os.stat(path)
+    return found.st_size if stat.S_ISREG(found.st_mode) else None
+
+
 def digest(source: Source) -> str:
-    """The sha256 of an archive."""
+    """Returns the sha256 of an archive."""
     sha256 = hashlib.sha256()
     with source.path.open("rb") as file:
         while block := file.read(DIGEST_BLOCK_BYTES):

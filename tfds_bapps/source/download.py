@@ -1,4 +1,4 @@
-"""Decides where a preparation reads from, and downloads if need be."""
+"""Chooses the sources of a preparation and downloads them if needed."""
 
 from collections.abc import Callable
 
@@ -10,35 +10,34 @@ from tfds_bapps.source.errors import PreparationError
 from tfds_bapps.source.layout import split_name
 
 
-def fetch(
+def find_or_download(
     where: epath.PathLike | None,
     task: str,
     wants: Callable[[str], bool],
     dl_manager: tfds.download.DownloadManager,
-    download_config: tfds.download.DownloadConfig,
+    manual_dir: epath.PathLike | None = None,
 ) -> list[archives.Source]:
-    """Finds the sources of a task, downloading them where no path is given.
+    """Finds the sources of a task, and downloads them where no path is given.
 
     Args:
-        where: the user's folder or archive. Defaults to the configured
-            manual folder, then to TFDS's own manual folder if it holds
-            anything, then to downloading.
+        where: the user's folder or archive. Defaults to `manual_dir`, then to
+            TFDS's manual folder if it holds anything, then to downloading.
         task: "2afc" or "jnd".
         wants: whether a split is to be prepared.
-        dl_manager: TFDS's downloader.
-        download_config: may name a manual folder.
+        dl_manager: TFDS's download manager.
+        manual_dir: `DownloadConfig.manual_dir`.
 
     Returns:
-        The sources that hold anything wanted, at least one.
+        The sources that hold wanted splits, at least one.
 
     Raises:
-        PreparationError: nothing is there, or nothing can be downloaded.
+        PreparationError: there is no source, or it cannot be downloaded.
     """
-    where = where or download_config.manual_dir
+    where = where or manual_dir
     if where is None:
         try:
             where = dl_manager.manual_dir
-        except AssertionError:  # TFDS's way to say that there is none.
+        except AssertionError:  # Raised by TFDS for an empty manual folder.
             return _download(task, wants, dl_manager)
     found = [
         source
@@ -46,36 +45,27 @@ def fetch(
         if source.archive is None or _holds_wanted(source.archive, wants)
     ]
     if not found:
-        raise PreparationError(f"{where} holds no archive with what is wanted.")
+        raise PreparationError(f"{where} holds no archive with wanted splits.")
     return found
 
 
-def source_entry(source: archives.Source) -> dict:
-    """What the manifest says of a source: name, sha256, published sha256."""
-    return {
-        "name": source.name,
-        "sha256": archives.digest(source) if source.in_archive else None,
-        "published_sha256": source.archive.sha256 if source.archive else None,
-    }
-
-
 def _download(task, wants, dl_manager):
-    archives = [
+    wanted = [
         archive
-        for archive in published.archives_of(task)
-        if _holds_wanted(archive, wants)
+        for archive in published.ARCHIVES
+        if archive.folder.task == task and _holds_wanted(archive, wants)
     ]
-    if not archives:
+    if not wanted:
         raise PreparationError(
-            f"nothing of the {task} archives is wanted; their splits are "
+            f"no split of the {task} archives is wanted; they hold "
             f"{', '.join(published.COUNTS[task])}."
         )
     found = []
-    for archive in archives:
+    for archive in wanted:
         try:
             path = dl_manager.download(archive.url)
         except Exception as error:
-            # Requests, urllib3 and TFDS each have their own.
+            # Requests, urllib3 and TFDS raise exceptions of their own.
             reason = str(error).split("\n")[0]
             raise PreparationError(
                 f"{archive.url} cannot be downloaded ({reason}). Look at "

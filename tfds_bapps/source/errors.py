@@ -1,53 +1,59 @@
-"""What can be wrong with a source, and how it is said."""
+"""Errors found in a source, and the exceptions that report them."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, order=True)
-class Problem:
-    """A bad or missing file of one triplet.
+class FileError:
+    """A file of the source that is missing or invalid.
 
     Attributes:
-        triplet: split and name of the triplet, or the archive's member where
-            it belongs to none.
-        source: the archive, or the subset's folder.
-        file: the file's name inside it.
-        reason: what is wrong with it, to be read after the file's name.
+        triplet: split and name of the triplet, or the name of an archive
+            member that belongs to no triplet.
+        source: the archive, or the folder of the subset.
+        file: name of the file inside `source`.
+        reason: what is wrong; the sentence continues the file's name.
+        split: the triplet's split. Defaults to "", no triplet.
     """
 
     triplet: str
     source: str
     file: str
     reason: str
+    split: str = ""
 
     def __str__(self):
-        """One sentence that names the file."""
+        """Returns one sentence that names the file."""
         return f"{self.source}: {self.file} {self.reason}"
 
 
-class BadFile(Exception):
-    """A file that cannot be used; the message is read after its name."""
+class InvalidFileError(Exception):
+    """A file is invalid; the message continues the file's name."""
 
 
 class PreparationError(Exception):
-    """The dataset cannot be prepared; the message is for the user."""
+    """The dataset cannot be prepared; the message is meant for the user."""
 
 
-def check_tolerance(tolerate: int, problems: Iterable[Problem]) -> None:
-    """Raises `PreparationError` that lists `problems` if there are too many.
+class NothingFoundError(PreparationError):
+    """The source holds no triplets of the task or of the wanted splits."""
+
+
+def check_tolerance(tolerate: int, errors: Iterable[FileError]) -> None:
+    """Raises an exception that lists all errors if there are too many.
 
     Args:
-        tolerate: how many bad triplets are accepted.
-        problems: all that was found.
+        tolerate: number of bad triplets that are accepted.
+        errors: all errors of the source.
 
     Raises:
-        PreparationError: more triplets than `tolerate` are bad.
+        PreparationError: more than `tolerate` triplets are bad.
     """
-    problems = sorted(problems)
-    bad = len({problem.triplet for problem in problems})
+    errors = sorted(errors)
+    bad = len({error.triplet for error in errors})
     if bad > tolerate:
-        listing = "\n".join(f"  {problem}" for problem in problems)
+        listing = "\n".join(f"  {error}" for error in errors)
         raise PreparationError(
             f"{bad} bad triplets or members, {tolerate} tolerated:\n{listing}"
         )

@@ -1,18 +1,24 @@
-"""From the files of a triplet to one checked example of the dataset."""
+"""Reads and validates the files of a triplet: one example of the dataset."""
 
 import hashlib
 from contextlib import ExitStack
 from dataclasses import dataclass
+from typing import Any
+
+from etils import epath
 
 from tfds_bapps.source import layout, resize, validation
-from tfds_bapps.source.errors import BadFile, PreparationError, Problem
-from tfds_bapps.source.indexing import open_to_read
+from tfds_bapps.source.errors import (
+    FileError,
+    InvalidFileError,
+    PreparationError,
+)
 from tfds_bapps.source.triplets import Triplets
 
 
 @dataclass(frozen=True)
 class Example:
-    """A triplet that is whole.
+    """A valid triplet.
 
     Attributes:
         features: PNG bytes by patch, the answer as float32 in [0, 1],
@@ -20,12 +26,12 @@ class Example:
         sizes: the patches' stored sizes, "width x height".
     """
 
-    features: dict
+    features: dict[str, Any]
     sizes: list[str]
 
 
 class ExampleReader:
-    """Reads triplets by their places in the index; use it in a `with`.
+    """Reads triplets by their rows in the index; a context manager.
 
     Args:
         triplets: the triplets to be read.
@@ -48,15 +54,18 @@ class ExampleReader:
         self._stack = ExitStack()
 
     def __enter__(self):
-        """Returns itself."""
+        """Returns the reader."""
         return self
 
     def __exit__(self, *error):
         """Closes the archive."""
         self._stack.close()
 
-    def read(self, row: int) -> Example | list[Problem]:
-        """One triplet, or what is wrong with each of its files.
+    def read(self, row: int) -> Example | list[FileError]:
+        """Reads one triplet.
+
+        Returns:
+            The example, or the errors of its files.
 
         Raises:
             PreparationError: the archive itself cannot be read.
@@ -64,7 +73,7 @@ class ExampleReader:
         name = self._triplets.names[row].decode()
         features = {"subset": self._triplets.subset, "id": name}
         sizes = []
-        problems = []
+        errors = []
         for column, role in enumerate(self._task.roles):
             try:
                 data = self._bytes(role, name, row, column)
@@ -78,16 +87,17 @@ class ExampleReader:
                     )
                     size = resize.resized(image.size, self._shorter_side)
                     sizes.append("x".join(map(str, size)))
-            except BadFile as error:
-                problems.append(self._problem(role, name, error))
-        return problems or Example(features, sizes)
+            except InvalidFileError as error:
+                errors.append(self._error(role, name, error))
+        return errors or Example(features, sizes)
 
-    def _problem(self, role, name, error):
-        return Problem(
+    def _error(self, role, name, error):
+        return FileError(
             f"{self._triplets.split}/{name}",
             self._triplets.path,
             self._triplets.file(role, name),
             str(error),
+            self._triplets.split,
         )
 
     def _bytes(self, role, name, row, column):
@@ -104,24 +114,25 @@ class ExampleReader:
         else:
             try:
                 inside = self._triplets.file(role, name)
-                with open_to_read(f"{self._triplets.path}/{inside}") as file:
+                path = epath.Path(self._triplets.path) / inside
+                with path.open("rb") as file:
                     data = file.read(size + 1)
             except OSError as error:
                 reason = error.strerror or error
-                raise BadFile(f"cannot be read: {reason}") from None
+                raise InvalidFileError(f"cannot be read: {reason}") from None
         if len(data) != size:
-            raise BadFile("has changed its size since it was indexed")
+            raise InvalidFileError("has another size than in the index")
         return data
 
     def _archive(self, role):
-        """The archive, opened once for each role.
+        """Returns the archive, opened once for each role.
 
-        Archives hold one role after another, so each of these goes through
-        its part of the archive from start to end.
+        Archives hold one role after another, so each of these files is read
+        from start to end.
         """
         if role not in self._open_archives:
             try:
-                file = open_to_read(self._triplets.path)
+                file = epath.Path(self._triplets.path).open("rb")
             except OSError as error:
                 raise PreparationError(
                     f"{self._triplets.path} cannot be read: {error}."

@@ -1,50 +1,72 @@
-"""From a source to the triplets of its splits."""
+"""Builds the index of a source: the triplets of its splits."""
 
 import gzip
+import logging
 import shutil
 import zlib
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
-from apache_beam.io.filesystem import CompressionTypes
-from apache_beam.io.filesystems import FileSystems
 from etils import epath
 
 from tfds_bapps.source import archives, layout, tar_index
-from tfds_bapps.source.errors import PreparationError, Problem
+from tfds_bapps.source.errors import FileError, PreparationError
 from tfds_bapps.source.triplets import SubsetTable, Triplets
 
 _GZIP_MAGIC = b"\x1f\x8b"
 _COPY_BYTES = 1 << 20
+# Archives of patches compress to a third at most; zeros to a thousandth. What
+# is smaller than the floor is unpacked at any ratio.
+MAX_GZIP_RATIO = 100
+GZIP_RATIO_FLOOR_BYTES = 64 << 20
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass
 class Index:
-    """The triplets of a source.
+    """The triplets of one or several sources.
 
     Attributes:
         splits: the complete triplets, by split.
-        problems: what is missing, double, or not a plain file.
-        ignored: how many files are no part of a triplet.
+        errors: files that are missing, exist twice, or are not regular files.
+        ignored: number of files that belong to no triplet.
     """
 
     splits: dict[str, Triplets] = field(default_factory=dict)
-    problems: list[Problem] = field(default_factory=list)
+    errors: list[FileError] = field(default_factory=list)
     ignored: int = 0
+
+    def add_split(self, triplets: Triplets) -> None:
+        """Adds a split.
+
+        Raises:
+            PreparationError: it is there already.
+        """
+        other = self.splits.get(triplets.split)
+        if other is not None:
+            raise PreparationError(
+                f"the split {triplets.split} is both in {other.path} and in "
+                f"{triplets.path}; leave one of them out."
+            )
+        self.splits[triplets.split] = triplets
 
 
 def index_source(source: archives.Source, task: str) -> Index:
-    """Reads the triplets of one task from an archive or a tree.
+    """Indexes the triplets of one task in an archive or a tree.
+
+    One pass over the headers of the archive, or over the folders of the tree.
 
     Args:
-        source: an archive, plain (`plain_archive`), or a tree.
+        source: a tree, or an archive that `plain_archive` returned.
         task: "2afc" or "jnd"; subsets of the other one are left out.
 
     Returns:
-        The `Index`, in one pass over the headers or the folders.
+        The `Index` of the source.
 
     Raises:
         PreparationError: the archive is damaged, a folder cannot be read, or
-            a subset has no part or no name that can stand in a split's.
+            a subset's part or name is not valid.
     """
     index = Index()
     read = _read_archive if source.in_archive else _read_tree
@@ -57,88 +79,99 @@ def index_source(source: archives.Source, task: str) -> Index:
                 f"{source.name}: the subset folder {table.folder.subset!r} "
                 "must be named by letters, digits and underscores."
             )
-        triplets, problems = table.join()
-        index.problems += problems
-        _add_split(index, triplets)
+        triplets, errors = table.join()
+        index.errors += errors
+        index.add_split(triplets)
     return index
 
 
-def merge(indexes: list[Index]) -> Index:
-    """Joins the indexes of several sources.
+def merge(indexes: Iterable[Index]) -> Index:
+    """Merges the indexes of several sources.
 
     Raises:
         PreparationError: two of them have the same split.
     """
     merged = Index()
     for index in indexes:
-        merged.problems += index.problems
+        merged.errors += index.errors
         merged.ignored += index.ignored
         for triplets in index.splits.values():
-            _add_split(merged, triplets)
+            merged.add_split(triplets)
     return merged
 
 
-def plain_archive(source: archives.Source, scratch: epath.Path):
-    """An archive in which bytes can be read by offset.
+def plain_archive(
+    source: archives.Source, scratch: epath.Path
+) -> archives.Source:
+    """Returns an archive whose bytes can be read by offset.
 
     A gzip stream can only be read from its start, so a compressed archive
-    is unpacked once, as one plain tar, and its members stay inside.
+    is decompressed once, to one plain tar; members are not extracted.
 
     Args:
-        source: an archive; gzip is known by its first bytes, not its name.
+        source: an archive; gzip is detected by its first bytes.
         scratch: a folder that all workers can read.
 
     Returns:
-        The source itself, or one whose path is the plain copy.
+        `source`, or one whose path is the plain copy.
 
     Raises:
-        PreparationError: the archive is cut off or damaged.
+        PreparationError: the archive is cut off or damaged, does not fit on
+            the disk, or expands to more than `MAX_GZIP_RATIO` times its size.
     """
-    with open_to_read(str(source.path)) as file:
+    with source.path.open("rb") as file:
         if file.read(len(_GZIP_MAGIC)) != _GZIP_MAGIC:
             return source
+    packed_bytes = archives.file_size(source.path)
+    limit = max(packed_bytes * MAX_GZIP_RATIO, GZIP_RATIO_FLOOR_BYTES)
+    _check_room(source, packed_bytes, scratch)
     plain = scratch / f"{source.path.name.removesuffix('.gz')}.plain"
+    _log.info("Decompressing %s to %s", source.name, plain)
     try:
-        with open_to_read(str(source.path)) as file:
+        with source.path.open("rb") as file:
             with gzip.open(file) as packed, plain.open("wb") as copy:
-                shutil.copyfileobj(packed, copy, _COPY_BYTES)
+                written = 0
+                while block := packed.read(_COPY_BYTES):
+                    written += copy.write(block)
+                    if written > limit:
+                        raise PreparationError(
+                            f"{source.name} expands to more than "
+                            f"{MAX_GZIP_RATIO} times its size; if it is no "
+                            "mistake, decompress it first."
+                        )
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise PreparationError(
-            f"{source.name} is not a whole gzip file: {error}."
+            f"{source.name} is not a complete gzip file: {error}."
         ) from error
     except OSError as error:
         raise PreparationError(
-            f"{source.name} cannot be unpacked to {scratch}: {error}."
+            f"{source.name} cannot be decompressed to {scratch}: {error}."
         ) from error
     return replace(source, path=plain)
 
 
-def open_to_read(path: str):
-    """Opens a file through Beam's filesystems, its bytes as they are."""
-    return FileSystems.open(
-        path, compression_type=CompressionTypes.UNCOMPRESSED
-    )
-
-
-def _add_split(index, triplets):
-    other = index.splits.get(triplets.split)
-    if other is not None:
+def _check_room(source, packed_bytes, scratch):
+    """Checks the disk for the least that the archive expands to."""
+    try:
+        free = shutil.disk_usage(scratch).free
+    except OSError:
+        return  # A remote store, which has no size.
+    if packed_bytes > free:
         raise PreparationError(
-            f"the split {triplets.split} is both in {other.path} and in "
-            f"{triplets.path}; leave one of them out."
+            f"{source.name} must be decompressed and needs more than "
+            f"{packed_bytes >> 20} MiB in {scratch}; {free >> 20} MiB are free."
         )
-    index.splits[triplets.split] = triplets
 
 
 def _read_archive(source, index):
     tables = {}
-    with open_to_read(str(source.path)) as file:
+    with source.path.open("rb") as file:
         for member in tar_index.read_members(file, source.name):
             place = layout.place_of(member.path, source.folder)
-            if member.fault:
-                name = f"{member.path!r}"
-                index.problems.append(
-                    Problem(name, str(source.path), name, member.fault)
+            if member.error:
+                name = repr(member.path)
+                index.errors.append(
+                    FileError(name, str(source.path), name, member.error)
                 )
             elif place is None:
                 index.ignored += 1
@@ -165,15 +198,26 @@ def _read_tree(source, index):
                 index.ignored += 1
                 continue
             try:
-                size = file.stat().length
+                size = archives.file_size(file)
+                reason = "is not a regular file" if size is None else ""
             except OSError as error:
+                reason = f"cannot be read: {error.strerror or error}"
+            if not tar_index.is_utf8(place.name):
+                reason = "has a name that is not UTF-8"
+            if reason:
                 split = layout.split_name(str(folder.part), folder.subset)
-                index.problems.append(
-                    Problem(
-                        f"{split}/{place.name}",
+                # A name that is not UTF-8 cannot be printed.
+                name, file_name = (
+                    word.encode(errors="backslashreplace").decode()
+                    for word in (place.name, file.name)
+                )
+                index.errors.append(
+                    FileError(
+                        f"{split}/{name}",
                         str(path.parent),
-                        f"{role}/{file.name}",
-                        f"cannot be read: {error.strerror or error}",
+                        f"{role}/{file_name}",
+                        reason,
+                        split,
                     )
                 )
             else:

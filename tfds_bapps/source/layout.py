@@ -1,4 +1,4 @@
-"""The folders of BAPPS: its tasks, parts, subsets and roles.
+"""Folder layout of BAPPS: tasks, parts, subsets and roles.
 
 On disk a triplet is spread over sibling folders that share a file name:
 
@@ -18,7 +18,7 @@ _SPLIT_WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9_]*")
 
 @dataclass(frozen=True)
 class Task:
-    """One of the two questions that people were asked.
+    """A task of the dataset: a question that people answered.
 
     Attributes:
         folder: name of its folder on disk.
@@ -47,14 +47,14 @@ ANSWERS = {task.answer for task in TASKS.values()}
 
 @dataclass(frozen=True)
 class Folder:
-    """Where a subset stands; what no folder name says is `None`."""
+    """Task, part and subset of files; `None` where no folder names it."""
 
     task: str | None
     part: str | None
     subset: str | None = None
 
     def __str__(self):
-        """As a path, without what is not known."""
+        """Returns the known names as a path."""
         words = (self.task, self.part, self.subset)
         return "/".join(word for word in words if word)
 
@@ -69,7 +69,7 @@ class Place:
 
 
 def place_of(path: str, default: Folder) -> Place | None:
-    """Reads a file's place from its path.
+    """Parses the path of a file.
 
     Args:
         path: path with "/" between its parts; the last three are the subset,
@@ -77,8 +77,8 @@ def place_of(path: str, default: Folder) -> Place | None:
         default: task and part for paths that do not name theirs.
 
     Returns:
-        The `Place`, or `None` for a file that is no part of a triplet (a
-        read-me, a system's hidden file).
+        The `Place`, or `None` for a file that belongs to no triplet, such as
+        a README or a hidden file.
     """
     parts = [part for part in path.split("/") if part not in ("", ".")]
     if len(parts) < 3:
@@ -96,12 +96,12 @@ def place_of(path: str, default: Folder) -> Place | None:
 
 
 def suffix_of(role: str) -> str:
-    """How the names of a role's files end."""
+    """Returns the suffix of a role's files."""
     return ANSWER_SUFFIX if role in ANSWERS else PATCH_SUFFIX
 
 
 def folder_of(path: str, default: Folder) -> Folder:
-    """The task and part that the folders of `path` name, last ones first."""
+    """Returns the last task and part that the folders of `path` name."""
     task, part = default.task, default.part
     for word in path.split("/"):
         task = word if word in TASKS else task
@@ -110,16 +110,16 @@ def folder_of(path: str, default: Folder) -> Folder:
 
 
 def is_split_word(subset: str) -> bool:
-    """Whether a subset's name can stand in a split's name."""
+    """Returns whether a subset's name is valid in a split's name."""
     return _SPLIT_WORD.fullmatch(subset) is not None
 
 
 def split_name(part: str, subset: str) -> str:
-    """Name of a subset's split: "val" and "cnn" make "val_cnn"."""
+    """Returns the name of a subset's split: "val" and "cnn" make "val_cnn"."""
     return f"{part}_{subset}"
 
 
 def example_path(task: str) -> str:
-    """Where the files of a task lie, for messages."""
+    """Returns the pattern of a task's files, for messages."""
     folders = ",".join(TASKS[task].roles)
     return f"{task}/{{{','.join(PARTS)}}}/SUBSET/{{{folders}}}/NAME"

@@ -1,8 +1,8 @@
-"""What is published of BAPPS: archives, their digests, and counts.
+"""Published facts of BAPPS: archives, their digests, and counts.
 
-From the authors' repository (github.com/richzhang/PerceptualSimilarity) and
-the tables of the paper. Despite their names the archives are plain tar today;
-what a file is, is read from its first bytes.
+Sources: the authors' repository (github.com/richzhang/PerceptualSimilarity)
+and the tables of the paper. Despite their names the archives are plain tar
+today; the format of a file is detected from its first bytes.
 """
 
 from collections.abc import Callable, Mapping
@@ -20,7 +20,7 @@ class Archive:
 
     Attributes:
         file: its file name.
-        folder: task and part of what it holds.
+        folder: task and part of its triplets.
         sha256: published digest, or `None` where none is known.
     """
 
@@ -30,12 +30,12 @@ class Archive:
 
     @property
     def url(self) -> str:
-        """Address of the archive."""
+        """URL of the archive."""
         return HOST + self.file
 
 
-# The digests were published by a third party, without the sizes in bytes that
-# `checksums.tsv` needs, so they are compared here.
+# A third party published the digests, without the sizes in bytes that
+# `checksums.tsv` needs, so they are compared after the download.
 ARCHIVES = (
     Archive(
         "twoafc_train.tar.gz",
@@ -69,11 +69,6 @@ COUNTS = {
 ROUNDING = 50
 
 
-def archives_of(task: str) -> list[Archive]:
-    """The archives that hold a task."""
-    return [archive for archive in ARCHIVES if archive.folder.task == task]
-
-
 def count_errors(
     folder: layout.Folder,
     counts: Mapping[str, int],
@@ -83,11 +78,11 @@ def count_errors(
 
     Args:
         folder: task and part of the archive.
-        counts: triplets of each split found in it, complete or not.
+        counts: triplets of each split in it, incomplete ones included.
         wants: whether a split is to be compared.
 
     Returns:
-        One sentence for each split whose count is not the published one.
+        A message for each split whose count differs from the published one.
     """
     exact = (folder.task, folder.part) == ("2afc", "val")
     slack = 0 if exact else ROUNDING

@@ -1,15 +1,15 @@
-"""Patches as they are stored: RGB PNGs at native size or at 64 pixels.
+"""Converts patches to RGB PNGs at native size or at 64 pixels.
 
 The authors' loader converts to RGB and resizes the shorter side to 64 with
-PIL's antialiased bilinear filter on uint8; all published numbers stand on
-those pixels.
+PIL's antialiased bilinear filter on uint8; all published numbers were computed
+from those pixels.
 """
 
 import io
 
 from PIL import Image
 
-# Bit depth and colour type of 8-bit RGB, at their place in a PNG's header.
+# Bit depth and colour type of 8-bit RGB, and their offset in a PNG's header.
 _RGB8 = bytes([8, 2])
 _RGB8_AT = slice(24, 26)
 
@@ -17,13 +17,13 @@ _RGB8_AT = slice(24, 26)
 def stored_patch(
     image: Image.Image, data: bytes, shorter_side: int | None
 ) -> bytes:
-    """The PNG of a patch as the dataset stores it.
+    """Returns the PNG of a patch as the dataset stores it.
 
-    A file that already holds the pixels to be stored is kept as it is.
+    A file that already holds the pixels to be stored is returned unchanged.
 
     Args:
         image: the decoded patch.
-        data: the file that it was decoded from.
+        data: the bytes of the decoded file.
         shorter_side: height or width in pixels, whichever is smaller, or
             `None` to keep the size.
 
@@ -43,8 +43,10 @@ def stored_patch(
     return file.getvalue()
 
 
-def resized(size: tuple[int, int], shorter_side: int | None):
-    """Width and height when the shorter one becomes `shorter_side`."""
+def resized(
+    size: tuple[int, int], shorter_side: int | None
+) -> tuple[int, int]:
+    """Returns width and height after the shorter one is `shorter_side`."""
     width, height = size
     if shorter_side is None or min(size) == shorter_side:
         return size

@@ -1,8 +1,8 @@
-"""The triplets of each split as sorted arrays: the only thing that grows.
+"""Index of the triplets of each split, as arrays sorted by name.
 
 A triplet takes its name's bytes and twelve bytes per file (eight for the
 offset, four for the size): 54 bytes for a 2AFC triplet with a name of six
-digits, 42 for a JND one. Triplets stand in the order of their names.
+digits, 42 for a JND one.
 """
 
 from array import array
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tfds_bapps.source import layout
-from tfds_bapps.source.errors import PreparationError, Problem
+from tfds_bapps.source.errors import FileError, PreparationError
 
 MAX_FILE_BYTES = 64 << 20
 
@@ -42,25 +42,25 @@ class Triplets:
 
     @property
     def split(self) -> str:
-        """Name of the split."""
+        """The name of the split."""
         return layout.split_name(self.part, self.subset)
 
     @property
     def nbytes(self) -> int:
-        """Bytes that the index takes in memory."""
+        """The bytes that the index takes in memory."""
         return self.names.nbytes + self.offsets.nbytes + self.sizes.nbytes
 
     def file(self, role: str, name: str) -> str:
-        """Name of a file inside `path`, as far as messages need it."""
+        """Returns a file's name inside `path`, for messages."""
         file = f"{role}/{name}{layout.suffix_of(role)}"
         return f"{self.part}/{self.subset}/{file}" if self.in_archive else file
 
     def __len__(self):
-        """How many triplets there are."""
+        """Returns the number of triplets."""
         return len(self.names)
 
     def __getitem__(self, rows: slice) -> "Triplets":
-        """A run of the triplets, with arrays of its own."""
+        """Returns a copy of a run of the triplets."""
         return Triplets(
             self.task,
             self.part,
@@ -77,7 +77,7 @@ class SubsetTable:
     """Collects the files of one subset in any order and joins them by name.
 
     Args:
-        folder: where the subset stands.
+        folder: task, part and name of the subset.
         path: the archive, or the subset's folder in a tree.
         in_archive: whether `path` is an archive.
     """
@@ -90,7 +90,7 @@ class SubsetTable:
 
     @property
     def task(self) -> str:
-        """The subset's task, by its folders' names or by what it holds."""
+        """The subset's task, from its folders' names or from its roles."""
         if self.folder.task:
             return self.folder.task
         return "jnd" if "same" in self._columns else "2afc"
@@ -102,8 +102,12 @@ class SubsetTable:
         column.offsets.append(offset)
         column.sizes.append(size)
 
-    def join(self) -> tuple[Triplets, list[Problem]]:
-        """The complete triplets, and what is missing, double or too large."""
+    def join(self) -> tuple[Triplets, list[FileError]]:
+        """Returns the complete triplets, and the errors of the others.
+
+        Raises:
+            PreparationError: no folder names the part of the subset.
+        """
         if self.folder.part is None:
             raise PreparationError(
                 f"{self.path}: the subset {self.folder.subset!r} lies in none "
@@ -115,21 +119,21 @@ class SubsetTable:
         ]
         every = np.unique(np.concatenate([column[0] for column in columns]))
         whole = np.ones(len(every), bool)
-        problems = []
+        errors = []
         rows = []
         for role, (names, _, sizes) in zip(roles, columns, strict=True):
             first = np.searchsorted(names, every, "left")
             count = np.searchsorted(names, every, "right") - first
             size = np.append(sizes, 0)[np.minimum(first, len(names))]
-            faults = (
+            checks = (
                 (count == 0, "is missing"),
-                (count > 1, "is there twice"),
+                (count > 1, "exists twice"),
                 ((count == 1) & (size > MAX_FILE_BYTES), "is too large"),
             )
-            for wrong, reason in faults:
+            for wrong, reason in checks:
                 whole &= ~wrong
-                problems += [
-                    self._problem(role, name, reason) for name in every[wrong]
+                errors += [
+                    self._error(role, name, reason) for name in every[wrong]
                 ]
             rows.append(first)
         offsets = np.empty((whole.sum(), len(roles)), np.uint64)
@@ -148,20 +152,20 @@ class SubsetTable:
             offsets,
             sizes,
         )
-        return triplets, problems
+        return triplets, errors
 
-    def _problem(self, role, name, reason):
+    def _error(self, role, name, reason):
         name = name.decode()
         folder = self.folder
         split = layout.split_name(folder.part, folder.subset)
         file = f"{role}/{name}{layout.suffix_of(role)}"
         if self.in_archive:
             file = f"{folder.part}/{folder.subset}/{file}"
-        return Problem(f"{split}/{name}", self.path, file, reason)
+        return FileError(f"{split}/{name}", self.path, file, reason, split)
 
 
 class _Column:
-    """The files of one role, a few bytes for each."""
+    """The files of one role, in a compact form."""
 
     def __init__(self):
         self.names = bytearray()
@@ -169,7 +173,7 @@ class _Column:
         self.sizes = array("Q")
 
     def sorted(self):
-        """Names, offsets and sizes as arrays in the order of the names."""
+        """Returns names, offsets and sizes as arrays, sorted by name."""
         names = np.array(bytes(self.names).split(b"/")[:-1], bytes)
         order = np.argsort(names, kind="stable")
         offsets = np.frombuffer(self.offsets, np.uint64)

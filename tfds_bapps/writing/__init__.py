@@ -1,1 +1,1 @@
-"""Writing the shards of the dataset."""
+"""Writes the shards of the dataset and the manifest beside them."""

@@ -1,38 +1,42 @@
-"""The record of a preparation that lies beside the dataset.
+"""The manifest of a prepared dataset: sources, counts and what was left out.
 
-`manifest.json` says what the dataset was made from and what was left out. It
-holds no times, hosts or paths of the machine, so that equal preparations
-have equal manifests.
+`manifest.json` lies beside the shards. It holds no times, hosts or paths of
+the machine, so that equal preparations have equal manifests.
 """
 
+import contextlib
 import hashlib
 import json
 import platform
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from importlib import metadata
 
 from etils import epath
 
-from tfds_bapps.source.errors import Problem
+from tfds_bapps.source import archives
+from tfds_bapps.source.errors import FileError
 from tfds_bapps.writing.shards import Report, Shard
 
 FILE_NAME = "manifest.json"
-PACKAGES = (
-    "apache-beam",
-    "numpy",
-    "pillow",
-    "tensorflow",
-    "tensorflow-datasets",
-)
+PACKAGES = ("numpy", "pillow", "tensorflow", "tensorflow-datasets")
 
 
-def split_entry(shards: list[Shard], reports: list[Report]) -> dict:
-    """What the manifest says of a split.
+def source_entry(source: archives.Source) -> dict:
+    """Returns the entry of a source: name, sha256, published sha256."""
+    return {
+        "name": source.name,
+        "sha256": archives.digest(source) if source.in_archive else None,
+        "published_sha256": source.archive.sha256 if source.archive else None,
+    }
+
+
+def split_entry(shards: Sequence[Shard], reports: Sequence[Report]) -> dict:
+    """Returns the entry of a split.
 
     Args:
         shards: its shards, in order.
-        reports: what became of them.
+        reports: their reports.
     """
     sizes = Counter()
     sha256 = hashlib.sha256()
@@ -54,34 +58,35 @@ def write(
     folder: epath.Path,
     sources: list[dict],
     splits: dict[str, dict],
-    problems: Iterable[Problem],
+    errors: Iterable[FileError],
     ignored: int,
 ) -> None:
     """Writes the manifest.
 
     Args:
         folder: the dataset's folder.
-        sources: name and sha256 (`None` for a tree) of each source.
+        sources: `source_entry` of each source.
         splits: `split_entry` of each split.
-        problems: what was found bad and tolerated.
-        ignored: files in the sources that are no part of a triplet.
+        errors: the errors that were tolerated.
+        ignored: number of files in the sources that belong to no triplet.
     """
+    versions = {"python": platform.python_version()}
+    for name in PACKAGES:
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            versions[name] = metadata.version(name)
     manifest = {
         "sources": sources,
         "splits": splits,
         "left_out": [
             {
-                "triplet": problem.triplet,
-                "file": problem.file,
-                "reason": problem.reason,
+                "triplet": error.triplet,
+                "file": error.file,
+                "reason": error.reason,
             }
-            for problem in sorted(problems)
+            for error in sorted(errors)
         ],
         "ignored_files": ignored,
-        "versions": {
-            "python": platform.python_version(),
-            **{name: metadata.version(name) for name in PACKAGES},
-        },
+        "versions": versions,
     }
     path = folder / FILE_NAME
     path.write_text(json.dumps(manifest, indent=1) + "\n")

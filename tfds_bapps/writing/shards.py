@@ -1,25 +1,26 @@
-"""One shard of the dataset: what it holds, how it is written.
+"""Plans and writes the shards of the dataset.
 
-A shard is the unit of work. It is planned by the driver from the index alone,
-so its bytes depend on the source and the plan, never on a runner, on the
-number of workers, or on how often and where it is written. It is written
-beside its place and moved there; its report is written after it and marks it
-as done.
+A shard is the unit of work. It is planned from the index alone, so its bytes
+depend on the source and the plan, never on a runner, on the number of workers,
+or on how often and where it is written.
 """
 
 import dataclasses
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import tensorflow_datasets as tfds
 from etils import epath
 
 from tfds_bapps.source import layout
 from tfds_bapps.source.errors import PreparationError
-from tfds_bapps.source.examples import ExampleReader
+from tfds_bapps.source.examples import Example, ExampleReader
 from tfds_bapps.source.triplets import Triplets
 
+# Few enough to spread the work evenly over workers.
+SHARD_TRIPLETS = 8192
 REPORT_SUFFIX = ".report.json"
 # Bins of the histogram of judgements where the number of votes is not known.
 UNKNOWN_VOTES_BINS = 10
@@ -33,7 +34,7 @@ class Shard:
         path: its file.
         file_format: TFDS's name of the format of its records.
         features: TFDS's features of the dataset.
-        triplets: what it holds, in order.
+        triplets: its triplets, in order.
         votes: judgements per triplet, or `None` if they are not known.
         shorter_side: height or width to which patches are resized, or `None`.
     """
@@ -46,23 +47,39 @@ class Shard:
     shorter_side: int | None
 
     @property
-    def report_path(self) -> epath.Path:
-        """The file that says that the shard is done."""
-        return epath.Path(self.path + REPORT_SUFFIX)
+    def report_path(self) -> str:
+        """The file whose existence marks the shard as done."""
+        return self.path + REPORT_SUFFIX
+
+    def examples(self) -> Iterator[tuple[int, dict[str, Any]]]:
+        """Yields the number in the shard and the features of each triplet.
+
+        Raises:
+            PreparationError: a triplet is invalid.
+        """
+        with ExampleReader(
+            self.triplets, self.votes, self.shorter_side
+        ) as reader:
+            for row in range(len(self.triplets)):
+                example = reader.read(row)
+                if not isinstance(example, Example):
+                    raise PreparationError("\n".join(map(str, example)))
+                yield row, example.features
 
 
 @dataclasses.dataclass
 class Report:
-    """What became of a shard.
+    """The result of writing a shard.
 
     Attributes:
         examples: triplets in it.
         record_bytes: bytes of its records.
         source_sha256: digest over all files that it was made from.
-        answers: how many triplets have each share of votes, from none to
+        answers: number of triplets with each share of votes, from none to
             all of them; tenths of [0, 1] where votes are not known.
-        sizes: how many patches have each stored size, "width x height".
-        problems: the triplets left out, each as `Problem`'s fields.
+        sizes: number of patches of each stored size, "width x height".
+        errors: errors of the triplets left out, each as the fields of
+            `FileError`.
     """
 
     examples: int = 0
@@ -70,45 +87,139 @@ class Report:
     source_sha256: str = ""
     answers: list[int] = dataclasses.field(default_factory=list)
     sizes: dict[str, int] = dataclasses.field(default_factory=dict)
-    problems: list[list[str]] = dataclasses.field(default_factory=list)
+    errors: list[list[str]] = dataclasses.field(default_factory=list)
 
 
-def write_shard(shard: Shard) -> Report:
-    """Writes a shard and then its report; again, it writes the same bytes.
+# Writes shards, in any order and anywhere, by the function given, and returns
+# its results in the order of the shards.
+Executor = Callable[[Sequence[Shard], Callable[..., dict]], list[dict]]
+
+
+def plan_shards(
+    triplets: Triplets,
+    template: tfds.core.ShardedFileTemplate,
+    features: tfds.features.FeaturesDict,
+    votes: int | None,
+    shorter_side: int | None,
+    num_shards: int | None,
+    max_shard_bytes: int,
+) -> list[Shard]:
+    """Divides a split into runs of triplets of almost equal length.
+
+    Args:
+        triplets: the complete triplets of the split.
+        template: TFDS's template of the shards' file names.
+        features: TFDS's features of the dataset.
+        votes: judgements per triplet, or `None` if they are not known.
+        shorter_side: height or width to which patches are resized, or `None`.
+        num_shards: number of shards, or `None` for as many as keep each of
+            them below `max_shard_bytes` and `SHARD_TRIPLETS`.
+        max_shard_bytes: bytes of the source that go into a shard.
+
+    Returns:
+        The shards, in order; together they hold each triplet once.
+    """
+    total = int(triplets.sizes.sum(dtype="int64"))
+    count = num_shards or max(
+        -(-total // max_shard_bytes),
+        -(-len(triplets) // SHARD_TRIPLETS),
+    )
+    count = min(count, len(triplets))
+    bounds = [len(triplets) * i // count for i in range(count + 1)]
+    return [
+        Shard(
+            path=str(
+                template.sharded_filepath(shard_index=i, num_shards=count)
+            ),
+            file_format=template.filetype_suffix,
+            features=features,
+            triplets=triplets[bounds[i] : bounds[i + 1]],
+            votes=votes,
+            shorter_side=shorter_side,
+        )
+        for i in range(count)
+    ]
+
+
+def write_shard(shard: Shard, shared: Any = None) -> dict:
+    """Writes a shard; repeated, it writes the same bytes.
+
+    The file is written under another name and renamed.
+
+    Args:
+        shard: the shard.
+        shared: not used; what the tasks of an executor's process share.
+
+    Returns:
+        The fields of the `Report`, for JSON.
 
     Raises:
-        PreparationError: the source or the target cannot be used at all.
+        PreparationError: the source cannot be read or the shard not written.
     """
-    file_format = tfds.core.FileFormat(shard.file_format)
-    writer = tfds.core.ExampleWriter(file_format)
+    writer = tfds.core.ExampleWriter(tfds.core.FileFormat(shard.file_format))
     report = Report()
     try:
-        # A file that is left by a lost worker is named so that TFDS removes
-        # it when the dataset is done.
-        path = epath.Path(shard.path)
-        with tfds.core.utils.incomplete_file(path) as incomplete:
-            writer.write(incomplete, _records(shard, report))
-        with tfds.core.utils.incomplete_file(shard.report_path) as incomplete:
-            incomplete.write_text(json.dumps(dataclasses.asdict(report)))
+        # TFDS removes the files that lost workers leave under such names.
+        with tfds.core.utils.incomplete_file(epath.Path(shard.path)) as path:
+            writer.write(path, _records(shard, report))
     except OSError as error:
         raise PreparationError(
             f"{shard.path} cannot be written: {error.strerror or error}."
         ) from error
     except Exception as error:
-        # TensorFlow's errors, told by their code without importing it.
+        # TensorFlow's errors, recognized without importing TensorFlow.
         if not hasattr(error, "error_code"):
             raise
         raise PreparationError(
             f"{shard.path} cannot be written: {error.message}."
         ) from error
-    return report
+    return dataclasses.asdict(report)
 
 
-def read_report(shard: Shard) -> Report | None:
-    """The report of a shard, or `None` if it is not done."""
-    if not shard.report_path.exists():
-        return None
-    return Report(**json.loads(shard.report_path.read_text()))
+def write_in_process(
+    shards: Sequence[Shard], write: Callable[[Shard], dict]
+) -> list[dict]:
+    """Writes shards one after another; an `Executor`."""
+    return [write(shard) for shard in shards]
+
+
+class BeamExecutor:
+    """Writes shards with Beam; an `Executor`.
+
+    Nothing flows back through Beam: each shard leaves a report file.
+
+    Args:
+        runner: a Beam runner or its name. Defaults to the options' runner.
+        options: Beam's options. Defaults to none.
+    """
+
+    def __init__(self, runner: Any = None, options: Any = None):
+        self._runner = runner
+        self._options = options
+
+    def __call__(
+        self, shards: Sequence[Shard], write: Callable[[Shard], dict]
+    ) -> list[dict]:
+        """Runs one pipeline and reads the reports."""
+        import apache_beam as beam
+
+        def write_and_report(shard):
+            report = json.dumps(write(shard))
+            path = epath.Path(shard.report_path)
+            with tfds.core.utils.incomplete_file(path) as incomplete:
+                incomplete.write_text(report)
+
+        with beam.Pipeline(self._runner, self._options) as pipeline:
+            _ = (
+                pipeline
+                | "Shards" >> beam.Create(shards, reshuffle=False)
+                | "Spread" >> beam.Reshuffle()
+                | "Write" >> beam.Map(write_and_report)
+            )
+        return [
+            json.loads(epath.Path(shard.report_path).read_text())
+            for shard in shards
+        ]
 
 
 def _records(shard, report) -> Iterator[tuple[int, bytes]]:
@@ -125,14 +236,15 @@ def _records(shard, report) -> Iterator[tuple[int, bytes]]:
     ) as reader:
         for row in range(len(shard.triplets)):
             example = reader.read(row)
-            if isinstance(example, list):
-                report.problems += map(list, map(dataclasses.astuple, example))
+            if not isinstance(example, Example):
+                report.errors += map(list, map(dataclasses.astuple, example))
                 continue
             sizes.update(example.sizes)
             encoded = serializer.get_tf_example(
                 shard.features.encode_example(example.features)
             )
-            # Protobuf orders a map by chance unless told not to.
+            # By default protobuf writes the entries of a map in an order that
+            # differs from process to process.
             record = encoded.SerializeToString(deterministic=True)
             report.examples += 1
             report.record_bytes += len(record)

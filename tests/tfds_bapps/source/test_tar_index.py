@@ -51,7 +51,7 @@ def test_a_damaged_header_is_not_taken_for_the_end(tmp_path):
     header = members(path)[4].offset - 512
     data[header : header + 100] = b"\xff" * 100
     path.write_bytes(data)
-    with pytest.raises(PreparationError, match=f"header at byte {header}"):
+    with pytest.raises(PreparationError, match=f"tar header at byte {header}"):
         members(path)
 
 
@@ -63,7 +63,7 @@ def test_a_file_of_another_kind_is_refused(tmp_path, data):
         members(path)
 
 
-def test_names_that_lead_out_and_links_are_faults(tmp_path):
+def test_names_that_lead_out_and_links_are_errors(tmp_path):
     bad = {"../up.png": b"1", "/etc/x.png": b"2", "a/../../b.png": b"3"}
     link = tarfile.TarInfo("link.png")
     link.type, link.linkname = tarfile.SYMTYPE, "/etc/passwd"
@@ -72,14 +72,14 @@ def test_names_that_lead_out_and_links_are_faults(tmp_path):
     pipe = tarfile.TarInfo("pipe.png")
     pipe.type = tarfile.FIFOTYPE
     path = write_tar(tmp_path / "a.tar", bad, [link, hard, pipe])
-    faults = {member.path: member.fault for member in members(path)}
-    assert faults == {
+    errors = {member.path: member.error for member in members(path)}
+    assert errors == {
         "../up.png": "has a name that leads out of the archive",
         "/etc/x.png": "has a name that leads out of the archive",
         "a/../../b.png": "has a name that leads out of the archive",
         "link.png": "is a link to '/etc/passwd', not a file",
         "hard.png": "is a link to 'folder/0.bin', not a file",
-        "pipe.png": "is not a plain file",
+        "pipe.png": "is not a regular file",
     }
 
 

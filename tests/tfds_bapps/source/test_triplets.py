@@ -15,9 +15,9 @@ def table_of(task, count):
 
 @pytest.mark.parametrize(("task", "per_triplet"), [("2afc", 54), ("jnd", 42)])
 def test_a_triplet_takes_the_documented_bytes(task, per_triplet):
-    triplets, problems = table_of(task, 100).join()
+    triplets, errors = table_of(task, 100).join()
     assert triplets.nbytes == 100 * per_triplet
-    assert not problems
+    assert not errors
 
 
 def test_files_are_joined_by_name_in_the_order_of_names():
@@ -33,14 +33,14 @@ def test_missing_double_and_oversized_files_are_named():
     table.add("p1", "000001", 0, 1)
     table.add("judge", "000009", 0, 1)
     table.add("ref", "000000x", 0, MAX_FILE_BYTES + 1)
-    triplets, problems = table.join()
+    triplets, errors = table.join()
     assert triplets.names.tolist() == [b"000000", b"000002"]
-    assert sorted(map(str, problems)) == [
+    assert sorted(map(str, errors)) == [
         "a.tar: val/cnn/judge/000000x.npy is missing",
         "a.tar: val/cnn/p0/000000x.png is missing",
         "a.tar: val/cnn/p0/000009.png is missing",
         "a.tar: val/cnn/p1/000000x.png is missing",
-        "a.tar: val/cnn/p1/000001.png is there twice",
+        "a.tar: val/cnn/p1/000001.png exists twice",
         "a.tar: val/cnn/p1/000009.png is missing",
         "a.tar: val/cnn/ref/000000x.png is too large",
         "a.tar: val/cnn/ref/000009.png is missing",

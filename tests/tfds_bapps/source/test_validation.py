@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from tests.support.fake_bapps import npy, png, share
-from tfds_bapps.source.errors import BadFile
+from tfds_bapps.source.errors import InvalidFileError
 from tfds_bapps.source.validation import read_answer, read_patch
 
 
@@ -39,13 +39,13 @@ def test_any_share_is_taken_where_votes_are_not_known():
         (share(np.inf), "is inf"),
         (share(-0.2), r"is -0\.2\S*, not in"),
         (share(1.2), r"is 1\.2\S*, not in"),
-        (share(0.5), "is 0.5, no multiple of 1/5"),
+        (share(0.5), "is 0.5, not a multiple of 1/5"),
         (share(0.2)[:-1], "cannot be read"),
         (npy(np.zeros(2000, np.float32)), "is not one number"),
     ],
 )
 def test_a_bad_judgement_is_refused_with_its_reason(data, reason):
-    with pytest.raises(BadFile, match=reason):
+    with pytest.raises(InvalidFileError, match=reason):
         read_answer(data, 5)
 
 
@@ -55,7 +55,7 @@ def test_a_pickle_is_never_run(tmp_path):
             return (open, (str(tmp_path / "run"), "w"))
 
     for data in (pickle.dumps(Trap()), npy(np.array([Trap()], object))):
-        with pytest.raises(BadFile):
+        with pytest.raises(InvalidFileError):
             read_answer(data, 5)
     assert not (tmp_path / "run").exists()
 
@@ -111,5 +111,5 @@ def jpeg():
     ],
 )
 def test_a_bad_patch_is_refused_with_its_reason(data, reason):
-    with pytest.raises(BadFile, match=reason):
+    with pytest.raises(InvalidFileError, match=reason):
         read_patch(data)
