@@ -5,12 +5,14 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, TypeVar
 
-from keras_lpips_cli.program import USAGE, parse
+from keras_lpips_cli.program import parse
 
 if TYPE_CHECKING:
     from apache_beam.options.pipeline_options import PipelineOptions
 
 PROCESSES = "multi_processing"
+# Exit status after wrong flags, as tyro's.
+USAGE = 2
 
 Config = TypeVar("Config")
 

@@ -1,137 +1,135 @@
-r"""Prepares BAPPS, or judgements of one's own, as a TensorFlow dataset.
+r"""Prepares BAPPS, or judgements of your own, as a TensorFlow dataset.
 
     python -m pipelines.prepare_bapps --data-dir DATA --subset val
     python -m pipelines.prepare_bapps --data-dir DATA --source ARCHIVES \
         -- --direct_running_mode=multi_processing --direct_num_workers=4
 
-Beam's options follow `--`. Without any, everything runs in this process.
-`tfds_bapps/README.md` has the commands for a job service, Flink and Spark.
+Beam's options follow `--`. Without them, everything runs in this process.
+`tfds_bapps/README.md` has the commands for job services, Flink and Spark.
 """
 
 import logging
-import signal
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
-import simple_parsing
-import tensorflow_datasets as tfds
-from etils import epath
-
-import tfds_bapps
+from keras_lpips_cli.program import run
 from pipelines.beam_options import parse_with_beam
-from pipelines.program import run
-from tfds_bapps.source.errors import PreparationError
-from tfds_bapps.writing.pipeline import check_threads
-from tfds_bapps.writing.preparation import NothingFound
 
-DOWNLOAD = "download"
-CONFIGS = tuple(config.name for config in tfds_bapps.Builder.BUILDER_CONFIGS)
+NAME = "pipelines.prepare_bapps"
+
+ConfigName = Literal["twoafc", "twoafc_64", "jnd", "jnd_64"]
 
 
 @dataclass(frozen=True)
-class Settings:
-    """What to prepare, from where, and how strictly."""
+class PrepareConfig:
+    """Flags of the program."""
 
     data_dir: str
     """Folder of the prepared datasets."""
-    source: str = DOWNLOAD
-    """"download", or a folder of archives, an extracted tree, or an archive."""
-    config: list[str] = simple_parsing.list_field()
-    """twoafc, twoafc_64, jnd, jnd_64; by default all that the source holds."""
-    subset: list[str] = simple_parsing.list_field()
+    source: str | None = None
+    """An archive, a folder of them, or an extracted tree; else downloads."""
+    config: tuple[ConfigName, ...] = ()
+    """Configurations to prepare; by default all that the source holds."""
+    subset: tuple[str, ...] = ()
     """Parts ("val"), subsets ("cnn") or splits ("val_cnn"); by default all."""
     tolerate: int = 0
-    """How many bad triplets are left out and recorded instead of failing."""
+    """Bad triplets that are left out and recorded instead of failing."""
     votes: int | None = None
-    """Judgements per triplet; 0 takes any in [0, 1]. By default BAPPS's own."""
-    file_format: str = simple_parsing.choice(
-        "tfrecord", "array_record", default="tfrecord"
-    )
-    """Format of the records; array_record cannot be read by `tf.data`."""
+    """Judgements per triplet; 0 accepts any answer; by default BAPPS's own."""
+    file_format: Literal["array_record", "tfrecord"] = "array_record"
+    """`training` needs array_record, `tfds.load` needs tfrecord."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Parses the command line and prepares; returns the exit status."""
-    settings, options = parse_with_beam(
-        "prepare_bapps", __doc__, Settings, argv
-    )
-    # A stopped preparation removes what it has begun, as an interrupted one.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
-    return run(
-        "prepare_bapps",
-        lambda: prepare_all(settings, options),
-        "nothing is left",
-        PreparationError,
-    )
+    config, options = parse_with_beam(PrepareConfig, __doc__, argv, prog=NAME)
+
+    def work():
+        prepare_all(config, options)
+
+    return run(NAME, work, "nothing was prepared")
 
 
-def prepare_all(settings: Settings, options) -> None:
+def prepare_all(config: PrepareConfig, options) -> None:
     """Prepares every configuration that is wanted.
 
     Args:
-        settings: the user's wishes.
+        config: flags of the program.
         options: Beam's options.
 
     Raises:
         PreparationError: a source cannot be prepared, or holds nothing.
+        UserError: Beam's options are not supported, or work is left undone.
     """
-    check_threads(options)
-    unknown = sorted(set(settings.config) - set(CONFIGS))
-    if unknown:
-        raise PreparationError(
-            f"--config must be among {', '.join(CONFIGS)}. "
-            f"Received: {', '.join(unknown)}"
-        )
+    from etils import epath
+
+    from pipelines.execution import check_options
+    from tfds_bapps import Builder
+    from tfds_bapps.source.errors import NothingFoundError
+
+    check_options(options)
+    configs = config.config or tuple(Builder.builder_configs)
     empty = []
-    for config in settings.config or CONFIGS:
+    for name in configs:
         try:
-            prepare(settings, config, options)
-        except NothingFound as error:
-            # What was asked for by name must be there.
-            if settings.config:
+            prepare(config, name, options)
+        except NothingFoundError as error:
+            # A configuration that was asked for by name must exist.
+            if config.config:
                 raise
             empty.append(error)
-            _remove_if_empty(epath.Path(settings.data_dir) / "bapps" / config)
-    if len(empty) == len(CONFIGS):
+            folder = epath.Path(config.data_dir) / "bapps" / name
+            if folder.exists() and not any(folder.iterdir()):
+                folder.rmdir()
+    if len(empty) == len(configs):
         raise empty[0]
     for error in empty:
         print(f"Left out: {error}")
 
 
-def _remove_if_empty(folder):
-    if folder.exists() and not any(folder.iterdir()):
-        folder.rmdir()
+def prepare(config: PrepareConfig, name: str, options) -> None:
+    """Prepares one configuration and prints its splits."""
+    from etils import epath
 
+    from pipelines.execution import run_tasks
+    from tfds_bapps import Builder
 
-def prepare(settings: Settings, config: str, options) -> None:
-    """Prepares one configuration and says what it holds."""
-    builder = tfds_bapps.Builder(
-        data_dir=settings.data_dir,
-        config=config,
-        file_format=settings.file_format,
-        source=None if settings.source == DOWNLOAD else settings.source,
-        subset=settings.subset,
-        tolerate=settings.tolerate,
-        votes=settings.votes,
+    def execute(shards, write_shard):
+        return run_tasks(shards, write_shard, options, load=_load_tensorflow)
+
+    builder = Builder(
+        data_dir=config.data_dir,
+        config=name,
+        file_format=config.file_format,
+        source=config.source,
+        subset=config.subset,
+        tolerate=config.tolerate,
+        votes=config.votes,
+        executor=execute,
     )
-    name = f"bapps/{config}"
+    title = f"bapps/{name}"
     folder = epath.Path(builder.data_dir)
-    # Of a folder that is not there yet, TFDS warns.
+    # TFDS warns about a folder that does not exist yet.
     if folder.exists() and builder.is_prepared():
-        print(f"{name}: {folder} is there already; delete it to start anew.")
+        print(f"{title}: {folder} exists; delete it to prepare it again.")
         return
     if folder.parent.exists():
         for left in sorted(folder.parent.glob(f"incomplete.*_{folder.name}")):
             print(
-                f"{name}: {left} is left from another preparation; delete it "
+                f"{title}: {left} is left from another preparation; delete it "
                 "if none is running."
             )
-    download_config = tfds.download.DownloadConfig(beam_options=options)
-    builder.download_and_prepare(download_config=download_config)
+    builder.download_and_prepare()
     for split, info in builder.info.splits.items():
-        print(f"{name}: {info.num_examples:7} triplets in {split}")
-    print(f"{name}: prepared in {folder}")
+        print(f"{title}: {info.num_examples:7} triplets in {split}")
+    print(f"{title}: prepared in {folder}")
+
+
+def _load_tensorflow():
+    """Imports TensorFlow, which the writers need, before the first shard."""
+    import tensorflow  # noqa: F401
 
 
 if __name__ == "__main__":

@@ -1,7 +1,5 @@
 """Preparations in temporary folders."""
 
-import hashlib
-
 import pytest
 import tensorflow_datasets as tfds
 
@@ -10,7 +8,7 @@ import tfds_bapps
 
 @pytest.fixture
 def prepare(tmp_path):
-    """A function that prepares a source and returns its builder."""
+    """Returns a function that prepares a source and returns its builder."""
 
     def run(source, config="twoafc", to="data", download=None, **kwargs):
         builder = tfds_bapps.Builder(
@@ -27,7 +25,7 @@ def prepare(tmp_path):
 
 @pytest.fixture
 def nothing_made(tmp_path):
-    """A function that makes sure that no part of a dataset was left."""
+    """Returns a function that checks that no part of a dataset was left."""
 
     def check(to="data"):
         left = [
@@ -40,16 +38,3 @@ def nothing_made(tmp_path):
         assert versions == []
 
     return check
-
-
-@pytest.fixture
-def digests():
-    """A function that digests all files of a prepared dataset, by name."""
-
-    def run(builder):
-        return {
-            path.name: hashlib.sha256(path.read_bytes()).hexdigest()
-            for path in sorted(builder.data_path.iterdir())
-        }
-
-    return run

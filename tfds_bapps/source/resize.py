@@ -43,9 +43,7 @@ def stored_patch(
     return file.getvalue()
 
 
-def resized(
-    size: tuple[int, int], shorter_side: int | None
-) -> tuple[int, int]:
+def resized(size: tuple[int, int], shorter_side: int | None) -> tuple[int, int]:
     """Returns width and height after the shorter one is `shorter_side`."""
     width, height = size
     if shorter_side is None or min(size) == shorter_side:

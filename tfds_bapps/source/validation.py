@@ -51,7 +51,9 @@ def read_patch(data: bytes) -> Image.Image:
             f"is {width} x {height}: more than {MAX_PIXELS} pixels"
         )
     if image.mode not in _MODES:
-        raise InvalidFileError(f"is not of 8 bits per channel (mode {image.mode})")
+        raise InvalidFileError(
+            f"is not of 8 bits per channel (mode {image.mode})"
+        )
     return image
 
 
