@@ -1,4 +1,4 @@
-"""The reference's digits, on its own example, on BAPPS and on odd sizes."""
+"""The reference's digits: on images made in code, and on real ones."""
 
 import json
 
@@ -7,50 +7,25 @@ import pytest
 from PIL import Image
 
 from keras_lpips import LPIPS, distance
+from tests.support.golden_values import (
+    ABSOLUTE,
+    NETS,
+    PAIRS,
+    SPATIAL,
+    VARIANTS,
+    golden,
+    golden_batch,
+    map_statistics,
+    within,
+)
+from tests.support.images import draw_pair
 
 BILINEAR = Image.Resampling.BILINEAR
-NETS = ("alex", "vgg", "squeeze")
-ABSOLUTE, RELATIVE, SPATIAL = 2e-6, 1e-5, 1e-5
-
-DISTANCES = {
-    ("alex", "0.1", True): (0.721880709, 0.137565609),
-    ("alex", "0.0", True): (0.405575458, 0.083881453),
-    ("alex", "0.1", False): (4.826556597, 2.206010147),
-    ("vgg", "0.1", True): (0.568612821, 0.421664260),
-    ("vgg", "0.0", True): (0.224046225, 0.133128460),
-    ("vgg", "0.1", False): (5.909984860, 4.995356308),
-    ("squeeze", "0.1", True): (0.711047645, 0.147901579),
-    ("squeeze", "0.0", True): (0.396770286, 0.086289860),
-    ("squeeze", "0.1", False): (6.040975743, 2.877765562),
-}
-PER_LAYER = {
-    "alex": (
-        (0.018132, 0.286968, 0.159858, 0.119004, 0.137919),
-        (0.011739, 0.029715, 0.035380, 0.034368, 0.026363),
-    ),
-    "vgg": (
-        (0.060839, 0.070204, 0.075812, 0.186467, 0.175291),
-        (0.073910, 0.084017, 0.064279, 0.086217, 0.113241),
-    ),
-    "squeeze": (
-        (0.009891, 0.006903, 0.128810, 0.260978, 0.150681, 0.088142, 0.065643),
-        (0.016713, 0.003597, 0.014524, 0.036913, 0.029506, 0.022360, 0.024287),
-    ),
-}
-# Mean, lowest, highest, [0, 0] and [32, 32] of each map.
-MAPS = {
-    "alex": (
-        (0.721858, 0.468890, 1.048380, 0.615613, 0.689636),
-        (0.137554, 0.066072, 0.221789, 0.110937, 0.209428),
-    ),
-    "vgg": (
-        (0.568613, 0.298973, 0.874112, 0.349426, 0.511387),
-        (0.421664, 0.188772, 0.941447, 0.296699, 0.214381),
-    ),
-    "squeeze": (
-        (0.711023, 0.510320, 0.890628, 0.577525, 0.836745),
-        (0.147897, 0.106213, 0.252203, 0.155819, 0.114098),
-    ),
+# The reference's own example, ex_ref.png against ex_p0.png and ex_p1.png.
+EXAMPLE = {
+    "alex": (0.721880709, 0.137565609),
+    "vgg": (0.568612821, 0.421664260),
+    "squeeze": (0.711047645, 0.147901579),
 }
 # Two uniform batches (2, 3, 100, 100) of torch's generator, seed 42.
 ODD_SIZE = {
@@ -60,47 +35,44 @@ ODD_SIZE = {
 }
 
 
-@pytest.fixture(scope="module")
-def example(shared_data):
-    """The reference's example: two references and two distorted images."""
-    folder = shared_data / "examples"
-    reference, p0, p1 = (
-        np.asarray(Image.open(folder / f"ex_{name}.png"), np.float32)
-        for name in ("ref", "p0", "p1")
-    )
-    pairs = np.stack([reference, reference]), np.stack([p0, p1])
-    return [images / 127.5 - 1 for images in pairs]
+def signed(images):
+    return images.astype(np.float32) / 127.5 - 1
 
 
-def within(values, golden, absolute=ABSOLUTE):
-    return np.asarray(values) == pytest.approx(
-        np.asarray(golden), abs=absolute, rel=RELATIVE
-    )
-
-
-@pytest.mark.parametrize(("net", "version", "calibrated"), DISTANCES)
-def test_distances_are_the_references(
-    net, version, calibrated, example, backbone
-):
+@pytest.mark.parametrize(("version", "calibrated"), VARIANTS)
+@pytest.mark.parametrize("net", NETS)
+def test_distances_are_the_references(net, version, calibrated, backbone):
     lpips = LPIPS(backbone(net), version, calibrated)
-    assert within(lpips(*example), DISTANCES[net, version, calibrated])
-
-
-@pytest.mark.parametrize("net", NETS)
-def test_layers_shares_are_the_references(net, example, backbone):
-    # Published to six decimals, so half a unit of the last is added.
-    shares = LPIPS(backbone(net)).per_layer(*example)
-    assert within(shares, PER_LAYER[net], ABSOLUTE + 5e-7)
-
-
-@pytest.mark.parametrize("net", NETS)
-def test_maps_are_the_references(net, example, backbone):
-    maps = np.asarray(LPIPS(backbone(net), spatial=True)(*example))
     found = [
-        (m.mean(), m.min(), m.max(), m[0, 0], m[32, 32])
-        for m in maps.astype(np.float64)
+        lpips(*(signed(x[None]) for x in draw_pair(*pair)))[0] for pair in PAIRS
     ]
-    assert within(found, MAPS[net], SPATIAL)
+    assert within(found, golden(net, version, calibrated)["distances"])
+
+
+@pytest.mark.parametrize("net", NETS)
+def test_the_parts_of_taps_are_the_references(net, backbone):
+    parts = LPIPS(backbone(net)).per_layer(*map(signed, golden_batch()))
+    assert within(parts, golden(net)["per_layer"][:2])
+
+
+@pytest.mark.parametrize("net", NETS)
+def test_maps_are_the_references(net, backbone):
+    maps = LPIPS(backbone(net), spatial=True)(*map(signed, golden_batch()))
+    assert within(map_statistics(maps), golden(net)["maps"], SPATIAL)
+
+
+@pytest.mark.parametrize("net", NETS)
+def test_the_example_of_the_reference_has_its_distances(
+    net, shared_data, backbone
+):
+    folder = shared_data / "examples"
+    found = [
+        distance(
+            folder / "ex_ref.png", folder / f"ex_{name}.png", backbone(net)
+        )
+        for name in ("p0", "p1")
+    ]
+    assert within(found, EXAMPLE[net], ABSOLUTE)
 
 
 @pytest.mark.parametrize("net", NETS)

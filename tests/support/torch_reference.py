@@ -17,17 +17,19 @@ import torch
 from benchmarks.implementations import torchvision_stand_in
 from benchmarks.implementations.reference import (
     SLICE,
+    backbone_to_torchvision,
     lpips,
     make_reference,
     to_torch,
 )
+from keras_lpips.weights.presets import fetch_backbone
 
 
 class Reference:
-    """The reference with random weights.
+    """The reference, with random or pretrained weights.
 
-    A `twin` is what `_make` takes: `(net, version, calibrated, spatial,
-    bias)`.
+    A `twin` is `(net, version, calibrated, spatial, bias)`: `bias` is the
+    spread of random biases, or `None` for the pretrained backbone.
     """
 
     def __init__(self):
@@ -184,9 +186,11 @@ class _FaithfulTrainer(lpips.Trainer):
 
 @functools.lru_cache(maxsize=4)
 def _make(net, version, calibrated, spatial, bias):
-    return make_reference(
-        net, _draw_backbone(net, bias), version, calibrated, spatial
-    )
+    if bias is None:
+        backbone = backbone_to_torchvision(net, fetch_backbone(net))
+    else:
+        backbone = _draw_backbone(net, bias)
+    return make_reference(net, backbone, version, calibrated, spatial)
 
 
 def _draw_backbone(net, bias):
