@@ -5,14 +5,14 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, TypeVar
 
-from keras_lpips_cli.program import parse
+from keras_lpips_cli.program import parse, quiet_libraries
 
 if TYPE_CHECKING:
     from apache_beam.options.pipeline_options import PipelineOptions
 
 PROCESSES = "multi_processing"
-# Exit status after wrong flags, as tyro's.
-USAGE = 2
+# The exit status after wrong flags, as of argparse and tyro.
+_USAGE_ERROR = 2
 
 Config = TypeVar("Config")
 
@@ -45,11 +45,12 @@ def parse_with_beam(
         words = sys.argv[1:] if argv is None else argv
         ours, beams = split_command_line(words)
         parsed = parse(config, description, ours, prog=prog)
+    quiet_libraries()
     try:
         return parsed, parse_beam_options(beams)
     except ValueError as error:
         print(f"{prog}: {error}", file=sys.stderr)
-        sys.exit(USAGE)
+        sys.exit(_USAGE_ERROR)
 
 
 def split_command_line(
@@ -117,7 +118,3 @@ def configure_logging() -> None:
     """Logs warnings, and progress of the programs' own, to standard error."""
     logging.basicConfig(level=logging.WARNING)
     logging.getLogger("pipelines").setLevel(logging.INFO)
-    # Beam warns of a client of Google's that nothing here uses.
-    logging.getLogger().addFilter(
-        lambda record: "apitools not found" not in record.getMessage()
-    )
