@@ -169,7 +169,8 @@ def _tf_function(lpips, pair):
 def _frozen(lpips, pair):
     """The weights as constants, which oneDNN may lay out once."""
     tensors = [tf.constant(batch) for batch in pair]
-    function = compiled(lpips, lpips.variables).get_concrete_function(*tensors)
+    function = tf.function(lpips, autograph=False)
+    function = function.get_concrete_function(*tensors)
     function = convert_variables_to_constants_v2(function)
     return lambda: function(*tensors)[0].numpy()
 

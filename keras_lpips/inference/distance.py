@@ -1,4 +1,4 @@
-"""How far apart two images look, in one call."""
+"""The LPIPS distance between images, in one call."""
 
 import os
 import warnings
@@ -8,7 +8,11 @@ from PIL import Image
 
 from keras_lpips.images.reader import load_image
 from keras_lpips.images.validation import ImageError, check_value_range
-from keras_lpips.inference.scorer import scorer, to_signed_unit
+from keras_lpips.inference.scorer import (
+    BATCH_PIXELS,
+    as_signed_unit,
+    scorer,
+)
 from keras_lpips.inference.tiling import TiledScorer
 
 # Rounding and resampling may leave a range by this share of its width.
@@ -28,29 +32,30 @@ def distance(
 ):
     """Returns the LPIPS distance between images.
 
-    Runs through a function that is compiled once for each net and shape. The
-    layer is kept for the next call.
+    The layer and its compiled function are kept for the next call. Long lists
+    run in batches of bounded size.
 
     Args:
         reference: one image or a batch. One image: a path, a
-            `PIL.Image.Image`, or an array `(height, width, 3)`,
-            `(height, width)` or `(height, width, 1)`, uint8 or float. A
-            batch: an array with one more dimension in front, or a list of
-            images of one size.
-        distorted: as many images, of the same size.
+            `PIL.Image.Image`, or a uint8 or float array `(height, width)` or
+            `(height, width, channels)` of 1 (gray), 2 (gray, alpha), 3 (RGB)
+            or 4 (RGB, alpha) channels; alpha is dropped. A batch: an array
+            `(batch, height, width, channels)`, or a list of images of one
+            size.
+        distorted: the same number of images, of the same size.
         net: "alex", "vgg" or "squeeze". Defaults to "alex".
         version: "0.1" or "0.0". Defaults to "0.1".
-        calibrated: whether the heads that people's judgements taught are
+        calibrated: whether the linear heads fitted to human judgements are
             used. Defaults to `True`.
         value_range: `(lowest, highest)` value that float arrays can hold.
-            Paths, PIL images and uint8 arrays have their own. Defaults to
-            `(-1, 1)`, as everywhere in the paper's code; then a warning is
-            given when no value is below 0, since that looks like `(0, 1)`.
+            Ignored for paths, PIL images and uint8 arrays. Defaults to
+            `(-1, 1)`, as everywhere in the paper's code. A warning is given
+            if the values look like those of another range.
         resize: `(height, width)` to which paths and PIL images are resized.
-            Defaults to `None`: two sizes that differ are an error.
-        tile: height and width, in pixels, of what goes through the net at a
-            time, for images too large to do so whole. The distance is the
-            same. Defaults to `None`, whole.
+            Defaults to `None`: sizes that differ are an error.
+        tile: height and width, in pixels, of the tiles that go through the
+            net one at a time, for images too large to do so at once. The
+            distance is the same. Defaults to `None`, no tiles.
 
     Returns:
         A `float` for one image, or float32 `(batch,)`. 0 for identical images.
@@ -58,7 +63,8 @@ def distance(
     Raises:
         ValueError: on a bad argument, values outside the range, or sizes that
             differ or are too small.
-        ImageError: a `ValueError`, on a file that is no usable image.
+        ImageError: a `ValueError`, on a file that is not a readable image.
+        RuntimeError: in a process that was forked after the first call.
     """
     reference, one = read_batch(reference, value_range, resize, "reference")
     distorted, one_too = read_batch(distorted, value_range, resize, "distorted")
@@ -68,14 +74,19 @@ def distance(
             for images, single in ((reference, one), (distorted, one_too))
         )
         raise ImageError(
-            "`reference` and `distorted` must be as many images, of one size "
-            f"(files can be resized with `resize`). Received: {given}"
+            "`reference` and `distorted` must be the same number of images, of "
+            "one size (files can be resized with `resize`). "
+            f"Received: {given}"
         )
-    if value_range is None:
-        _warn_of_unit_range(reference, distorted)
+    _check_likely_range(value_range, reference, distorted)
     score = scorer(net, version, calibrated)
     if tile is None:
-        scores = score.distance(reference, distorted)
+        height, width = reference.shape[1:3]
+        count = max(1, BATCH_PIXELS // (height * width))
+        parts = [slice(i, i + count) for i in range(0, len(reference), count)]
+        scores = np.concatenate(
+            [score.distance(reference[x], distorted[x]) for x in parts]
+        )
     else:
         tiled = TiledScorer(score, tile)
         pairs = zip(reference, distorted, strict=True)
@@ -84,7 +95,9 @@ def distance(
     return float(scores[0]) if one else scores
 
 
-def read_batch(images, value_range, resize, role):
+def read_batch(
+    images, value_range, resize, role: str
+) -> tuple[np.ndarray, bool]:
     """Returns images as uint8, or as float32 in [-1, 1].
 
     Args:
@@ -110,10 +123,10 @@ def read_batch(images, value_range, resize, role):
         array = array[..., None]
     if one:
         array = array[None]
-    if array.ndim != 4 or array.shape[-1] not in (1, 3):
+    if array.ndim != 4 or array.shape[-1] not in (1, 2, 3, 4):
         raise ImageError(
-            f"`{role}` must be (height, width), (height, width, 1 or 3) or "
-            "(batch, height, width, 1 or 3). Received: "
+            f"`{role}` must be (height, width), (height, width, 1 to 4) or "
+            "(batch, height, width, 1 to 4). Received: "
             f"shape={np.shape(images)}"
         )
     if not array.size:
@@ -121,6 +134,9 @@ def read_batch(images, value_range, resize, role):
             f"`{role}` must hold at least one image. Received: "
             f"shape={np.shape(images)}"
         )
+    if array.shape[-1] in (2, 4):
+        # Alpha, which is dropped as in files.
+        array = array[..., :-1]
     if array.shape[-1] == 1:
         array = np.repeat(array, 3, axis=-1)
     if array.dtype == np.uint8:
@@ -149,7 +165,7 @@ def _read_list(images, value_range, resize, role):
             f"`{role}` must be images of one size. Received: {shapes}"
         )
     if len({x.dtype for x in loaded}) > 1:
-        loaded = [to_signed_unit(x) for x in loaded]
+        loaded = [as_signed_unit(x) for x in loaded]
     return np.concatenate(loaded)
 
 
@@ -160,12 +176,36 @@ def _rescale(pixels, lowest, highest):
     return (pixels - lowest) * np.float32(2 / (highest - lowest)) - 1
 
 
-def _warn_of_unit_range(*batches):
+def _check_likely_range(value_range, *batches):
+    """Warns if the values of floats look like those of another range.
+
+    Args:
+        value_range: see `distance`.
+        *batches: results of `read_batch`.
+    """
     floats = [pixels for pixels in batches if pixels.dtype != np.uint8]
-    if floats and min(pixels.min() for pixels in floats) >= 0:
+    if not floats:
+        return
+    if value_range is None:
+        if min(pixels.min() for pixels in floats) >= 0:
+            warnings.warn(
+                "No value is below 0, and `value_range` was not given, so the "
+                "images are taken to lie in [-1, 1]. If they lie in [0, 1], "
+                "pass `value_range=(0, 1)`",
+                stacklevel=3,
+            )
+        return
+    lowest, highest = check_value_range(value_range)
+    if lowest != 0 or highest <= 2:
+        return
+    unit = -1 + 2 / highest
+    if max(pixels.max() for pixels in floats) > unit + RANGE_TOLERANCE * 1e-2:
+        return
+    values = [(pixels + 1) * (highest / 2) for pixels in floats]
+    # Whole numbers of 0 and 1 may be a dark image.
+    if any(np.abs(x - np.round(x)).max() > 0.01 for x in values):
         warnings.warn(
-            "No value is below 0, and `value_range` was not given, so the "
-            "images are taken to lie in [-1, 1]. If they lie in [0, 1], pass "
-            "`value_range=(0, 1)`",
+            f"No value is above 1, and `value_range` is (0, {highest:g}). If "
+            "the images lie in [0, 1], pass `value_range=(0, 1)`",
             stacklevel=3,
         )

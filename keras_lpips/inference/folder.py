@@ -9,9 +9,7 @@ import numpy as np
 
 from keras_lpips.images.reader import list_images, load_pair, read_size
 from keras_lpips.images.validation import ImageError
-
-# Pixels of either side in a batch: 64 images of 64 x 64, or one of 512 x 512.
-BATCH_PIXELS = 64 * 64 * 64
+from keras_lpips.inference.scorer import BATCH_PIXELS
 
 # Two paths to compare, by the name of the pair.
 Pairs = dict[str, tuple[Path, Path]]

@@ -1,47 +1,164 @@
 """Compiles a function of a layer for the backend that Keras runs on."""
 
+import collections
 import functools
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import keras
 
+# How many compiled functions are kept for one function, each for one shape. The
+# least recently used is dropped, with its memory.
+MAX_SHAPES = 8
+# After so many calls with one shape, it gets a compiled function of its own.
+CALLS_BEFORE_OWN = 32
+# How many shapes are counted.
+MAX_COUNTS = 4096
 
-def compiled(function, variables=()):
-    """Compiles `function`, once for every shape of its arguments.
+# The process that first ran a compiled function.
+_first_process: int | None = None
+
+
+def compiled(
+    function: Callable,
+    variables: Sequence = (),
+    free_sizes: bool = False,
+    own_sizes: bool = True,
+) -> Callable:
+    """Compiles a function for the shapes it is called with, and keeps a few.
 
     Args:
-        function: a function of tensors that computes with Keras operations
+        function: a function of arrays that computes with Keras operations
             only and has no side effects.
         variables: the Keras variables that it reads. On JAX, changes of
             others are not seen.
+        free_sizes: whether one graph serves images `(batch, height, width,
+            channels)` of all sizes, where the backend can do that, which is
+            TensorFlow. Defaults to `False`.
+        own_sizes: whether, with `free_sizes`, a shape that is called often
+            gets a compiled function of its own. Defaults to `True`.
 
     Returns:
-        A function of the same arguments. Under torch, which runs as it goes,
-        it only leaves out the gradient.
+        A function of the same arguments, without gradients. Call it outside
+        graphs; see `outside_graphs`.
+    """
+    backend = keras.backend.backend()
+    if backend == "tensorflow":
+        compile_shapes = functools.partial(_compile_tensorflow, function)
+    elif backend == "jax":
+        compile_shapes = functools.partial(_compile_jax, function, variables)
+        free_sizes = False
+    else:
+        return _without_gradient(function)
+    cached = functools.lru_cache(MAX_SHAPES)(compile_shapes)
+    calls: collections.Counter = collections.Counter()
+
+    def run(*arguments):
+        shapes = tuple(map(_shape, arguments))
+        if free_sizes and calls[shapes] < CALLS_BEFORE_OWN:
+            if own_sizes:
+                if len(calls) > MAX_COUNTS:
+                    calls.clear()
+                calls[shapes] += 1
+            shapes = tuple(map(_free, shapes))
+        _check_process()
+        return cached(shapes)(*arguments)
+
+    return run
+
+
+def outside_graphs(function: Callable, *arguments):
+    """Calls a function outside any graph that is being built or traced.
+
+    What the function creates can be used after the graph is finished, and what
+    it computes has values.
+
+    Args:
+        function: the function.
+        *arguments: its arguments.
+
+    Returns:
+        What it returns.
     """
     backend = keras.backend.backend()
     if backend == "tensorflow":
         import tensorflow as tf
 
-        # Without XLA: its convolutions measured slower here, and it takes two
-        # to five times longer to compile each new shape.
-        return tf.function(function, autograph=False, jit_compile=False)
-    if backend == "jax":
+        if not tf.executing_eagerly():
+            # Graphs belong to a thread. `tf.init_scope` does not leave a
+            # `tf.Graph`, only a `tf.function`.
+            with ThreadPoolExecutor(1) as thread:
+                return thread.submit(function, *arguments).result()
+    elif backend == "jax":
         import jax
 
-        def with_values(values, *arguments):
-            state = list(zip(variables, values, strict=True))
-            with keras.StatelessScope(state_mapping=state):
-                return function(*arguments)
+        with jax.ensure_compile_time_eval():
+            return function(*arguments)
+    return function(*arguments)
 
-        jitted = jax.jit(with_values)
-        return lambda *arguments: jitted(
-            [variable.value for variable in variables], *arguments
-        )
+
+def _shape(argument):
+    dtype = keras.backend.standardize_dtype(argument.dtype)
+    return tuple(argument.shape), dtype
+
+
+def _free(shape_and_dtype):
+    shape, dtype = shape_and_dtype
+    if len(shape) == 4:
+        shape = (None, None, None, shape[-1])
+    return shape, dtype
+
+
+def _compile_tensorflow(function, shapes):
+    import tensorflow as tf
+
+    # Without XLA: its convolutions measured slower on a CPU, and it takes two
+    # to five times longer to compile each new shape.
+    traced = tf.function(function, autograph=False, jit_compile=False)
+    concrete = traced.get_concrete_function(
+        *(tf.TensorSpec(shape, dtype) for shape, dtype in shapes)
+    )
+    return lambda *arguments: concrete(*map(tf.convert_to_tensor, arguments))
+
+
+def _compile_jax(function, variables, shapes):
+    import jax
+
+    del shapes  # A jitted function of its own, so that it can be dropped.
+
+    def with_values(values, *arguments):
+        state = list(zip(variables, values, strict=True))
+        with keras.StatelessScope(state_mapping=state):
+            return function(*arguments)
+
+    jitted = jax.jit(with_values)
+    return lambda *arguments: jitted(
+        [variable.value for variable in variables], *arguments
+    )
+
+
+def _without_gradient(function):
+    if keras.backend.backend() != "torch":
+        return function
     import torch
 
     @functools.wraps(function)
-    def without_gradient(*arguments):
+    def run(*arguments):
         with torch.no_grad():
             return function(*arguments)
 
-    return without_gradient
+    return run
+
+
+def _check_process():
+    """Raises `RuntimeError` in a process forked after the first use."""
+    global _first_process
+    if _first_process is None:
+        _first_process = os.getpid()
+    if _first_process != os.getpid():
+        raise RuntimeError(
+            f"{keras.backend.backend()} hangs in a process that was forked "
+            "after its first use: start processes with the method 'spawn' or "
+            "'forkserver' of `multiprocessing`"
+        )

@@ -9,7 +9,7 @@ import numpy as np
 
 from keras_lpips.images.reader import load_image, read_size
 from keras_lpips.images.validation import ImageError, prefix_errors
-from keras_lpips.inference.folder import BATCH_PIXELS
+from keras_lpips.inference.scorer import BATCH_PIXELS
 
 # Vectors beyond this many bytes are kept in a temporary file, not in memory.
 MEMORY_BYTES = 1 << 30

@@ -8,7 +8,7 @@ from PIL import Image
 
 from keras_lpips.images.reader import load_image
 from keras_lpips.images.validation import prefix_errors
-from keras_lpips.inference.folder import BATCH_PIXELS
+from keras_lpips.inference.scorer import BATCH_PIXELS
 
 
 def frames_per_batch(size: tuple[int, int]) -> int:

@@ -1,8 +1,11 @@
+import sys
+
 import numpy as np
 import pytest
 from PIL import Image, ImageFilter
 
 from keras_lpips import LPIPS, ImageError, distance
+from keras_lpips.inference.scorer import scorer
 
 RELATIVE = 1e-5
 
@@ -92,6 +95,37 @@ def test_gray_is_repeated_whether_or_not_it_has_a_channel(pair):
     assert distance(gray[0], thrice[1]) == expected
 
 
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
+def test_alpha_of_arrays_is_dropped_as_in_files(pair, expected, dtype):
+    alpha = np.full((64, 96, 1), 7, np.uint8)
+    with_alpha = [np.concatenate([x, alpha], -1).astype(dtype) for x in pair]
+    found = distance(*with_alpha, value_range=(0, 255))
+    assert found == pytest.approx(expected, rel=RELATIVE)
+    gray = [x[..., :2] for x in with_alpha]
+    without = distance(*(x[..., 0] for x in gray), value_range=(0, 255))
+    assert distance(*gray, value_range=(0, 255)) == without
+
+
+def test_a_long_list_runs_in_batches_and_gives_the_same_numbers(
+    pair, monkeypatch
+):
+    score, sizes = scorer("alex"), []
+    run = score.distance
+    monkeypatch.setattr(
+        score, "distance", lambda a, b: (sizes.append(len(a)), run(a, b))[1]
+    )
+    references = [pair[0]] * 7
+    distorted = [np.roll(pair[1], i, axis=1) for i in range(7)]
+    whole = distance(references, distorted)
+    assert sizes == [7]
+    module = sys.modules["keras_lpips.inference.distance"]
+    monkeypatch.setattr(module, "BATCH_PIXELS", 3 * 64 * 96)
+    np.testing.assert_allclose(
+        distance(references, distorted), whole, rtol=1e-6
+    )
+    assert sizes[1:] == [3, 3, 1]
+
+
 def test_identical_images_have_zero_distance(pair):
     assert distance(pair[0], pair[0]) == 0
     assert distance(pair[0], Image.fromarray(pair[0])) == 0
@@ -120,6 +154,19 @@ def test_the_unit_range_without_value_range_warns_the_caller(pair):
     distance(*pair)
 
 
+def test_unit_images_in_the_range_of_bytes_warn_the_caller(pair):
+    unit = [x / 255 for x in pair]
+    for given in (unit, [unit[0], pair[1]]):
+        with pytest.warns(UserWarning, match="No value is above 1") as caught:
+            distance(*given, value_range=(0, 255))
+        assert caught[0].filename == __file__
+    # Warnings are errors, and these are plausible.
+    distance(*(x.astype(np.float32) for x in pair), value_range=(0, 255))
+    distance(*np.zeros((2, 64, 64, 3)), value_range=(0, 255))
+    distance(*np.ones((2, 64, 64, 3)), value_range=(0, 255))
+    distance(*(np.minimum(x, 1.0) for x in pair), value_range=(0, 255))
+
+
 def test_rounding_beyond_the_range_is_tolerated_and_more_is_not(pair):
     image = signed_unit(pair[0])
     image[0, 0] = 1.0000001, -1.0000001, 1.001
@@ -140,7 +187,7 @@ def test_values_that_are_not_finite_are_refused(pair, value):
 @pytest.mark.parametrize(
     ("images", "message"),
     [
-        (np.zeros((64, 96, 4), np.uint8), "1 or 3.*shape=.64, 96, 4"),
+        (np.zeros((64, 96, 5), np.uint8), "1 to 4.*shape=.64, 96, 5"),
         (np.zeros((64,), np.uint8), "shape=.64,"),
         (np.zeros((2, 2, 64, 96, 3), np.uint8), "shape=.2, 2, 64"),
         (np.zeros((64, 96, 3), np.int64), "uint8 or float.*dtype=int64"),
@@ -148,7 +195,7 @@ def test_values_that_are_not_finite_are_refused(pair, value):
         (np.zeros((64, 96, 3), complex), "dtype=complex128"),
         (np.zeros((0, 64, 96, 3), np.uint8), "at least one image"),
         ([], "images of one size"),
-        ([np.zeros((64, 96), np.uint8)] * 2, "as many images"),
+        ([np.zeros((64, 96), np.uint8)] * 2, "same number of images"),
         (np.zeros((1, 64, 96, 3), np.uint8), "one image .*and .1, 64"),
         (np.zeros((63, 96, 3), np.uint8), "of one size.*63, 96"),
         (None, "shape=()"),
