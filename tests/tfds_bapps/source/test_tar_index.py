@@ -1,4 +1,5 @@
 import io
+import random
 import tarfile
 
 import pytest
@@ -88,3 +89,77 @@ def test_folders_are_no_members(tmp_path):
     folder.type = tarfile.DIRTYPE
     path = write_tar(tmp_path / "a.tar", {"folder/x": b"1"}, [folder])
     assert [member.path for member in members(path)] == ["folder/x"]
+
+
+def header(name, size=0, kind=tarfile.REGTYPE):
+    """A header whose size field is free: `TarInfo` refuses such sizes."""
+    info = tarfile.TarInfo(name)
+    info.type = kind
+    data = bytearray(info.tobuf(tarfile.GNU_FORMAT))
+    data[124:136] = tarfile.itn(size, 12, tarfile.GNU_FORMAT)
+    data[148:156] = b" " * 8
+    data[148:156] = b"%06o\0 " % tarfile.calc_chksums(data)[0]
+    return bytes(data)
+
+
+def pax(**records):
+    """An extended header with records for the member that follows."""
+    return tarfile.TarInfo._create_pax_generic_header(
+        records, tarfile.XHDTYPE, "utf-8"
+    )
+
+
+FIRST = header("first.bin", 3) + b"abc".ljust(512, b"\0")
+END = bytes(1024)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        FIRST + header("x.bin", -512) + END,
+        FIRST + header("x.bin", -(2**70)) + END,
+        FIRST + header("x.bin", 2**80) + END,
+        FIRST + pax(size="-5120") + header("x.bin") + END,
+        FIRST + pax(size=str(2**80)) + header("x.bin") + END,
+        FIRST + header("x.bin", -1024, tarfile.XHDTYPE) + header("y.bin") + END,
+        FIRST + header("x.bin", 2**40, tarfile.GNUTYPE_LONGNAME) + END,
+        FIRST + pax(**{"GNU.sparse.map": "0,x"}) + header("x.bin") + END,
+        FIRST
+        + pax(**{"GNU.sparse.major": "1", "GNU.sparse.minor": "0"})
+        + header("x.bin", 512)
+        + b"nonsense".ljust(512, b"\0")
+        + END,
+    ],
+)
+def test_damaged_sizes_are_refused(tmp_path, data):
+    path = tmp_path / "a.tar"
+    path.write_bytes(data)
+    with pytest.raises(PreparationError, match=r"the\.tar is"):
+        members(path)
+
+
+def test_a_name_that_is_not_utf8_is_an_error(tmp_path):
+    path = tmp_path / "a.tar"
+    path.write_bytes(FIRST + header("x\udcff.bin") + END)
+    first, second = members(path)
+    assert (first.path, first.error) == ("first.bin", None)
+    assert second.error == "has a name that is not UTF-8"
+
+
+@pytest.mark.parametrize("seed", range(200))
+def test_random_damage_ends_in_members_or_one_error(tmp_path, seed):
+    path = write_tar(tmp_path / "a.tar", dict(list(FILES.items())[:3]))
+    data = bytearray(path.read_bytes())
+    rng = random.Random(seed)
+    for _ in range(rng.randint(1, 6)):
+        # Most of a header's fields lie in its first 160 bytes.
+        block = 512 * rng.randrange(len(data) // 512)
+        data[block + rng.randrange(160)] = rng.randrange(256)
+        total = tarfile.calc_chksums(data[block : block + 512])[0]
+        data[block + 148 : block + 156] = b"%06o\0 " % total
+    path.write_bytes(data)
+    try:
+        found = members(path)
+    except PreparationError:
+        return
+    assert all(member.size >= 0 for member in found)
