@@ -97,7 +97,7 @@ def prepare(config: PrepareConfig, name: str, options) -> None:
     from tfds_bapps import Builder
 
     def execute(shards, write_shard):
-        return run_tasks(shards, write_shard, options, load=_load_tensorflow)
+        return run_tasks(shards, write_shard, options)
 
     builder = Builder(
         data_dir=config.data_dir,
@@ -125,11 +125,6 @@ def prepare(config: PrepareConfig, name: str, options) -> None:
     for split, info in builder.info.splits.items():
         print(f"{title}: {info.num_examples:7} triplets in {split}")
     print(f"{title}: prepared in {folder}")
-
-
-def _load_tensorflow():
-    """Imports TensorFlow, which the writers need, before the first shard."""
-    import tensorflow  # noqa: F401
 
 
 if __name__ == "__main__":
