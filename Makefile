@@ -19,7 +19,7 @@ ELSEWHERE := parity or serving or engines or matrix or packaging or docs
 export TF_CPP_MIN_LOG_LEVEL := 3
 
 .PHONY: help demo test test-fast lint parity serving engines packaging matrix \
-	matrix-short benchmark clean
+	docs benchmark clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | \
@@ -52,13 +52,13 @@ engines: $(INSTALLED) ## run the pipelines on Beam's job services, Flink if give
 packaging: $(INSTALLED) ## build the sdist and the wheel, install and try both
 	$(RUN) -m pytest -m packaging
 
-matrix: $(UV) ## try the oldest and newest versions, each backend, each Python
-	PYTHON=$(PYTHON) $(UV) run --no-project --python $(PYTHON) \
-	  tests/integration/matrix/run.py
-
-matrix-short: $(UV) ## try the oldest versions, the newest, and JAX alone
+matrix: | $(UV) ## try other versions, backends and Pythons, or ENVIRONMENTS="oldest jax"
 	$(UV) run --no-project --python $(PYTHON) \
-	  tests/integration/matrix/run.py oldest newest jax
+	  tests/integration/matrix/run.py $(ENVIRONMENTS)
+
+docs: $(INSTALLED) ## build the documentation and run its examples
+	$(VENV)/bin/mkdocs build --strict --site-dir build/docs
+	$(RUN) -m pytest -m docs
 
 benchmark: $(PARITY_INSTALLED) ## measure speed and memory against the reference
 	$(PARITY_RUN) -m benchmarks.speed --output benchmarks/results
@@ -66,6 +66,7 @@ benchmark: $(PARITY_INSTALLED) ## measure speed and memory against the reference
 clean: ## delete environments and everything that was built
 	rm -rf $(VENV) $(PARITY_VENV) $(WIRE_VENV) .venv-uv demo build dist *.egg-info
 
+COMMA := ,
 define CHECK_PYTHON
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' || \
 	  { echo "Python 3.11, 3.12 or 3.13 is needed; $(PYTHON) is $$($(PYTHON) --version 2>&1). Name another: make PYTHON=python3.11" >&2; exit 1; }
@@ -85,7 +86,7 @@ $(UV):
 
 # Written last, so that an installation that was interrupted is repeated.
 $(INSTALLED): setup.py constraints.txt | $(UV)
-	$(call INSTALL,$(VENV),test)
+	$(call INSTALL,$(VENV),test$(COMMA)docs)
 	touch $@
 
 $(PARITY_INSTALLED): setup.py constraints.txt | $(UV)

@@ -78,6 +78,7 @@ TEST = [
     "pytest-xdist>=3.6",
     "ruff>=0.17,<0.18",
     "mypy>=1.18",
+    "build>=1.2",
     # `tfds.testing` imports dill without declaring it.
     "dill>=0.4",
     "psutil>=5.9.6",

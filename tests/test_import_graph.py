@@ -1,82 +1,164 @@
-"""Who may know of whom, and what importing the metric costs."""
+"""The arrows between packages, and what importing costs."""
 
 import ast
 import json
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
-PROGRAMS = {"pipelines", "training", "saved_models", "examples", "benchmarks"}
-# What each package must know nothing of.
-FORBIDDEN = {
-    "keras_lpips": PROGRAMS | {"tfds_bapps", "tests"},
-    "tfds_bapps": PROGRAMS | {"keras_lpips", "tests"},
-    "pipelines": {"training", "saved_models", "examples", "tests"},
-    "training": {"saved_models", "examples", "tests"},
-    "saved_models": {"tfds_bapps", "pipelines", "examples", "tests"},
+from tests.support.paths import REPOSITORY
+
+# What each package may import of this repository, beside itself.
+ALLOWED = {
+    "keras_lpips": set(),
+    "tfds_bapps": set(),
+    "keras_lpips_cli": {"keras_lpips"},
+    "saved_models": {"keras_lpips", "keras_lpips_cli"},
+    "pipelines": {"keras_lpips", "keras_lpips_cli", "tfds_bapps"},
+    "training": {"keras_lpips", "keras_lpips_cli", "tfds_bapps", "pipelines"},
+    "examples": {
+        *("keras_lpips", "keras_lpips_cli", "tfds_bapps"),
+        *("pipelines", "training", "saved_models"),
+    },
+    "benchmarks": {
+        *("keras_lpips", "keras_lpips_cli", "tfds_bapps"),
+        *("pipelines", "training", "saved_models"),
+        "tests.support",
+    },
+    "tests": {"tests.support"},
 }
-# TensorFlow belongs to the programs; the metric runs on any backend. The one
-# file that compiles for a backend imports that backend, and what an export
-# holds runs on TensorFlow whatever Keras runs on.
+# Single files that may import more, and why.
+EXCEPTIONS = {
+    # The export of a run reads it as training does.
+    "saved_models/export.py": {"training.run.run_loading"},
+}
+OURS = set(ALLOWED) - {"tests"}
+# The metric runs on any backend of Keras. These files compile for one, or run
+# an export, which holds TensorFlow's operations whatever Keras runs on.
 BACKENDS = {"tensorflow", "jax", "torch"}
 MAY_IMPORT_BACKENDS = {
     "keras_lpips/inference/jit.py",
     "keras_lpips/inference/saved_model.py",
 }
+# Imported before flags are parsed.
+LIGHT_MODULES = {
+    "keras_lpips_cli.errors",
+    "keras_lpips_cli.options",
+    "keras_lpips_cli.program",
+}
+HEAVY = {
+    "apache_beam",
+    "cv2",
+    "jax",
+    "keras",
+    "matplotlib",
+    "scipy",
+    "skimage",
+    "tensorflow",
+    "tensorflow_datasets",
+    "torch",
+}
+
+
+def python_files(package):
+    """Returns the files of a package; a dataset's own test is TFDS's."""
+    files = [
+        path
+        for path in sorted((REPOSITORY / package).rglob("*.py"))
+        if not path.name.endswith("_test.py")
+    ]
+    assert files, f"{package} has no Python files"
+    return files
 
 
 def imported(path):
-    """Names of the packages that a file imports, wherever in it."""
+    """Returns the modules that a file imports, wherever in it."""
+    found = set()
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
-            yield from (alias.name.split(".")[0] for alias in node.names)
+            found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.level == 0:
-            yield node.module.split(".")[0]
+            found.add(node.module)
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return found
 
 
-@pytest.mark.parametrize("package", FORBIDDEN)
-def test_dependency_arrows_hold(package):
-    for path in sorted((ROOT / package).rglob("*.py")):
-        # A dataset's own test lies in its folder, as TFDS has it.
-        if path.name.endswith("_test.py"):
-            continue
-        wrong = FORBIDDEN[package] & set(imported(path))
-        assert not wrong, f"{path.relative_to(ROOT)} imports {wrong}"
+def is_within(module, packages):
+    return any(
+        module == package or module.startswith(f"{package}.")
+        for package in packages
+    )
+
+
+@pytest.mark.parametrize("package", OURS)
+def test_packages_import_only_what_they_may(package):
+    for path in python_files(package):
+        name = path.relative_to(REPOSITORY).as_posix()
+        allowed = {package} | ALLOWED[package] | EXCEPTIONS.get(name, set())
+        for module in imported(path):
+            if is_within(module, ALLOWED):
+                # `from tests import support` names a prefix first.
+                fine = is_within(module, allowed) or any(
+                    is_within(one, {module}) for one in allowed
+                )
+                assert fine, f"{name} imports {module}"
+
+
+def test_tests_import_no_other_tests():
+    for path in python_files("tests"):
+        for module in imported(path):
+            if module != "tests" and is_within(module, {"tests"}):
+                name = path.relative_to(REPOSITORY)
+                assert is_within(module, {"tests.support"}), (
+                    f"{name} imports {module}"
+                )
+
+
+@pytest.mark.parametrize(
+    "name", sorted(EXCEPTIONS.keys() | MAY_IMPORT_BACKENDS)
+)
+def test_the_files_of_the_lists_exist(name):
+    assert (REPOSITORY / name).is_file()
+
+
+@pytest.mark.parametrize("name", EXCEPTIONS)
+def test_exceptions_are_needed(name):
+    assert EXCEPTIONS[name] <= imported(REPOSITORY / name)
 
 
 def test_the_metric_computes_with_keras_alone():
-    for path in sorted((ROOT / "keras_lpips").rglob("*.py")):
-        name = path.relative_to(ROOT).as_posix()
-        if name not in MAY_IMPORT_BACKENDS:
-            assert not BACKENDS & set(imported(path)), name
+    for path in python_files("keras_lpips"):
+        name = path.relative_to(REPOSITORY).as_posix()
+        found = {module.split(".")[0] for module in imported(path)}
+        assert bool(BACKENDS & found) <= (name in MAY_IMPORT_BACKENDS), name
 
 
 def test_importing_the_metric_adds_nothing_heavy_to_keras():
-    code = """
-import json, sys
-import keras
-before = set(sys.modules)
-import keras_lpips
-print(json.dumps(sorted({m.split(".")[0] for m in set(sys.modules) - before})))
-"""
+    added = modules_added("import keras", "import keras_lpips")
+    assert "keras_lpips" in added
+    assert not HEAVY & added
+
+
+@pytest.mark.parametrize("module", sorted(LIGHT_MODULES))
+def test_modules_that_come_before_the_flags_are_light(module):
+    added = modules_added("", f"import {module}")
+    assert "keras_lpips_cli" in added
+    assert not HEAVY & added
+
+
+def modules_added(before, statement):
+    """Returns the packages that a statement loads, after another."""
+    code = (
+        f"import json, sys; {before or 'pass'}; before = set(sys.modules); "
+        f"{statement}; added = set(sys.modules) - before; "
+        "print(json.dumps(sorted({x.split('.')[0] for x in added})))"
+    )
     done = subprocess.run(
         [sys.executable, "-c", code],
-        cwd=ROOT,
+        cwd=REPOSITORY,
         capture_output=True,
         text=True,
         check=True,
     )
-    added = set(json.loads(done.stdout.splitlines()[-1]))
-    heavy = {
-        "apache_beam",
-        "tensorflow_datasets",
-        "matplotlib",
-        "skimage",
-        "scipy",
-        "cv2",
-    }
-    assert "keras_lpips" in added
-    assert not heavy & added
+    return set(json.loads(done.stdout.splitlines()[-1]))
