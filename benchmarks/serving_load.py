@@ -32,7 +32,7 @@ from PIL import Image
 from keras_lpips import LPIPS
 from keras_lpips.atomic_files import write_json
 from keras_lpips.inference.scorer import scorer
-from saved_models.export import export
+from saved_models.store.exporter import export
 from saved_models.transport.grpc_api import GrpcTransport
 
 SIDES = (64, 256)

@@ -1,4 +1,4 @@
-"""LPIPS as a SavedModel: export it, serve it, ask it.
+"""LPIPS as a SavedModel: export it, serve it, send requests to it.
 
 python -m saved_models.export --net alex --output models/lpips_alex
 python -m saved_models.client --host localhost --port 8501 A.png B.png

@@ -1,98 +1,106 @@
-r"""Asks a server for the distance of two images, or of two folders of images.
+r"""Requests the distance of two images, or of two folders, from a server.
 
     python -m saved_models.client --host localhost --port 8501 A.png B.png
     python -m saved_models.client --grpc --port 8500 references/ distorted/
 
-The files, PNG or JPEG, are sent as they are. Of folders, the files whose names
-are in both are compared. Prints a distance; for folders a name and a distance
-a line. Over REST it needs neither TensorFlow nor Keras.
+Sends PNG and JPEG files unchanged. Of two folders, compares the files that
+have the same name. Prints one distance, or for folders a line of distance and
+name for each pair. Over REST neither TensorFlow nor Keras is needed.
 """
 
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import simple_parsing
-from simple_parsing.wrappers.field_wrapper import DashVariant
+from tyro.conf import Positional
 
-from saved_models.transport.batch_client import Requests
-from saved_models.transport.rest import RestTransport
-from saved_models.transport.server_error import ServerError
+from keras_lpips_cli.errors import UserError
+from keras_lpips_cli.options import NonNegativeInt, PositiveFloat, PositiveInt
+from keras_lpips_cli.program import parse, run
 
-REST_PORT, GRPC_PORT = 8501, 8500
+NAME = "saved_models.client"
 
 
-@dataclass(frozen=True)
-class Settings:
-    """Whom to ask, about what, and how patiently."""
+@dataclass(frozen=True, kw_only=True)
+class ClientConfig:
+    """The images, the server, and how requests are sent."""
 
-    reference: Path = simple_parsing.field(positional=True)
+    reference: Positional[Path]
     """A PNG or JPEG file, or a folder of them."""
-    distorted: Path = simple_parsing.field(positional=True)
-    """What to compare with it, likewise."""
+    distorted: Positional[Path]
+    """A file or folder to compare with it."""
     host: str = "localhost"
     """Name or address of the server."""
-    port: int | None = None
-    """Its port; by default 8501, or 8500 for gRPC."""
-    grpc: bool = simple_parsing.field(default=False, action="store_true")
-    """Whether to speak gRPC instead of REST."""
+    port: PositiveInt | None = None
+    """Port of the server. By default 8501, or 8500 for gRPC."""
+    grpc: bool = False
+    """Use gRPC instead of REST."""
     model: str = "lpips_alex"
     """Name of the model on the server."""
-    version: int | None = None
-    """Version of the model; by default the server's choice."""
+    model_version: PositiveInt | None = None
+    """Version of the model. By default the server's choice."""
     label: str | None = None
-    """Label of the version, as `stable`, instead of its number."""
-    timeout: float = 30.0
-    """Longest wait for an answer, in seconds."""
-    retries: int = 4
-    """How often a request is sent again that the server did not take."""
-    batch_size: int = 16
+    """Label of the version, for example stable, instead of its number."""
+    timeout: PositiveFloat = 30.0
+    """Longest wait for a response, in seconds."""
+    retries: NonNegativeInt = 4
+    """Times that a request is sent again if the server did not accept it."""
+    batch_size: PositiveInt = 16
     """Most pairs in a request."""
-    in_flight: int = 4
-    """Most requests at one time."""
+    in_flight: PositiveInt = 4
+    """Most requests at a time."""
 
 
-def main(argv=None) -> int:
-    """Asks; returns 0, or 1 if a pair could not be compared."""
-    parser = simple_parsing.ArgumentParser(
-        prog="client",
-        description=__doc__,
-        add_option_string_dash_variants=DashVariant.DASH,
+def main(argv: Sequence[str] | None = None) -> int:
+    """Compares the images; returns 1 if a pair could not be compared."""
+    config = parse(ClientConfig, __doc__, argv, prog=NAME)
+    return run(NAME, lambda: compare_on_server(config))
+
+
+def compare_on_server(config: ClientConfig) -> int:
+    """Prints the distances; returns 1 if a pair was refused, else 0."""
+    from saved_models.transport.batch_client import BatchClient, connect
+
+    pairs = find_pairs(config.reference, config.distorted)
+    transport = connect(
+        config.host,
+        config.port,
+        config.model,
+        grpc=config.grpc,
+        model_version=config.model_version,
+        label=config.label,
+        timeout=config.timeout,
     )
-    parser.add_arguments(Settings, "settings")
-    settings = parser.parse_args(argv).settings
-    try:
-        pairs = find_pairs(settings.reference, settings.distorted)
-        files = [tuple(path.read_bytes() for path in p) for p in pairs.values()]
-        results = Requests(
-            connect(settings),
-            settings.retries,
-            settings.batch_size,
-            settings.in_flight,
-        ).distances(files)
-    except (ServerError, ValueError) as error:
-        print(f"client: {error}", file=sys.stderr)
-        return 1
-    except OSError as error:
-        print(f"client: {error.filename}: {error.strerror}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("client: interrupted", file=sys.stderr)
-        return 130
-    return report(dict(zip(pairs, results, strict=True)))
+    client = BatchClient(
+        transport, config.retries, config.batch_size, config.in_flight
+    )
+    files = [(a.read_bytes(), b.read_bytes()) for a, b in pairs.values()]
+    status = 0
+    for name, result in zip(pairs, client.distances(files), strict=True):
+        if isinstance(result, UserError):
+            where = f"{name}: " if name else ""
+            print(f"{NAME}: {where}{result}", file=sys.stderr)
+            status = 1
+        else:
+            print(f"{result:.6f}" + (f"  {name}" if name else ""))
+    return status
 
 
-def find_pairs(reference, distorted) -> dict[str, tuple[Path, Path]]:
-    """Returns the files to compare by name; one pair is called "".
+def find_pairs(
+    reference: Path, distorted: Path
+) -> dict[str, tuple[Path, Path]]:
+    """Returns the files to compare by name; the name of a single pair is "".
 
     Raises:
-        ValueError: if folders have no name in common, or one is a file.
+        UserError: if folders have no file name in common, or only one path is
+            a folder.
     """
     if not (reference.is_dir() or distorted.is_dir()):
         return {"": (reference, distorted)}
     if not (reference.is_dir() and distorted.is_dir()):
-        raise ValueError(
-            "Two files or two folders can be compared, not one of each: "
+        raise UserError(
+            "two files or two folders can be compared, not one of each: "
             f"{reference}, {distorted}"
         )
     sides = [
@@ -101,44 +109,10 @@ def find_pairs(reference, distorted) -> dict[str, tuple[Path, Path]]:
     ]
     names = sorted(sides[0].keys() & sides[1].keys())
     if not names:
-        raise ValueError(
+        raise UserError(
             f"{reference} and {distorted} have no file name in common"
         )
     return {name: (sides[0][name], sides[1][name]) for name in names}
-
-
-def connect(settings):
-    """Returns the transport of the settings."""
-    if not settings.grpc:
-        kind, port = RestTransport, REST_PORT
-    else:
-        # It brings TensorFlow, for seconds.
-        from saved_models.transport.grpc_api import GrpcTransport
-
-        kind, port = GrpcTransport, GRPC_PORT
-    if settings.port is not None:
-        port = settings.port
-    return kind(
-        settings.host,
-        port,
-        settings.model,
-        settings.version,
-        settings.label,
-        settings.timeout,
-    )
-
-
-def report(results) -> int:
-    """Prints distances and errors; returns 1 if there is an error."""
-    status = 0
-    for name, result in results.items():
-        if isinstance(result, ServerError):
-            where = f"{name}: " if name else ""
-            print(f"client: {where}{result}", file=sys.stderr)
-            status = 1
-        else:
-            print(f"{result:.6f}" + (f"  {name}" if name else ""))
-    return status
 
 
 if __name__ == "__main__":

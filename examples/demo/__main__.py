@@ -102,7 +102,7 @@ def make_steps(config: DemoConfig) -> list[Step]:
             "Export",
             models,
             *("saved_models.export", "--from", training_run),
-            *("--output", models, "--version", 1),
+            *("--output", models, "--model-version", 1),
         ),
         step(
             "Photographs scored through the export, without Keras",

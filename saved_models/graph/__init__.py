@@ -1,1 +1,1 @@
-"""The functions that an export contains."""
+"""The functions of an export, which run on TensorFlow alone."""

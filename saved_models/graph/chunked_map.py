@@ -1,14 +1,16 @@
-"""A large batch, computed a part at a time."""
+"""Computes a large batch in chunks."""
+
+from collections.abc import Callable
 
 import tensorflow as tf
 
-# Pixels of either side that are computed at once: 64 images of 64 x 64, or one
-# of 512 x 512. With more, memory grows and the rate does not.
+# Pixels of a chunk: 64 images of 64 x 64, or one of 512 x 512. Larger chunks
+# take more memory and are not faster.
 CHUNK_PIXELS = 64 * 64 * 64
 
 
-def chunk_of(size):
-    """Returns how many images of a size are computed at once, at least 1.
+def chunk_length(size) -> tf.Tensor:
+    """Returns the number of images of a size in a chunk, at least 1.
 
     Args:
         size: int32 `(2,)`, height and width.
@@ -16,21 +18,26 @@ def chunk_of(size):
     return tf.maximum(1, CHUNK_PIXELS // tf.reduce_prod(size))
 
 
-def in_chunks(function, batches, step, output):
-    """Calls a function on consecutive parts of batches and joins what it gives.
+def in_chunks(
+    function: Callable[..., tf.Tensor],
+    batches: list[tf.Tensor],
+    step: tf.Tensor,
+    output: tf.TensorSpec,
+) -> tf.Tensor:
+    """Calls a function on consecutive chunks and concatenates the results.
 
-    What a request needs in memory is then bounded by its largest image, not by
-    how many images it, or a server that merges requests, puts together.
+    The memory of a request is then bounded by its largest image, not by the
+    number of images that it, or a server that merges requests, puts together.
 
     Args:
-        function: takes one tensor per batch and returns one whose first axis
-            is as long as theirs.
-        batches: list of tensors with one length, at least 1.
-        step: int32 scalar, the length of a part; the last may be shorter.
+        function: takes a chunk of each batch and returns a tensor with the
+            same first axis.
+        batches: list of tensors of one length, at least 1.
+        step: int32 scalar, the length of a chunk; the last may be shorter.
         output: `tf.TensorSpec` of the function's result.
 
     Returns:
-        The tensor that `function(*batches)` would give.
+        The tensor that `function(*batches)` would return.
     """
     count = tf.shape(batches[0])[0]
 
@@ -50,7 +57,7 @@ def in_chunks(function, batches, step, output):
         lambda start, _: start < count,
         compute,
         (0, parts),
-        # One after the other, or all would be in memory together.
+        # In turn, so that one chunk is in memory at a time.
         parallel_iterations=1,
     )
     return parts.concat()

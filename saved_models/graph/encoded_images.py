@@ -1,21 +1,21 @@
-"""Encoded images, read inside the graph: PNG or JPEG to uint8 RGB.
+"""Decodes images inside the graph: PNG or JPEG to uint8 RGB.
 
-As `keras_lpips.images.reader.load_image` reads them (gray is repeated, alpha
-dropped, palettes looked up, CMYK converted, of 16 bits the higher 8 kept), but
-for the EXIF orientation, which TensorFlow cannot apply, and animated PNGs, of
-which it takes the first frame.
+Images are read as `keras_lpips.images.reader.load_image` reads them: gray is
+repeated, alpha dropped, palettes are looked up, CMYK is converted, and of 16
+bits the higher 8 are kept. Two things differ: TensorFlow does not apply the
+EXIF orientation, and of an animated PNG it takes the first frame.
 """
 
 import tensorflow as tf
 
 PNG = b"\x89PNG\r\n\x1a\n"
 JPEG = b"\xff\xd8\xff"
-# A PNG's header, with the first chunk's length and name, ends in the width and
-# the height, of four bytes each.
+# Width and height of a PNG, of four bytes each, follow the signature and the
+# first chunk's length and name.
 PNG_SIZE_AT, PNG_SIZE_BYTES = 16, 8
 
 
-def read_sizes(files, role):
+def read_sizes(files: tf.Tensor, role: str) -> tf.Tensor:
     """Reads the sizes of images from their headers, without decoding them.
 
     Args:
@@ -27,7 +27,7 @@ def read_sizes(files, role):
 
     Raises:
         tf.errors.InvalidArgumentError: when the graph runs, if one is neither
-            a PNG nor a JPEG; it says at which positions.
+            a PNG nor a JPEG. The message names the positions.
     """
     known = tf.logical_or(_begins(files, PNG), _begins(files, JPEG))
     check = tf.debugging.Assert(
@@ -51,8 +51,8 @@ def read_sizes(files, role):
     )
 
 
-def decode(files, resize):
-    """Decodes images that `read_sizes` has read.
+def decode(files: tf.Tensor, resize: tuple[int, int] | None) -> tf.Tensor:
+    """Decodes images whose headers `read_sizes` has checked.
 
     Args:
         files: string, `(images,)`.
@@ -74,21 +74,21 @@ def _decode_one(file, resize):
     image = tf.cond(
         _begins(file, PNG),
         lambda: tf.io.decode_png(file, channels=3),
-        # As other decoders do, not the faster approximation that is the
-        # default.
+        # The default is a faster approximation, which other decoders do not
+        # use.
         lambda: tf.io.decode_jpeg(
             file, channels=3, dct_method="INTEGER_ACCURATE"
         ),
     )
     if resize is None:
         return image
-    # Pillow's filter, as in `load_image`; it rounds to whole levels, too.
+    # Pillow's filter, which rounds to whole levels, as in `load_image`.
     image = tf.image.resize(image, resize, "bilinear", antialias=True)
     return tf.cast(tf.clip_by_value(tf.round(image), 0, 255), tf.uint8)
 
 
 def _png_size(file):
-    # A file that was cut short reads as 0 x 0, which no net takes.
+    # A truncated file reads as 0 x 0, which is too small for every net.
     head = tf.strings.join([file, bytes(PNG_SIZE_AT + PNG_SIZE_BYTES)])
     head = tf.strings.substr(head, PNG_SIZE_AT, PNG_SIZE_BYTES)
     width_and_height = tf.io.decode_raw(head, tf.int32, little_endian=False)

@@ -1,14 +1,16 @@
-"""What a request must be, checked when the graph runs, on shapes alone.
+"""Checks of requests when the graph runs, on shapes alone.
 
-A server answers what these raise as INVALID_ARGUMENT, with the sentence, and
-goes on.
+A server answers a failed check as INVALID_ARGUMENT, with its message, and
+continues.
 """
 
 import tensorflow as tf
 
 
-def checked_batches(smallest_size, max_pixels, **batches):
-    """Returns batches of images, once they are known to be comparable.
+def check_batches(
+    smallest_size: int, max_pixels: int, **batches: tf.Tensor
+) -> list[tf.Tensor]:
+    """Returns batches of images, after their shapes are checked.
 
     Args:
         smallest_size: smallest height and width, in pixels.
@@ -16,62 +18,47 @@ def checked_batches(smallest_size, max_pixels, **batches):
         **batches: float32 or uint8 RGB, `(batch, height, width, 3)`, by name.
 
     Returns:
-        A list of them, unchanged.
+        The batches, unchanged.
 
     Raises:
         tf.errors.InvalidArgumentError: when the graph runs, if the shapes
-            differ or `checked_images` raises.
+            differ, the batch is empty or images are too small or too large.
     """
     *names, last = (f"`{name}`" for name in batches)
     first, *others = shapes = [tf.shape(images) for images in batches.values()]
-    same = tf.reduce_all([tf.reduce_all(first == shape) for shape in others])
-    check = tf.debugging.Assert(
-        same,
+    same = [tf.reduce_all(first == shape) for shape in others]
+    one_shape = tf.debugging.Assert(
+        tf.reduce_all([True, *same]),
         [
             f"{', '.join(names)} and {last} must have one shape "
             "(batch, height, width, 3), not",
             *shapes,
         ],
     )
-    with tf.control_dependencies([check]):
-        first, *others = batches.values()
-        first = checked_images(first, smallest_size, max_pixels)
-        return [first, *map(tf.identity, others)]
-
-
-def checked_images(images, smallest_size, max_pixels):
-    """Returns a batch of images, once it is known that the net takes them.
-
-    Args:
-        images: float32 or uint8 RGB, `(batch, height, width, 3)`.
-        smallest_size: smallest height and width, in pixels.
-        max_pixels: most pixels of one image.
-
-    Raises:
-        tf.errors.InvalidArgumentError: when the graph runs, if the batch is
-            empty or the images are too small or too large.
-    """
-    shape = tf.shape(images)
-    checks = [
-        check_not_empty(shape[0]),
-        *check_sizes(shape[None, 1:3], smallest_size, max_pixels),
-    ]
+    # In this order, so that shapes that differ are reported first.
+    with tf.control_dependencies([one_shape]):
+        checks = [
+            check_not_empty(first[0]),
+            *check_sizes(first[None, 1:3], smallest_size, max_pixels),
+        ]
     with tf.control_dependencies(checks):
-        return tf.identity(images)
+        return [tf.identity(images) for images in batches.values()]
 
 
-def check_not_empty(count):
+def check_not_empty(count: tf.Tensor) -> tf.Operation:
     """Returns the check that a batch holds an image.
 
     Args:
         count: int32 scalar.
     """
     return tf.debugging.Assert(
-        count > 0, ["The batch is empty; one pair at least is needed"]
+        count > 0, ["The batch is empty; it must hold at least one image"]
     )
 
 
-def check_sizes(sizes, smallest_size, max_pixels):
+def check_sizes(
+    sizes: tf.Tensor, smallest_size: int, max_pixels: int
+) -> list[tf.Operation]:
     """Returns the checks of image sizes.
 
     Args:
@@ -79,7 +66,7 @@ def check_sizes(sizes, smallest_size, max_pixels):
         smallest_size: smallest height and width, in pixels.
         max_pixels: most pixels of one image.
     """
-    # 20,000 x 200,000 pixels do not fit into 32 bits.
+    # 20,000 x 200,000 pixels overflow 32 bits.
     sizes = tf.cast(sizes, tf.int64)
     return [
         tf.debugging.Assert(

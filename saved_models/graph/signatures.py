@@ -1,50 +1,63 @@
-"""What a server offers: one graph per signature, all on the same variables."""
+"""Signatures of an export: one graph each, all on the same variables."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
+import keras
 import tensorflow as tf
 
-from saved_models.graph.chunked_map import chunk_of, in_chunks
+from keras_lpips import LPIPS
+from keras_lpips.layers.normalization import to_signed_unit
+from saved_models.graph.chunked_map import chunk_length, in_chunks
 from saved_models.graph.encoded_images import decode, read_sizes
 from saved_models.graph.request_checks import (
+    check_batches,
     check_not_empty,
     check_sizes,
-    checked_batches,
-    checked_images,
 )
 
-# The one that a client gets who names none.
+# The signature of requests that name none.
 DEFAULT = "serving_default"
+PREFERENCE = "preference"
 FLOAT_IMAGES = tf.TensorSpec((None, None, None, 3), tf.float32)
 UINT8_IMAGES = tf.TensorSpec((None, None, None, 3), tf.uint8)
 FILES = tf.TensorSpec((None,), tf.string)
-DISTANCE = tf.TensorSpec((None,), tf.float32)
+SCALARS = tf.TensorSpec((None,), tf.float32)
 
 
 @dataclass(frozen=True)
 class Signature:
-    """A graph that a server offers.
+    """A function that a server offers.
 
     Attributes:
-        function: takes tensors by the names in `inputs`, returns them by name.
+        function: takes tensors by the names in `inputs` and returns a
+            dictionary of tensors.
         inputs: `tf.TensorSpec` by name.
     """
 
-    function: object
-    inputs: dict
+    function: Callable[..., dict[str, tf.Tensor]]
+    inputs: dict[str, tf.TensorSpec]
 
 
 class Signatures:
-    """The graphs of a layer.
+    """The signatures of a layer.
 
     Args:
-        lpips: `keras_lpips.LPIPS` in float32, with `value_range` (-1, 1).
-        max_pixels: most pixels of an image that a request may hold.
-        resize: `(height, width)` to which `encoded` resizes, or `None`, where
-            the two images of a pair need to be of one size.
+        lpips: a layer in float32 with `value_range` (-1, 1).
+        max_pixels: most pixels of an image in a request.
+        resize: `(height, width)` to which `encoded` resizes. Defaults to
+            `None`: the two images of a pair must have one size.
+        ranking_head: maps the distances of `p0` and `p1` from the reference
+            to a logit. Defaults to `None`, without `preference`.
     """
 
-    def __init__(self, lpips, max_pixels, resize=None):
+    def __init__(
+        self,
+        lpips: LPIPS,
+        max_pixels: int,
+        resize: tuple[int, int] | None = None,
+        ranking_head: Callable | None = None,
+    ):
         if tuple(lpips.value_range) != (-1.0, 1.0):
             raise ValueError(
                 "`lpips` must take images in [-1, 1]. Received: "
@@ -53,13 +66,15 @@ class Signatures:
         self._lpips = lpips
         self._limits = (lpips.smallest_size, max_pixels)
         self._resize = resize
+        self._ranking_head = ranking_head
 
     def all(self) -> dict[str, Signature]:
         """Returns the signatures by name, the default one first."""
         floats = {"reference": FLOAT_IMAGES, "distorted": FLOAT_IMAGES}
         integers = {"reference": UINT8_IMAGES, "distorted": UINT8_IMAGES}
         files = {"reference": FILES, "distorted": FILES}
-        return {
+        triplets = dict.fromkeys(("reference", "p0", "p1"), FLOAT_IMAGES)
+        signatures = {
             DEFAULT: Signature(self.distance, floats),
             "distance": Signature(self.distance, floats),
             "uint8": Signature(self.uint8, integers),
@@ -68,23 +83,26 @@ class Signatures:
             "spatial": Signature(self.spatial, floats),
             "embed": Signature(self.embed, {"images": FLOAT_IMAGES}),
         }
+        if self._ranking_head is not None:
+            signatures[PREFERENCE] = Signature(self.preference, triplets)
+        return signatures
 
     def distance(self, reference, distorted):
         """Returns `distance`, float32 `(batch,)`, of images in [-1, 1]."""
         return {
-            "distance": self._pairwise(
-                self._lpips, reference, distorted, DISTANCE
+            "distance": self._compute(
+                self._lpips, SCALARS, reference=reference, distorted=distorted
             )
         }
 
     def uint8(self, reference, distorted):
         """Returns `distance`, float32 `(batch,)`, of images in [0, 255]."""
         return {
-            "distance": self._pairwise(
+            "distance": self._compute(
                 lambda *pair: self._lpips(*map(to_signed_unit, pair)),
-                reference,
-                distorted,
-                DISTANCE,
+                SCALARS,
+                reference=reference,
+                distorted=distorted,
             )
         }
 
@@ -92,16 +110,15 @@ class Signatures:
         """Returns `distance`, float32 `(batch,)`, of PNG or JPEG files.
 
         Pairs of different sizes may share a request; unless the export
-        resizes, they are then computed one by one. What can be refused from a
-        file's header is refused before any file is decoded. One bad file
-        fails its whole request.
+        resizes, they are then computed one by one. All headers are checked
+        before any file is decoded. One bad file fails its whole request.
         """
         sizes = self._checked_sizes(reference, distorted)
         if self._resize is None:
             one_size = tf.reduce_all(tf.equal(sizes, sizes[:1]))
-            step = tf.where(one_size, chunk_of(sizes[0]), 1)
+            step = tf.where(one_size, chunk_length(sizes[0]), 1)
         else:
-            step = chunk_of(self._resize)
+            step = chunk_length(self._resize)
         with tf.control_dependencies([sizes]):
             files = [tf.identity(reference), tf.identity(distorted)]
 
@@ -113,15 +130,15 @@ class Signatures:
                 )
             )
 
-        return {"distance": in_chunks(compute, files, step, DISTANCE)}
+        return {"distance": in_chunks(compute, files, step, SCALARS)}
 
     def per_layer(self, reference, distorted):
         """Returns `distance` and `per_layer`, float32 `(batch, taps)`."""
-        shares = self._pairwise(
+        shares = self._compute(
             self._lpips.per_layer,
-            reference,
-            distorted,
             tf.TensorSpec((None, len(self._lpips.taps)), tf.float32),
+            reference=reference,
+            distorted=distorted,
         )
         return {
             "distance": tf.reduce_sum(shares, axis=-1),
@@ -131,11 +148,11 @@ class Signatures:
     def spatial(self, reference, distorted):
         """Returns `spatial_map`, float32 `(batch, height, width)`."""
         return {
-            "spatial_map": self._pairwise(
+            "spatial_map": self._compute(
                 self._lpips.spatial_map,
-                reference,
-                distorted,
                 tf.TensorSpec((None, None, None), tf.float32),
+                reference=reference,
+                distorted=distorted,
             )
         }
 
@@ -145,22 +162,40 @@ class Signatures:
         The squared Euclidean distance of two is the LPIPS distance of their
         images, if those are of one size.
         """
-        images = checked_images(images, *self._limits)
         return {
-            "embedding": in_chunks(
+            "embedding": self._compute(
                 lambda chunk: self._lpips.flatten(self._lpips.embed(chunk)),
-                [images],
-                chunk_of(tf.shape(images)[1:3]),
                 tf.TensorSpec((None, None), tf.float32),
+                images=images,
             )
         }
 
-    def _pairwise(self, function, reference, distorted, output):
-        pair = checked_batches(
-            *self._limits, reference=reference, distorted=distorted
-        )
-        step = chunk_of(tf.shape(pair[0])[1:3])
-        return in_chunks(function, pair, step, output)
+    def preference(self, reference, p0, p1):
+        """Returns `preference`, float32 `(batch,)`.
+
+        The probability that people judge `p1` to be closer to the reference,
+        by the ranking head of a training run (the paper's G).
+        """
+
+        def prefer(*triplet):
+            reference, p0, p1 = map(self._lpips.embed, triplet)
+            logits = self._ranking_head(
+                self._lpips.compare(reference, p0),
+                self._lpips.compare(reference, p1),
+            )
+            return keras.ops.sigmoid(logits)
+
+        return {
+            PREFERENCE: self._compute(
+                prefer, SCALARS, reference=reference, p0=p0, p1=p1
+            )
+        }
+
+    def _compute(self, function, output, **batches):
+        """Checks batches of images and calls a function on chunks of them."""
+        images = check_batches(*self._limits, **batches)
+        step = chunk_length(tf.shape(images[0])[1:3])
+        return in_chunks(function, images, step, output)
 
     def _checked_sizes(self, reference, distorted):
         """Returns the sizes of checked pairs of files, int32 `(pairs, 2)`."""
@@ -188,8 +223,9 @@ class Signatures:
                 tf.debugging.Assert(
                     tf.equal(tf.size(pairs), 0),
                     [
-                        "The two images of a pair must be of one size; not so "
-                        "the pairs at these positions, counted from 0:",
+                        "The two images of a pair must have one size; those at "
+                        "these positions of the batch, counted from 0, "
+                        "differ:",
                         pairs,
                         "with heights and widths",
                         tf.gather(sizes, pairs),
@@ -199,8 +235,3 @@ class Signatures:
             ]
         with tf.control_dependencies(checks):
             return tf.identity(sizes)
-
-
-def to_signed_unit(images):
-    """Turns uint8 images into float32 ones in [-1, 1], as `Scorer` does."""
-    return tf.cast(images, tf.float32) / 127.5 - 1

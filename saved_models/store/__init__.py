@@ -1,1 +1,1 @@
-"""The folder of an export: versions, model card, warm-up."""
+"""The folders of exports: versions, model card, warm-up, conversion."""

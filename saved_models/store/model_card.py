@@ -1,20 +1,21 @@
-"""A model's card: what was exported, and how it compares with the layer."""
+"""The model card: what was exported, and its difference from the layer."""
 
-import json
 from pathlib import Path
 
 import keras
 import numpy as np
 import tensorflow as tf
 
+from keras_lpips import LPIPS
+from keras_lpips.atomic_files import write_json
 from keras_lpips.inference.provenance import describe
 from keras_lpips.inference.saved_model import CARD_FILE
 from keras_lpips.weights.npz import content_digest
-from saved_models.graph.preference import PREFERENCE
+from saved_models.graph.signatures import PREFERENCE, Signature
 
 PARITY_SEED = 0
-# Pairs, height and width of the images on which parity is measured: odd sizes,
-# at which pools that round differently show.
+# Shape of the images on which parity is measured. At odd sizes, pooling layers
+# that round differently give other values.
 PARITY_SHAPE = (2, 67, 100, 3)
 EXAMPLE = {
     "REST": {
@@ -33,18 +34,25 @@ EXAMPLE = {
 }
 
 
-def make_card(lpips, signatures, folder, max_pixels, resize, run=None) -> dict:
-    """Returns the card of a SavedModel that has just been written.
+def make_card(
+    lpips: LPIPS,
+    signatures: dict[str, Signature],
+    folder: Path,
+    max_pixels: int,
+    resize: tuple[int, int] | None,
+    run=None,
+) -> dict:
+    """Returns the card of a SavedModel.
 
     Args:
         lpips: the layer that was exported.
         signatures: `Signature` by name.
-        folder: where the SavedModel is.
+        folder: the folder of the SavedModel.
         max_pixels: see `Signatures`.
         resize: see `Signatures`.
-        run: the `TrainedRun` whose layer it is. Defaults to `None`.
+        run: the `TrainedRun` of the layer. Defaults to `None`.
     """
-    # A run's taps may make a backbone of its own of the net.
+    # With custom taps, the layer's own net is a model.
     net = run.recipe.net if run else lpips.net
     about = describe(net, lpips.version, lpips.calibrated)
     if run is not None:
@@ -75,8 +83,8 @@ def make_card(lpips, signatures, folder, max_pixels, resize, run=None) -> dict:
     }
 
 
-def digests(lpips) -> dict[str, str | None]:
-    """Returns the digests of the weights that the layer holds now."""
+def digests(lpips: LPIPS) -> dict[str, str | None]:
+    """Returns the digests of the layer's current weights."""
     backbone = {
         f"{layer.name}/{variable.name}": _values(variable)
         for layer in lpips.backbone.layers
@@ -92,10 +100,10 @@ def digests(lpips) -> dict[str, str | None]:
     }
 
 
-def measure_parity(lpips, folder, run=None) -> dict:
+def measure_parity(lpips: LPIPS, folder: Path, run=None) -> dict:
     """Returns the largest difference between a SavedModel and its layer.
 
-    And, of a run, of the preference from what its own ranking head says.
+    For a run, also that between `preference` and the run's ranking head.
     """
     generator = np.random.default_rng(PARITY_SEED)
     reference, p0, p1 = (
@@ -123,16 +131,11 @@ def _largest(found, expected):
     return float(np.abs(_values(found) - _values(expected)).max())
 
 
-def write_card(folder, card) -> None:
-    """Writes the card into a version that is not named yet."""
+def write_card(folder: Path, card: dict) -> None:
+    """Writes the card into the folder of a version."""
     path = Path(folder, CARD_FILE)
     path.parent.mkdir(exist_ok=True)
-    path.write_text(json.dumps(card, indent=2) + "\n")
-
-
-def read_card(version) -> dict:
-    """Returns the card of a version."""
-    return json.loads(Path(version, CARD_FILE).read_text())
+    write_json(path, card)
 
 
 def _values(tensor):

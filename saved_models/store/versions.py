@@ -1,39 +1,43 @@
-"""The folders of a model's versions, which appear whole or not at all.
+"""Folders of a model's versions, written atomically.
 
-A server watches `<model>/` and loads `<model>/<integer>/` as soon as it is
-there, the highest by default.
+A server watches `<model>/` and loads `<model>/<integer>/` as soon as it
+exists, the highest by default.
 """
 
 import os
 import shutil
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 from keras_lpips.atomic_files import made_folder
 from keras_lpips.inference.saved_model import list_versions
+from keras_lpips_cli.errors import UserError
 
 
-class VersionError(ValueError):
-    """A version cannot be written; the message says why."""
+class VersionError(UserError):
+    """A version cannot be written, or there is none."""
 
 
-def write_version(model, version, write) -> Path:
+def write_version(
+    model: Path, version: int | None, write: Callable[[Path], None]
+) -> Path:
     """Writes a version.
 
-    It is written beside the versions under a name that no server loads, and
-    renamed when all is there. An error on the way removes it.
+    Until it is complete, the folder has a name that no server loads. An error
+    removes it.
 
     Args:
-        model: the folder of the model's versions; made if it is not there.
-        version: the version to write, an integer of at least 1; or `None`, one
-            more than the highest.
-        write: a function that takes an empty folder and fills it.
+        model: the model's folder, which is created if it does not exist.
+        version: the version to write, an integer of at least 1; `None` for
+            one more than the highest.
+        write: a function that fills an empty folder.
 
     Returns:
         The version's folder.
 
     Raises:
-        VersionError: if the version is there already.
+        VersionError: if the version exists.
     """
     model = Path(model)
     if version is not None:
@@ -42,7 +46,7 @@ def write_version(model, version, write) -> Path:
         partial = Path(tempfile.mkdtemp(dir=model, prefix=".incomplete-"))
         try:
             write(partial)
-            # Only its owner may enter a temporary folder; a server is another.
+            # `mkdtemp` admits the owner only, but a server is another user.
             partial.chmod(0o755)
             return _rename(partial, model, version)
         except BaseException:
@@ -53,10 +57,10 @@ def write_version(model, version, write) -> Path:
 def _check_version(model, version):
     if version < 1:
         raise VersionError(
-            f"`version` must be an integer of at least 1. Received: {version}"
+            f"A version must be an integer of at least 1. Received: {version}"
         )
     if (model / str(version)).exists():
-        raise _already_there(model / str(version))
+        raise _exists_error(model / str(version))
 
 
 def _rename(partial, model, version):
@@ -64,19 +68,19 @@ def _rename(partial, model, version):
         number = version or max(list_versions(model), default=0) + 1
         folder = model / str(number)
         try:
-            # Fails on a folder that holds something, however late that came.
+            # Fails if another process has written this version meanwhile.
             os.rename(partial, folder)
         except OSError:
             if not folder.exists():
                 raise
             if version is not None:
-                raise _already_there(folder) from None
+                raise _exists_error(folder) from None
         else:
             return folder
 
 
-def _already_there(folder):
+def _exists_error(folder):
     return VersionError(
-        f"{folder} is there already, and a version is never overwritten; "
-        "choose another or leave --version out"
+        f"{folder} exists, and versions are never overwritten; choose another "
+        "--model-version or leave it out"
     )

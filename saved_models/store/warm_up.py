@@ -1,22 +1,24 @@
-"""Requests that a server runs before it offers a version.
+"""Warm-up requests, which a server runs while it loads a version.
 
-The first request of a shape is slow, as the runtime plans and allocates. A
-server that finds these replays them while it loads the version.
+Without them, the first request of every shape is slow.
 """
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import tensorflow as tf
 from tensorflow_serving.apis.predict_pb2 import PredictRequest
 from tensorflow_serving.apis.prediction_log_pb2 import PredictionLog
 
+from saved_models.graph.signatures import Signature
+
 WARM_UP = Path("assets.extra", "tf_serving_warmup_requests")
 # Heights and widths, in pixels.
 USUAL_SIDES = (64, 256)
 
 
-def write_warm_up(folder, signatures) -> None:
-    """Writes the requests into a version that is not named yet.
+def write_warm_up(folder: Path, signatures: dict[str, Signature]) -> None:
+    """Writes the requests into the folder of a version.
 
     Args:
         folder: the version's folder.
@@ -31,11 +33,10 @@ def write_warm_up(folder, signatures) -> None:
             writer.write(log.SerializeToString())
 
 
-def make_requests(signatures):
+def make_requests(signatures: dict[str, Signature]) -> Iterator[PredictRequest]:
     """Yields a request for every signature at every usual size.
 
-    The images are black: a constant tensor takes a few bytes, whatever its
-    size, and every operation runs on it all the same.
+    The images are black, since a constant tensor of any size takes few bytes.
     """
     for name, signature in signatures.items():
         for side in USUAL_SIDES:

@@ -1,1 +1,1 @@
-"""Clients of the REST and gRPC protocols."""
+"""Clients of TensorFlow Serving's REST and gRPC APIs."""

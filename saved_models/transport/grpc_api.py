@@ -1,4 +1,6 @@
-"""TensorFlow Serving's gRPC API, by its own PredictionService."""
+"""TensorFlow Serving's gRPC API, with its own PredictionService."""
+
+from collections.abc import Iterable, Sequence
 
 import grpc
 import tensorflow as tf
@@ -7,7 +9,7 @@ from tensorflow_serving.apis.prediction_service_pb2_grpc import (
     PredictionServiceStub,
 )
 
-from saved_models.transport.server_error import ServerError, Unavailable
+from saved_models.transport.errors import ServerError, Unavailable
 
 # gRPC's own limit is 4 MiB, less than a large photograph as PNG.
 OPTIONS = [
@@ -23,14 +25,23 @@ class GrpcTransport:
         host: name or address of the server.
         port: its gRPC port.
         model: name of the model.
-        version: integer of the version, or `None`.
+        version: version of the model, or `None`.
         label: label of the version, or `None`.
-        timeout: longest wait for an answer, in seconds.
-        metadata: pairs of strings that are sent along, which a gateway may
-            want. Defaults to none.
+        timeout: longest wait for a response, in seconds.
+        metadata: pairs of strings to send with each request, which a gateway
+            may need. Defaults to none.
     """
 
-    def __init__(self, host, port, model, version, label, timeout, metadata=()):
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        model: str,
+        version: int | None,
+        label: str | None,
+        timeout: float,
+        metadata: Iterable[tuple[str, str]] = (),
+    ):
         self._where = f"{host}:{port}"
         self._channel = grpc.insecure_channel(self._where, OPTIONS)
         self._stub = PredictionServiceStub(self._channel)
@@ -44,7 +55,9 @@ class GrpcTransport:
         if label is not None:
             spec.version_label = label
 
-    def predict(self, references, distorted) -> list[float]:
+    def predict(
+        self, references: Sequence[bytes], distorted: Sequence[bytes]
+    ) -> list[float]:
         """Returns the distances of pairs; see `RestTransport.predict`."""
         request = PredictRequest()
         request.CopyFrom(self._request)
@@ -60,27 +73,27 @@ class GrpcTransport:
                 request, timeout=self._timeout, metadata=self._metadata
             )
         except grpc.RpcError as error:
-            raise self._explain(error) from None
+            raise self._as_server_error(error) from None
         if "distance" not in response.outputs:
             raise ServerError(
-                f"{self._where} answered without `distance`, but with "
-                f"{sorted(response.outputs)}"
+                f"{self._where} returned {sorted(response.outputs)}, without "
+                "`distance`"
             )
         distances = tf.make_ndarray(response.outputs["distance"]).tolist()
         if len(distances) != len(references):
             raise ServerError(
-                f"{self._where} answered {len(distances)} distances to "
+                f"{self._where} returned {len(distances)} distances for "
                 f"{len(references)} pairs"
             )
         return distances
 
-    def _explain(self, error):
+    def _as_server_error(self, error):
         code = error.code()
         if code == grpc.StatusCode.DEADLINE_EXCEEDED:
             return ServerError(
-                f"{self._where} did not answer within {self._timeout:g} s"
+                f"{self._where} did not respond within {self._timeout:g} s"
             )
-        message = f"{self._where} answered {code.name}: {error.details()}"
+        message = f"{self._where} returned {code.name}: {error.details()}"
         if code == grpc.StatusCode.UNAVAILABLE:
             return Unavailable(message)
         refused = code in (

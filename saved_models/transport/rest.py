@@ -1,14 +1,15 @@
-"""TensorFlow Serving's REST API, by the standard library alone."""
+"""TensorFlow Serving's REST API, with the standard library alone."""
 
 import base64
 import http.client
 import json
+from collections.abc import Sequence
 
-from saved_models.transport.server_error import ServerError, Unavailable
+from saved_models.transport.errors import ServerError, Unavailable
 
-# Too many requests; a gateway without its server; overloaded or loading. The
-# gateway's timeout is not among them: what took too long would again.
-MAY_BE_SENT_AGAIN = (429, 502, 503)
+# Too many requests, a gateway without its server, overloaded or loading. Not a
+# gateway's timeout (504): the same request would take as long again.
+RETRIED = (429, 502, 503)
 REFUSED = (400, 413, 422)
 
 
@@ -19,12 +20,20 @@ class RestTransport:
         host: name or address of the server.
         port: its REST port.
         model: name of the model.
-        version: integer of the version, or `None`.
+        version: version of the model, or `None`.
         label: label of the version, or `None`.
-        timeout: longest wait for an answer, in seconds.
+        timeout: longest wait for a response, in seconds.
     """
 
-    def __init__(self, host, port, model, version, label, timeout):
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        model: str,
+        version: int | None,
+        label: str | None,
+        timeout: float,
+    ):
         self._address = (host, port)
         self._timeout = timeout
         self._path = f"/v1/models/{model}"
@@ -34,12 +43,14 @@ class RestTransport:
             self._path += f"/labels/{label}"
         self._path += ":predict"
 
-    def predict(self, references, distorted) -> list[float]:
+    def predict(
+        self, references: Sequence[bytes], distorted: Sequence[bytes]
+    ) -> list[float]:
         """Returns the distances of pairs of PNG or JPEG files.
 
         Args:
-            references: list of bytes.
-            distorted: list of bytes, as long.
+            references: the files of the references.
+            distorted: as many files.
 
         Raises:
             Unavailable: if the request may be sent again.
@@ -57,12 +68,12 @@ class RestTransport:
             distances = [float(x) for x in json.loads(body)["predictions"]]
         except (ValueError, KeyError, TypeError):
             raise ServerError(
-                f"{self._where} answered what is no list of distances: "
+                f"{self._where} returned an unexpected response body: "
                 f"{body[:200]!r}"
             ) from None
         if len(distances) != len(references):
             raise ServerError(
-                f"{self._where} answered {len(distances)} distances to "
+                f"{self._where} returned {len(distances)} distances for "
                 f"{len(references)} pairs"
             )
         return distances
@@ -84,7 +95,7 @@ class RestTransport:
             return response.status, response.read()
         except TimeoutError:
             raise ServerError(
-                f"{self._where} did not answer within {self._timeout:g} s"
+                f"{self._where} did not respond within {self._timeout:g} s"
             ) from None
         except (OSError, http.client.HTTPException) as error:
             reason = str(error) or type(error).__name__
@@ -94,11 +105,11 @@ class RestTransport:
 
     def _raise(self, status, body):
         try:
-            said = json.loads(body)["error"]
+            reason = json.loads(body)["error"]
         except (ValueError, KeyError, TypeError):
-            said = body[:200].decode(errors="replace")
-        message = f"{self._where} answered {status}: {said}"
-        if status in MAY_BE_SENT_AGAIN:
+            reason = body[:200].decode(errors="replace")
+        message = f"{self._where} returned {status}: {reason}"
+        if status in RETRIED:
             raise Unavailable(message)
         raise ServerError(message, refused=status in REFUSED)
 

@@ -1,15 +1,17 @@
-"""Exports that several tests look at, each made once."""
+"""Exports that several tests use, each made once."""
 
 import functools
+import json
 
 import numpy as np
 import pytest
 import tensorflow as tf
-from PIL import Image
 
-from tests.support.fake_judgements import write_tree
+from tests.support.golden_values import golden_batch
+from tests.support.images import encode_png
 
 RESIZE = (48, 40)
+RECIPE = "alex/lin-fast"
 
 
 @pytest.fixture(scope="session")
@@ -19,7 +21,7 @@ def exported(backbone, tmp_path_factory):
     @functools.cache
     def export_once(net):
         from keras_lpips import LPIPS
-        from saved_models.export import export
+        from saved_models.store.exporter import export
 
         model = tmp_path_factory.mktemp("models") / f"lpips_{net}"
         export(LPIPS(backbone(net), dtype="float32"), model)
@@ -36,7 +38,7 @@ def loaded():
 
 @pytest.fixture(scope="session")
 def resized(backbone, tmp_path_factory):
-    """An exported alex that resizes, by the program: its folder."""
+    """The folder of an exported alex that resizes, by the program."""
     from saved_models import export
 
     model = tmp_path_factory.mktemp("models") / "resized"
@@ -47,54 +49,67 @@ def resized(backbone, tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def trained(backbone, tmp_path_factory):
-    """A finished run, its folder and the model that it trained."""
-    import tfds_bapps
-    from training.train import Settings, train
+def run_folder(backbone, tmp_path_factory):
+    """The folder of a run of training.train, with random weights."""
+    from keras_lpips import LPIPS
+    from keras_lpips.weights.npz import write_npz
+    from training.model import triplet_model
+    from training.model.ranking_head import RankingHead
 
-    folder = tmp_path_factory.mktemp("trained")
-    tree = write_tree(folder / "tree", {"train/cnn": 20, "val/cnn": 10})
-    tfds_bapps.Builder(
-        config="twoafc_64", data_dir=folder / "data", source=tree
-    ).download_and_prepare()
-    run = folder / "run"
-    settings = Settings(
-        data_dir=str(folder / "data"),
-        output=str(run),
-        recipe=f"{backbone('alex')}/lin-fast",
-        batch_size=10,
-        epochs=2,
+    folder = tmp_path_factory.mktemp("run")
+    net = backbone(RECIPE.split("/")[0])
+    lpips = LPIPS(net, head_weights="random", seed=1, dtype="float32")
+    variables = triplet_model.named_lpips_weights(lpips, False)
+    variables |= triplet_model.named_ranking_head_weights(RankingHead(seed=2))
+    write_npz(
+        folder / "weights.npz",
+        {name: np.asarray(value) for name, value in variables.items()},
     )
-    return run, train(settings, tf.distribute.MirroredStrategy(["CPU:0"]))
+    held = {
+        "settings": {"recipe": RECIPE, "distance_only": False},
+        "data": "bapps/twoafc_64/1.0.0",
+        "about": {"git_revision": None},
+    }
+    (folder / "settings.json").write_text(json.dumps(held))
+    (folder / "history.csv").write_text("epoch,cnn_2afc\n1,60.5\n2,71.25\n")
+    return folder
 
 
 @pytest.fixture(scope="session")
-def exported_run(trained, tmp_path_factory):
-    """The folder of the exported model of `trained`, by the program."""
+def run(run_folder):
+    """The run in `run_folder`."""
+    from training.run.run_loading import TrainedRun
+
+    return TrainedRun(run_folder)
+
+
+@pytest.fixture(scope="session")
+def exported_run(run_folder, tmp_path_factory):
+    """The folder of the exported model of the run, by the program."""
     from saved_models import export
 
-    run, _ = trained
     model = tmp_path_factory.mktemp("models") / "run"
-    assert export.main(["--from", str(run), "--output", str(model)]) == 0
+    arguments = ["--from", str(run_folder), "--output", str(model)]
+    assert export.main(arguments) == 0
     return model
 
 
 @pytest.fixture(scope="session")
-def example_files(shared_data):
-    """The reference's example, as PNGs: references and distorted images."""
-    folder = shared_data / "examples"
-    reference, p0, p1 = (
-        (folder / f"ex_{name}.png").read_bytes() for name in ("ref", "p0", "p1")
-    )
-    return [reference, reference], [p0, p1]
+def example():
+    """Two pairs, uint8: references and distorted images."""
+    return golden_batch()
 
 
 @pytest.fixture(scope="session")
-def example(shared_data):
-    """The reference's example, uint8: references and distorted images."""
-    folder = shared_data / "examples"
-    reference, p0, p1 = (
-        np.asarray(Image.open(folder / f"ex_{name}.png"))
-        for name in ("ref", "p0", "p1")
-    )
-    return np.stack([reference, reference]), np.stack([p0, p1])
+def example_files(example):
+    """The same two pairs, as PNGs."""
+    return tuple([encode_png(image) for image in images] for images in example)
+
+
+@pytest.fixture
+def example_paths(example_files, tmp_path):
+    """The first pair, as files."""
+    paths = [tmp_path / "reference.png", tmp_path / "distorted.png"]
+    for path, files in zip(paths, example_files, strict=True):
+        path.write_bytes(files[0])
+    return paths

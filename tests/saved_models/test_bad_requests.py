@@ -1,4 +1,4 @@
-"""What the graph says to requests that it cannot answer, and what it takes."""
+"""Requests that the graph refuses, and files that it reads."""
 
 import io
 import struct
@@ -14,7 +14,7 @@ from keras_lpips.images.reader import load_image
 from saved_models.graph.encoded_images import decode, read_sizes
 from tests.saved_models.conftest import RESIZE
 
-# Above 8 bits of a JPEG's lossy levels, decoders agree.
+# Decoders differ by at most one level.
 LEVEL = 1
 
 
@@ -31,7 +31,7 @@ def encode(pixels, kind="PNG", mode=None, **options):
 
 
 def png_that_claims(width, height):
-    """A small PNG of a few bytes whose header tells of any size."""
+    """A PNG of a few bytes whose header has any size."""
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
     chunks = [(b"IHDR", header), (b"IDAT", zlib.compress(b"\0" * 64))]
     data = b"\x89PNG\r\n\x1a\n"
@@ -42,7 +42,7 @@ def png_that_claims(width, height):
 
 
 def jpeg_that_claims(width, height):
-    """A JPEG of 64 x 64 pixels whose header tells of another size."""
+    """A JPEG of 64 x 64 pixels whose header has another size."""
     data = bytearray(encode(noise(64, 64), "JPEG"))
     at = data.index(b"\xff\xc0") + 5
     data[at : at + 4] = struct.pack(">HH", height, width)
@@ -55,7 +55,7 @@ def noise(height, width, seed=0):
 
 
 def photograph():
-    """A smooth image of 64 x 64 pixels, as JPEG and resizing like them."""
+    """A smooth image of 64 x 64 pixels, which JPEG hardly changes."""
     y, x = np.mgrid[:64, :64] / 64
     waves = [np.sin(6 * x + 2 * y), np.cos(5 * y), np.sin(4 * x * y)]
     return np.uint8(127.5 + 127 * np.stack(waves, axis=-1))
@@ -94,7 +94,7 @@ REFUSED = {
     "PNG of another size": (encode(noise(64, 65)), r"one size.*\[0\]"),
 }
 RGBA = np.dstack([photograph(), np.arange(4096).reshape(64, 64) % 256])
-TAKEN = {
+READ = {
     "gray PNG": encode(photograph(), mode="L"),
     "gray and alpha PNG": encode(np.uint8(RGBA), mode="LA"),
     "alpha PNG": encode(np.uint8(RGBA)),
@@ -126,7 +126,9 @@ def encoded(loaded, exported):
 
 @pytest.mark.parametrize("name", REFUSED)
 @pytest.mark.parametrize("role", ["reference", "distorted"])
-def test_a_bad_file_is_refused_and_the_next_request_served(name, role, encoded):
+def test_a_bad_file_is_refused_and_the_next_request_succeeds(
+    name, role, encoded
+):
     file, sentence = REFUSED[name]
     pair = ([file], [GOOD]) if role == "reference" else ([GOOD], [file])
     with pytest.raises(tf.errors.InvalidArgumentError, match=sentence):
@@ -134,9 +136,9 @@ def test_a_bad_file_is_refused_and_the_next_request_served(name, role, encoded):
     assert encoded([GOOD], [GOOD]).tolist() == [0]
 
 
-@pytest.mark.parametrize("name", TAKEN)
-def test_files_are_read_as_the_package_reads_them(name, encoded):
-    file = TAKEN[name]
+@pytest.mark.parametrize("name", READ)
+def test_files_are_read_as_load_image_reads_them(name, encoded):
+    file = READ[name]
     expected = load_image(Image.open(io.BytesIO(file)))
     files = tf.constant([file])
     assert read_sizes(files, "reference").numpy().tolist() == [[64, 64]]
@@ -178,8 +180,8 @@ def test_pairs_of_different_sizes_share_a_request(encoded):
     np.testing.assert_allclose(found, expected, atol=1e-6)
 
 
-def test_a_refusal_comes_before_anything_is_decoded(encoded):
-    # The first file's data is broken, which only its decoding would show.
+def test_headers_are_checked_before_any_file_is_decoded(encoded):
+    # The data of the first file is truncated, which only decoding shows.
     bad = [GOOD[:-200], png_that_claims(20_000, 20_000)]
     with pytest.raises(tf.errors.InvalidArgumentError, match="at most"):
         encoded([GOOD, GOOD], bad)

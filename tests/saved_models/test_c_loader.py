@@ -1,4 +1,4 @@
-"""The loader that a server uses, from a C program without Python."""
+"""The C loader that servers use, in a program without Python."""
 
 import shutil
 import subprocess
@@ -13,7 +13,7 @@ SOURCE = Path(__file__).with_name("load_session.c")
 
 @pytest.fixture(scope="module")
 def load_session(tmp_path_factory):
-    """The program, compiled against TensorFlow's own headers and library."""
+    """The program, compiled with the headers and library of TensorFlow."""
     compiler = shutil.which("gcc") or shutil.which("cc")
     if not compiler:
         pytest.skip("There is no C compiler (gcc or cc).")
@@ -31,7 +31,7 @@ def load_session(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def names(exported):
-    """A function from a signature to the names of its tensors."""
+    """A function from a signature's name to the names of its tensors."""
     folder = str(exported("alex") / "1")
     with tf.Graph().as_default(), tf.compat.v1.Session() as session:
         graph = tf.compat.v1.saved_model.load(session, ["serve"], folder)
@@ -57,7 +57,7 @@ def run(program, model, kind, files, names, size):
 
 @pytest.fixture
 def in_process(loaded, exported):
-    """A function from a signature and a pair to the distance, in digits."""
+    """A function from a signature's name and a pair to the distance."""
     signatures = loaded(exported("alex")).signatures
 
     def call(name, pair):
@@ -70,7 +70,7 @@ def in_process(loaded, exported):
     return call
 
 
-def test_tensors_give_the_same_digits(
+def test_tensors_give_the_digits_of_the_python_loader(
     load_session, names, in_process, exported, example, tmp_path
 ):
     pair = [(x[1] / np.float32(127.5) - 1).astype("f4") for x in example]
@@ -84,7 +84,7 @@ def test_tensors_give_the_same_digits(
     assert done.stdout.strip() == in_process(name, pair)
 
 
-def test_files_give_the_same_digits(
+def test_files_give_the_digits_of_the_python_loader(
     load_session, names, in_process, exported, example_files, tmp_path
 ):
     pair = [files[0] for files in example_files]

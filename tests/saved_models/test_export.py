@@ -1,5 +1,6 @@
-"""What is in an export, and the program that writes it."""
+"""The contents of an export, and the program that writes it."""
 
+import json
 import math
 import signal
 import subprocess
@@ -13,13 +14,14 @@ import tensorflow as tf
 
 from keras_lpips import LPIPS
 from keras_lpips.inference.provenance import describe
-from keras_lpips.inference.saved_model import list_versions
+from keras_lpips.inference.saved_model import CARD_FILE, list_versions
 from saved_models import export as program
-from saved_models.store.model_card import digests, read_card
+from saved_models.store import exporter
+from saved_models.store.model_card import digests
 from saved_models.store.versions import write_version
 from tests.saved_models.conftest import RESIZE
+from tests.support.paths import REPOSITORY
 
-ROOT = Path(__file__).parents[2]
 # Weights of the backbone and of the heads.
 PARAMETERS = {
     "alex": 2_469_696 + 1_152,
@@ -28,8 +30,12 @@ PARAMETERS = {
 }
 
 
+def read_card(version):
+    return json.loads((version / CARD_FILE).read_text())
+
+
 @pytest.mark.parametrize("net", PARAMETERS)
-def test_every_variable_is_held_once(net, exported):
+def test_every_variable_is_stored_once(net, exported):
     checkpoint = exported(net) / "1" / "variables" / "variables"
     shapes = tf.train.load_checkpoint(
         str(checkpoint)
@@ -45,7 +51,7 @@ def test_every_variable_is_held_once(net, exported):
 
 
 @pytest.mark.parametrize("net", PARAMETERS)
-def test_the_card_says_what_was_exported(net, exported):
+def test_the_card_describes_the_export(net, exported):
     card = read_card(exported(net) / "1")
     known = describe(net, "0.1", True)
     assert {name: card[name] for name in known} == known
@@ -96,68 +102,52 @@ def test_a_batch_of_several_chunks_equals_its_images_alone(loaded, exported):
     np.testing.assert_allclose(together, alone, atol=1e-6)
 
 
-def test_a_layer_of_another_range_is_refused(tmp_path):
+def test_a_layer_of_another_range_is_an_error(tmp_path):
     lpips = LPIPS(
         backbone_weights="random", value_range=(0, 1), dtype="float32"
     )
     with pytest.raises(ValueError, match="must take images in"):
-        program.export(lpips, tmp_path)
+        exporter.export(lpips, tmp_path)
     assert not list(tmp_path.iterdir())
 
 
-def test_the_program_refuses_a_version_that_is_there(resized, backbone, capsys):
+def test_an_existing_version_is_an_error(resized, backbone, capsys):
     assert list_versions(resized) == [1]
     assert read_card(resized / "1")["encoded_resize"] == list(RESIZE)
     arguments = ["--net", backbone("alex"), "--output", str(resized)]
-    assert program.main([*arguments, "--version", "1"]) == 1
+    assert program.main([*arguments, "--model-version", "1"]) == 1
     assert "never overwritten" in capsys.readouterr().err
 
 
-def test_the_program_says_which_version_was_there(
-    tmp_path, capsys, monkeypatch
-):
-    def export(settings):
-        return write_version(settings.output, settings.version, write)
+def test_the_program_reports_other_versions(tmp_path, capsys, monkeypatch):
+    def export(config):
+        return write_version(config.output, config.model_version, write)
 
     def write(folder):
         (folder / "saved_model.pb").touch()
 
-    monkeypatch.setattr(program, "export_as_asked", export)
+    monkeypatch.setattr(exporter, "export_model", export)
     said = []
-    for more in ([], [], ["--version", "7"], ["--version", "4"]):
+    for more in ([], [], ["--model-version", "7"], ["--model-version", "4"]):
         assert program.main(["--output", str(tmp_path), *more]) == 0
         said.append(capsys.readouterr())
     folders = [Path(out.strip()).name for out, _ in said]
     assert folders == ["1", "2", "7", "4"]
-    held = f"export: {tmp_path} held version"
+    others = f"saved_models.export: {tmp_path} has other versions, up to"
     assert [err for _, err in said] == [
         "",
-        f"{held} 1; 2 is written beside it, and servers take 2\n",
-        f"{held} 2; 7 is written beside it, and servers take 7\n",
-        f"{held} 7; 4 is written beside it, and servers take 7\n",
+        f"{others} 1; servers load 2\n",
+        f"{others} 2; servers load 7\n",
+        f"{others} 7; servers load 7\n",
     ]
 
 
-def test_the_program_leaves_signals_as_they_were(tmp_path, capsys):
-    before = signal.getsignal(signal.SIGTERM)
-    arguments = ["--output", str(tmp_path), "--resize", "no size"]
-    assert program.main(arguments) == 1
-    assert signal.getsignal(signal.SIGTERM) is before
-
-
-@pytest.mark.parametrize("size", ["64", "0x64", "64x64x3"])
-def test_a_size_that_is_none_is_refused(size, tmp_path, capsys):
-    arguments = ["--output", str(tmp_path), "--resize", size]
-    assert program.main(arguments) == 1
-    assert "HEIGHTxWIDTH" in capsys.readouterr().err
-
-
 @pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGKILL])
-def test_an_export_that_is_stopped_leaves_no_version(end, backbone, tmp_path):
+def test_a_terminated_export_leaves_no_version(end, backbone, tmp_path):
     process = subprocess.Popen(
         [sys.executable, "-m", "saved_models.export"]
         + ["--net", backbone("alex"), "--output", tmp_path],
-        cwd=ROOT,
+        cwd=REPOSITORY,
         stdout=subprocess.DEVNULL,
     )
     while not list(tmp_path.glob("*/*")):

@@ -1,4 +1,4 @@
-"""The files with which TensorFlow Serving is started."""
+"""The configuration with which TensorFlow Serving is started."""
 
 import re
 import shlex
@@ -39,7 +39,7 @@ def test_every_model_is_named_with_its_highest_version(models):
     }
 
 
-def test_batching_is_what_was_asked(models):
+def test_the_flags_set_how_requests_are_merged(models):
     assert run(models, "--max-batch-size", "32") == 0
     text = (models / "batching.config").read_text()
     values = dict(re.findall(r"^(\w+) \{ value: (\d+) \}$", text, re.M))
@@ -51,25 +51,25 @@ def test_batching_is_what_was_asked(models):
     }
 
 
-def test_compose_and_the_line_start_the_same_server(models, capsys):
+def test_compose_and_the_command_start_the_same_server(models, capsys):
     assert run(models, "--batching") == 0
-    line = shlex.split(capsys.readouterr().out)
+    command = shlex.split(capsys.readouterr().out)
     compose = yaml.safe_load((models / "compose.yaml").read_text())
     service = compose["services"]["lpips"]
-    image = line.index(service["image"])
-    assert line[:3] == ["docker", "run", "--rm"]
-    assert line[image + 1 :] == service["command"]
+    image = command.index(service["image"])
+    assert command[:3] == ["docker", "run", "--rm"]
+    assert command[image + 1 :] == service["command"]
     assert "--enable_batching=true" in service["command"]
-    assert f"-v={models}:/models:ro" in line
+    assert f"-v={models}:/models:ro" in command
     assert service["volumes"] == [".:/models:ro"]
 
 
-def test_requests_are_not_merged_unless_asked(models):
+def test_requests_are_not_merged_by_default(models):
     assert run(models) == 0
     assert "batching" not in (models / "compose.yaml").read_text()
 
 
-def test_a_folder_without_models_is_refused(tmp_path, capsys):
+def test_a_folder_without_models_is_an_error(tmp_path, capsys):
     assert run(tmp_path) == 1
     assert "holds no model" in capsys.readouterr().err
     assert run(tmp_path / "none") == 1

@@ -1,4 +1,4 @@
-"""The export of what was trained here."""
+"""The export of a run of training.train."""
 
 import json
 
@@ -7,27 +7,27 @@ import pytest
 import tensorflow as tf
 
 from keras_lpips import WeightsError
-from keras_lpips.weights.npz import read_npz, write_npz
+from keras_lpips.inference.saved_model import CARD_FILE
+from keras_lpips.weights.npz import content_digest, read_npz, write_npz
 from keras_lpips_cli.main import main as command
 from saved_models import export as program
-from saved_models.store.model_card import read_card
+from tests.saved_models.conftest import RECIPE
 from training.run.run_loading import TrainedRun
 
 
-def test_the_card_tells_of_the_run(exported_run, trained):
-    folder, _ = trained
-    card = read_card(exported_run / "1")
-    run = card["training_run"]
-    assert run == TrainedRun(folder).description()
-    assert run["recipe"] == "alex/lin-fast"
-    assert run["data"].startswith("bapps/twoafc_64")
-    # That nobody made them is said only of synthetic data.
-    assert run["judgements"] is None
-    assert run["epochs"] == 2
-    assert run["score"].keys() == {"cnn_2afc"}
-    digest = (folder / "weights.sha256").read_text().strip()
-    assert run["weights_digest"] == digest
-    assert len(run["settings_digest"]) == 64
+def test_the_card_describes_the_run(exported_run, run, run_folder):
+    card = json.loads((exported_run / "1" / CARD_FILE).read_text())
+    described = card["training_run"]
+    assert described == run.description()
+    assert described["recipe"] == RECIPE
+    assert described["data"].startswith("bapps/twoafc_64")
+    # Set for synthetic data only.
+    assert described["judgements"] is None
+    assert described["epochs"] == 2
+    assert described["score"] == {"cnn_2afc": 71.25}
+    digest = content_digest(read_npz(run_folder / "weights.npz"))
+    assert described["weights_digest"] == digest
+    assert len(described["settings_digest"]) == 64
     assert card["metric"] == "LPIPS, trained by training.train"
     assert card["parity"]["largest_difference"] < 1e-6
     assert card["parity"]["largest_difference_of_preference"] < 1e-6
@@ -40,22 +40,19 @@ def preference(loaded, exported_run):
     return loaded(exported_run).signatures["preference"]
 
 
-def test_a_preference_is_of_any_batch_and_size(preference, trained):
-    _, model = trained
+def test_preference_takes_any_batch_and_size(preference, run):
+    lpips, head = run.layer(value_range=(-1, 1)), run.ranking_head()
     generator = np.random.default_rng(0)
-    # Of the first, one triplet is computed at once.
-    for shape in ((3, 300, 300, 3), (5, 31, 40, 3)):
-        triplet = generator.integers(0, 256, (3, *shape), np.uint8)
-        batch = dict(zip(("ref", "p0", "p1"), triplet, strict=True))
-        expected = tf.sigmoid(model(batch)[2])
-        scaled = triplet.astype(np.float32) / 127.5 - 1
-        found = preference(
-            **dict(zip(("reference", "p0", "p1"), scaled, strict=True))
-        )["preference"]
-        np.testing.assert_allclose(found, expected, atol=1e-6)
+    # A chunk holds one triplet of the first size, and all of the second.
+    for shape in ((2, 400, 400, 3), (5, 31, 40, 3)):
+        triplet = generator.uniform(-1, 1, (3, *shape)).astype(np.float32)
+        reference, p0, p1 = triplet
+        logits = head(lpips(reference, p0), lpips(reference, p1))
+        found = preference(reference=reference, p0=p0, p1=p1)["preference"]
+        np.testing.assert_allclose(found, tf.sigmoid(logits), atol=1e-6)
 
 
-def test_a_triplet_of_two_shapes_is_refused(preference):
+def test_a_triplet_of_two_shapes_is_an_error(preference):
     images = {role: tf.zeros((1, 64, 64, 3)) for role in ("reference", "p0")}
     with pytest.raises(
         tf.errors.InvalidArgumentError,
@@ -64,54 +61,47 @@ def test_a_triplet_of_two_shapes_is_refused(preference):
         preference(**images, p1=tf.zeros((1, 64, 65, 3)))
 
 
-def test_the_pair_command_takes_a_runs_export(
-    exported_run, trained, shared_data, capsys
+def test_the_pair_command_uses_the_export_of_a_run(
+    exported_run, run, example, example_paths, capsys
 ):
-    _, model = trained
-    paths = [shared_data / "examples" / f"ex_{x}.png" for x in ("ref", "p1")]
-    arguments = ["pair", *map(str, paths), "--saved-model", str(exported_run)]
-    assert command([*arguments, "--json"]) == 0
+    arguments = ["pair", *map(str, example_paths)]
+    options = ["--saved-model", str(exported_run), "--json"]
+    assert command([*arguments, *options]) == 0
     found = json.loads(capsys.readouterr().out)
-    pair = [
-        tf.io.decode_png(path.read_bytes(), channels=3)[None] for path in paths
-    ]
-    assert found["distance"] == pytest.approx(
-        float(model.lpips(*pair)[0]), abs=1e-6
-    )
-    assert found["training_run"]["recipe"] == "alex/lin-fast"
+    expected = run.layer()(*(images[:1] for images in example))
+    assert found["distance"] == pytest.approx(float(expected[0]), abs=1e-6)
+    assert found["training_run"]["recipe"] == RECIPE
 
 
-@pytest.mark.parametrize(
-    ("option", "sentence"),
-    [
-        (["--net", "vgg"], "is a run of alex, not of vgg"),
-        (["--off-the-shelf"], "--from brings its own heads"),
-        (["--heads", "0.0"], "--from brings its own heads"),
-    ],
-)
-def test_a_run_of_another_kind_is_refused(
-    option, sentence, trained, tmp_path, capsys
-):
-    folder, _ = trained
-    arguments = ["--from", str(folder), "--output", str(tmp_path)]
-    assert program.main([*arguments, *option]) == 1
+def test_a_run_of_another_net_is_an_error(run_folder, tmp_path, capsys):
+    arguments = ["--from", str(run_folder), "--output", str(tmp_path)]
+    assert program.main([*arguments, "--net", "vgg"]) == 1
     error = capsys.readouterr().err
-    assert error.startswith("export: ") and sentence in error
+    assert error.startswith("saved_models.export: ")
+    assert "is a run of alex, not of vgg" in error
     assert not list(tmp_path.iterdir())
 
 
-def test_a_folder_without_a_run_is_refused(tmp_path, capsys):
+@pytest.mark.parametrize("option", [["--off-the-shelf"], ["--version", "0.0"]])
+def test_a_run_takes_no_flags_of_published_heads(option, tmp_path, capsys):
+    arguments = ["--from", str(tmp_path), "--output", str(tmp_path / "model")]
+    with pytest.raises(SystemExit) as exit:
+        program.main([*arguments, *option])
+    assert exit.value.code == 2
+    assert "--from brings its own heads" in capsys.readouterr().err
+
+
+def test_a_folder_without_a_run_is_an_error(tmp_path, capsys):
     arguments = ["--from", str(tmp_path), "--output", str(tmp_path / "model")]
     assert program.main(arguments) == 1
     assert "holds no run of training.train" in capsys.readouterr().err
     assert not (tmp_path / "model").exists()
 
 
-def test_weights_that_do_not_fit_are_refused(trained, tmp_path):
-    folder, _ = trained
+def test_weights_with_unknown_keys_are_an_error(run_folder, tmp_path):
     for name in ("settings.json", "history.csv"):
-        (tmp_path / name).write_bytes((folder / name).read_bytes())
-    arrays = read_npz(folder / "weights.npz")
+        (tmp_path / name).write_bytes((run_folder / name).read_bytes())
+    arrays = read_npz(run_folder / "weights.npz")
     surplus = np.zeros(1, np.float32)
     write_npz(
         tmp_path / "weights.npz",

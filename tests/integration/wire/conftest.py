@@ -20,7 +20,7 @@ STOPPING = 30
 def model(tmp_path_factory, backbone):
     """The folder of an exported alex."""
     from keras_lpips import LPIPS
-    from saved_models.export import export
+    from saved_models.store.exporter import export
 
     folder = tmp_path_factory.mktemp("models") / "lpips_alex"
     export(LPIPS(backbone("alex"), dtype="float32"), folder)

@@ -5,6 +5,7 @@ import pytest
 
 from keras_lpips import LPIPS
 from saved_models import convert
+from saved_models.store import conversion
 
 RUNTIMES = {".onnx": "onnxruntime", ".tflite": "ai_edge_litert"}
 
@@ -19,26 +20,26 @@ def test_the_converted_net_gives_the_layers_distances(
     arguments = ["--net", backbone(net), "--output", str(output)]
     assert convert.main(arguments) == 0
     assert "differs by at most" in capsys.readouterr().out
-    run = {".onnx": convert._run_onnx, ".tflite": convert._run_litert}[suffix](
-        output
-    )
+    run = {".onnx": conversion.load_onnx, ".tflite": conversion.load_litert}[
+        suffix
+    ](output)
     pair = np.random.default_rng(3).uniform(-1, 1, (2, 3, 40, 71, 3))
     pair = pair.astype(np.float32)
     np.testing.assert_allclose(run(*pair), LPIPS(net)(*pair), atol=2e-6)
     assert convert.main(arguments) == 1
-    assert "is there already" in capsys.readouterr().err
+    assert "exists" in capsys.readouterr().err
 
 
 def test_another_suffix_is_refused(tmp_path):
     lpips = LPIPS(backbone_weights="random")
-    with pytest.raises(convert.ConversionError, match="must end in one of"):
-        convert.convert(lpips, tmp_path / "lpips.pb")
+    with pytest.raises(conversion.ConversionError, match="must end in one of"):
+        conversion.convert(lpips, tmp_path / "lpips.pb")
 
 
 def test_a_net_that_differs_is_not_written(tmp_path, monkeypatch):
     pytest.importorskip("onnxruntime")
-    monkeypatch.setattr(convert, "TOLERANCE", -1.0)
+    monkeypatch.setattr(conversion, "TOLERANCE", -1.0)
     lpips = LPIPS(backbone_weights="random", dtype="float32")
-    with pytest.raises(convert.ConversionError, match="was not written"):
-        convert.convert(lpips, tmp_path / "lpips.onnx")
+    with pytest.raises(conversion.ConversionError, match="was not written"):
+        conversion.convert(lpips, tmp_path / "lpips.onnx")
     assert not list(tmp_path.iterdir())

@@ -6,9 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from saved_models.client import Settings, connect
-from saved_models.transport.batch_client import Requests
-from saved_models.transport.server_error import ServerError
+from saved_models.transport.batch_client import BatchClient, connect
+from saved_models.transport.errors import ServerError
 from tests.support.ports import free_port
 
 HERE = Path(__file__).parent
@@ -18,10 +17,8 @@ READY = 120
 
 
 def ask(port, pairs, grpc):
-    transport = connect(
-        Settings(Path(), Path(), host="127.0.0.1", port=port, grpc=grpc)
-    )
-    return Requests(transport, batch_size=2).distances(pairs)
+    transport = connect("127.0.0.1", port, grpc=grpc)
+    return BatchClient(transport, batch_size=2).distances(pairs)
 
 
 def ask_when_ready(port, pairs, grpc):

@@ -3,20 +3,16 @@
 import os
 import shutil
 import time
-from pathlib import Path
 
 import pytest
 
-from saved_models.client import Settings, connect
 from saved_models.serving_config import (
-    Settings as ServerSettings,
-)
-from saved_models.serving_config import (
+    ServingConfig,
     server_flags,
-    write_server_files,
+    write_serving_config,
 )
-from saved_models.transport.batch_client import Requests
-from saved_models.transport.server_error import ServerError
+from saved_models.transport.batch_client import BatchClient, connect
+from saved_models.transport.errors import ServerError
 from tests.support.ports import free_port
 
 BINARY = os.environ.get("TENSORFLOW_MODEL_SERVER")
@@ -35,8 +31,8 @@ def server(request, model, start, tmp_path_factory):
     """The ports of a running server and the folder of its models."""
     models = tmp_path_factory.mktemp("served")
     shutil.copytree(model, models / "lpips_alex")
-    settings = ServerSettings(models=models, batching=request.param)
-    write_server_files(settings)
+    settings = ServingConfig(models=models, batching=request.param)
+    write_serving_config(settings)
     config = models / "models.config"
     config.write_text(config.read_text().replace("/models/", f"{models}/"))
     grpc, rest = free_port(), free_port()
@@ -48,12 +44,10 @@ def server(request, model, start, tmp_path_factory):
         yield {False: rest, True: grpc}, models, log
 
 
-def ask(ports, pairs, grpc, batch_size=2, **changes):
-    settings = Settings(
-        Path(), Path(), host="127.0.0.1", port=ports[grpc], grpc=grpc, **changes
-    )
-    requests = Requests(connect(settings), batch_size=batch_size, in_flight=8)
-    return requests.distances(pairs)
+def ask(ports, pairs, grpc, batch_size=2, **options):
+    transport = connect("127.0.0.1", ports[grpc], grpc=grpc, **options)
+    client = BatchClient(transport, batch_size=batch_size, in_flight=8)
+    return client.distances(pairs)
 
 
 @pytest.mark.parametrize("grpc", [False, True], ids=["rest", "grpc"])
@@ -88,7 +82,7 @@ def test_a_new_version_is_served_beside_the_old(server, pairs):
     end = time.monotonic() + VERSION_CHANGE
     while True:
         try:
-            found = ask(ports, pairs, False, version=2)
+            found = ask(ports, pairs, False, model_version=2)
             break
         except ServerError:
             assert time.monotonic() < end

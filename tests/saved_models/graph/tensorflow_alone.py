@@ -1,12 +1,14 @@
 """Runs every signature of exports with TensorFlow and nothing of ours.
 
 python tensorflow_alone.py INPUTS.npz OUTPUTS.npz MODEL ...
+
+The session loader runs the first of them only.
 """
 
 import os
 import sys
 
-# An import of these fails: a server has neither.
+# Importing these fails: a server does not have them.
 for absent in ("keras", "keras_lpips", "saved_models", "training"):
     sys.modules[absent] = None
 
@@ -15,7 +17,7 @@ import tensorflow as tf  # noqa: E402
 
 
 def run_functions(folder, arrays):
-    """By `tf.saved_model.load`."""
+    """Yields results by `tf.saved_model.load`."""
     for name, function in tf.saved_model.load(folder).signatures.items():
         _, specs = function.structured_input_signature
         tensors = {
@@ -27,7 +29,7 @@ def run_functions(folder, arrays):
 
 
 def run_session(folder, arrays):
-    """By the session loader, feeding tensors by name, as a server does."""
+    """Yields results by the session loader, as a server does."""
     with tf.Graph().as_default(), tf.compat.v1.Session() as session:
         graph = tf.compat.v1.saved_model.load(session, ["serve"], folder)
         for name, signature in graph.signature_def.items():
@@ -57,17 +59,19 @@ def kind_of(tensor):
 def main(inputs, outputs, *models):
     with np.load(inputs, allow_pickle=False) as archive:
         arrays = dict(archive)
-    # The triplet of the example, one way and the other.
-    p0, p1 = arrays["float_distorted"]
-    arrays |= {"float_p0": np.stack([p0, p1]), "float_p1": np.stack([p1, p0])}
+    arrays["float_p0"] = arrays["float_distorted"]
+    arrays["float_p1"] = arrays["float_distorted"][::-1]
     for role in ("reference", "distorted"):
-        # NumPy drops the zeros at the end of bytes, so they come with a mark.
+        # NumPy drops zeros at the end of bytes, so a mark follows them.
         files = [file[:-1] for file in arrays[f"file_{role}"].tolist()]
         arrays[f"file_{role}"] = np.array(files, object)
     results = {}
     for model in models:
         folder = os.path.join(model, "1")
-        for loader in (run_functions, run_session):
+        loaders = [run_functions]
+        if model == models[0]:
+            loaders.append(run_session)
+        for loader in loaders:
             for name, output, value in loader(folder, arrays):
                 key = f"{os.path.basename(model)} {loader.__name__}"
                 results[f"{key} {name} {output}"] = value

@@ -1,4 +1,4 @@
-"""Versions appear whole, once, and in order."""
+"""Versions are written atomically, once, and in order."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -27,7 +27,7 @@ def test_an_existing_version_is_kept(tmp_path):
     assert (tmp_path / "1" / "saved_model.pb").read_text() == "graph"
 
 
-def test_a_version_that_came_meanwhile_is_kept(tmp_path):
+def test_a_version_written_meanwhile_is_kept(tmp_path):
     def write_late(folder):
         write_version(tmp_path, 3, write_something)
         (folder / "saved_model.pb").write_text("late")
@@ -38,7 +38,7 @@ def test_a_version_that_came_meanwhile_is_kept(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["3"]
 
 
-def test_exports_at_one_time_get_a_version_each(tmp_path):
+def test_concurrent_exports_get_a_version_each(tmp_path):
     with ThreadPoolExecutor(8) as pool:
         folders = list(
             pool.map(
@@ -50,7 +50,7 @@ def test_exports_at_one_time_get_a_version_each(tmp_path):
     assert list_versions(tmp_path) == list(range(1, 25))
 
 
-def test_an_error_leaves_nothing(tmp_path):
+def test_an_error_removes_the_version(tmp_path):
     def fail(folder):
         write_something(folder)
         raise OSError("disk full")

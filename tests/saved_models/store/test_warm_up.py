@@ -1,4 +1,4 @@
-"""Every signature is warm before a server offers it."""
+"""Warm-up requests of every signature."""
 
 import tensorflow as tf
 from tensorflow_serving.apis.prediction_log_pb2 import PredictionLog

@@ -3,7 +3,7 @@ import pytest
 import skimage.data
 
 from keras_lpips import LPIPS, WeightsError
-from saved_models.export import export
+from saved_models.store.exporter import export
 from training.metrics.registry import find_metric
 
 PATCH = skimage.data.astronaut()[None, 100:164, 200:264]
