@@ -57,7 +57,7 @@ matrix: | $(UV) ## try other versions, backends and Pythons, or ENVIRONMENTS="ol
 	  tests/integration/matrix/run.py $(ENVIRONMENTS)
 
 docs: $(INSTALLED) ## build the documentation and run its examples
-	$(VENV)/bin/mkdocs build --strict --site-dir build/docs
+	NO_MKDOCS_2_WARNING=1 $(VENV)/bin/mkdocs build --strict --site-dir build/docs
 	$(RUN) -m pytest -m docs
 
 benchmark: $(PARITY_INSTALLED) ## measure speed and memory against the reference

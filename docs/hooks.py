@@ -41,5 +41,7 @@ def _block(program):
 
 
 def _include(name):
-    text = (ROOT / name).read_text(encoding="utf-8")
-    return text.replace("](docs/", "](")
+    text = (ROOT / name).read_text(encoding="utf-8").replace("](docs/", "](")
+    for page in ("CONTRIBUTING.md", "CHANGELOG.md"):
+        text = text.replace(f"]({page})", f"]({page.lower()})")
+    return text
