@@ -11,6 +11,7 @@ same turn. Wall-clock time: the machine must be free.
 """
 
 import argparse
+import dataclasses
 import operator
 import statistics
 import tempfile
@@ -24,11 +25,16 @@ from etils import epath
 
 from pipelines.image_io.photographs import read_photograph
 from pipelines.image_io.survey import find_photographs, survey
-from pipelines.synthesis.catalog import Catalog
-from pipelines.synthesis.job import Order, synthesize
-from pipelines.synthesis.planning import plan
-from pipelines.synthesis.recipe import Style, draw_recipe
-from pipelines.synthesis.shards import Shard, features_of
+from pipelines.synthesis.config import SynthesisConfig
+from pipelines.synthesis.job import synthesize
+from pipelines.synthesis.planning import make_plan
+from pipelines.synthesis.shards import (
+    Shard,
+    load_libraries,
+    make_features,
+    write_shard,
+)
+from pipelines.synthesis.triplet import draw_triplet
 
 # Few and many triplets of each family.
 TRIPLETS = {
@@ -36,7 +42,6 @@ TRIPLETS = {
     "algorithms": (256, 2304),
     "cnn": (256, 4352),
 }
-STYLE = Style("2afc", 0.2, 64, 0)
 
 
 def main() -> None:
@@ -64,21 +69,24 @@ def main() -> None:
 
 def _turns(family, arguments):
     """What is done, by how many workers, and seconds of few and of many."""
-    bank = arguments.bank if family == "cnn" else ""
-    catalog = Catalog((family,), bank)
+    config = SynthesisConfig(
+        triplets=1,
+        output="",
+        photos=arguments.photos,
+        families=(family,),
+        bank=arguments.bank if family == "cnn" else "",
+    )
     with tempfile.TemporaryDirectory() as folder:
         found = survey(
             find_photographs(arguments.photos), 64, epath.Path(folder)
         )
     steps = {
-        ("distortions alone", 1): partial(_distort, catalog, found.usable),
-        ("and records, without Beam", 1): partial(
-            _write, catalog, found.usable
-        ),
+        ("distortions alone", 1): partial(_distort, config, found.usable),
+        ("and records, without Beam", 1): partial(_write, config, found.usable),
     }
     for workers in arguments.workers:
         steps[f"the command, workers: {workers}", workers] = partial(
-            _synthesize, catalog, arguments.photos, workers
+            _synthesize, config, workers
         )
     turns = {step: [] for step in steps}
     for _ in range(arguments.rounds):
@@ -112,54 +120,47 @@ def _print(family, turns):
         print(f"| {family} | {what} | {numbers} |", flush=True)
 
 
-def _distort(catalog, photographs, triplets, folder):
-    for shards in plan(photographs, triplets, catalog, 0.2).values():
+def _distort(config, photographs, triplets, folder):
+    config = dataclasses.replace(config, triplets=triplets)
+    for shards in make_plan(photographs, config).values():
         for shard in shards:
             for photograph, indices in shard:
                 pixels = read_photograph(Path(photograph.path).read_bytes())
                 for index in indices:
-                    draw_recipe(
-                        photograph.digest, index, catalog, STYLE
-                    ).render(pixels)
+                    draw_triplet(photograph.digest, index, config).render(
+                        pixels
+                    )
 
 
-def _write(catalog, photographs, triplets, folder):
-    features = features_of("2afc")
-    Shard.prepare()
-    for split, shards in plan(photographs, triplets, catalog, 0.2).items():
+def _write(config, photographs, triplets, folder):
+    config = dataclasses.replace(config, triplets=triplets)
+    features = make_features(config.task)
+    load_libraries()
+    for split, shards in make_plan(photographs, config).items():
         for number, shard in enumerate(shards):
-            Shard(
-                path=f"{folder}/{split}-{number}.tfrecord",
-                file_format="tfrecord",
-                features=features,
-                photographs=tuple(photograph for photograph, _ in shard),
-                indices=tuple(indices for _, indices in shard),
-                catalog=catalog,
-                style=STYLE,
-                judge="none",
-            ).perform()
+            write_shard(
+                Shard(
+                    path=f"{folder}/{split}-{number}.tfrecord",
+                    file_format="tfrecord",
+                    features=features,
+                    photographs=tuple(photograph for photograph, _ in shard),
+                    indices=tuple(indices for _, indices in shard),
+                    config=config,
+                )
+            )
 
 
-def _synthesize(catalog, photos, workers, triplets, folder):
+def _synthesize(config, workers, triplets, folder):
     flags = []
     if workers > 1:
         flags = [
             "--direct_running_mode=multi_processing",
             f"--direct_num_workers={workers}",
         ]
-    synthesize(
-        Order(
-            photos=photos,
-            videos="",
-            triplets=triplets,
-            catalog=catalog,
-            style=STYLE,
-            judge="none",
-            val_share=0.2,
-        ),
-        f"{folder}/data",
-        PipelineOptions(flags),
+    config = dataclasses.replace(
+        config, triplets=triplets, output=f"{folder}/data"
     )
+    synthesize(config, PipelineOptions(flags))
 
 
 if __name__ == "__main__":

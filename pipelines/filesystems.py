@@ -1,4 +1,4 @@
-"""Files wherever Beam reaches: this machine, Google Cloud Storage, S3, HDFS."""
+"""Files on Beam's filesystems: local, Google Cloud Storage, S3, HDFS."""
 
 import contextlib
 import os
@@ -8,12 +8,12 @@ from collections.abc import Callable, Iterator
 from apache_beam.io.filesystem import CompressionTypes
 from apache_beam.io.filesystems import FileSystems
 
-# Names that begin so are being written, or were left by a lost worker.
+# Files that are being written, or that a lost worker has left.
 PARTIAL_PREFIX = ".partial-"
 
 
 def read_bytes(path: str, take: Callable[[int], None] | None = None) -> bytes:
-    """The content of a file.
+    """Returns the content of a file.
 
     Args:
         path: of the file.
@@ -25,7 +25,7 @@ def read_bytes(path: str, take: Callable[[int], None] | None = None) -> bytes:
     with open_file(path) as file:
         if take is None:
             return file.read()
-        # Whoever opens a file of a store has asked for its size already.
+        # Opening a file of a remote store has already asked for its size.
         size = file.seek(0, os.SEEK_END)
         take(size)
         file.seek(0)
@@ -33,7 +33,7 @@ def read_bytes(path: str, take: Callable[[int], None] | None = None) -> bytes:
 
 
 def open_file(path: str):
-    """Opens a file for reading bytes, as they lie there.
+    """Opens a file for reading, without decompressing it.
 
     Raises:
         OSError: it cannot be opened.
@@ -45,9 +45,9 @@ def open_file(path: str):
 
 @contextlib.contextmanager
 def replacing(path: str) -> Iterator:
-    """Gives a binary file beside `path`, renamed to it at the end.
+    """Yields a binary file beside `path`, renamed to it at the end.
 
-    An error on the way removes it and leaves `path` as it was.
+    An error in the block removes it and leaves `path` as it was.
 
     Raises:
         OSError: naming `path`, if it cannot be written.
@@ -71,27 +71,27 @@ def replacing(path: str) -> Iterator:
 
 
 def write_bytes(path: str, data: bytes) -> None:
-    """Writes a file, whole or not at all."""
+    """Writes a file atomically."""
     with replacing(path) as file:
         file.write(data)
 
 
 def exists(path: str) -> bool:
-    """Whether there is such a file or folder."""
+    """Returns whether a file or folder exists."""
     return FileSystems.exists(path)
 
 
 def list_files(pattern: str) -> list[str]:
-    """The files that match, sorted; `*` stops at a slash, `**` does not.
+    """Returns matching files, sorted; `*` stops at a slash, `**` does not.
 
     Raises:
-        OSError: the place cannot be listed.
+        OSError: the folder cannot be listed.
     """
     return sorted(x.path for x in FileSystems.match([pattern])[0].metadata_list)
 
 
 def make_folder(path: str) -> None:
-    """Makes a folder, and those above it, where the filesystem has folders.
+    """Creates a folder and its parents, where the filesystem has folders.
 
     Raises:
         OSError: naming `path`, if it cannot be made.
@@ -103,15 +103,15 @@ def make_folder(path: str) -> None:
 
 
 def remove_folder(path: str) -> None:
-    """Removes a folder and all in it, if it is there."""
+    """Removes a folder and its content, if it exists."""
     FileSystems.delete(list_files(FileSystems.join(path, "**")))
-    # Where there are folders, it is left.
+    # The empty folder is left where filesystems have folders.
     if exists(path):
         FileSystems.delete([path])
 
 
 def sentence(error: OSError) -> str:
-    """What went wrong, without Python's names for it."""
+    """Returns an error's message without the names of exceptions."""
     details = getattr(error, "exception_details", None)
     # Beam wraps errors in its own, and in others of the same type.
     inner = next(iter(details.values())) if details else error.args[:1]

@@ -1,4 +1,4 @@
-"""Random numbers that depend on what is made, and on nothing else."""
+"""Random numbers that are seeded from keys, on any runner."""
 
 import hashlib
 
@@ -6,11 +6,11 @@ import numpy as np
 
 
 def generator_of(*key: str | int) -> np.random.Generator:
-    """A generator that is equal wherever and whenever the key is equal.
+    """Returns a generator that depends on the key alone.
 
     Args:
         *key: words and numbers: the seed, a photograph's digest, an index,
-            and what the numbers are for.
+            and the purpose of the numbers.
     """
     text = "/".join(map(str, key))
     digest = hashlib.sha256(text.encode()).digest()

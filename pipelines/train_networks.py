@@ -4,7 +4,7 @@
 
 Eight of 200 steps take minutes on two cores; the paper's bank has 96. A
 network for colorization and one for super-resolution are trained with them.
-Each network is saved when it is trained, and a repeated command goes on after
+Each network is saved when it is trained, and a repeated command continues after
 the last one.
 """
 
@@ -12,69 +12,61 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
-import numpy as np
-import simple_parsing
-from etils import epath
+from keras_lpips_cli.errors import UserError
+from keras_lpips_cli.options import PositiveInt
+from keras_lpips_cli.program import parse, run
 
-from pipelines.image_io.photographs import BadPhotograph, read_photograph
-from pipelines.image_io.survey import find_photographs
-from pipelines.networks.settings import PATCH_SIZE, RESTORERS, sample_settings
-from pipelines.program import parse, run
-from pipelines.rng import generator_of
-from tfds_bapps.source.errors import PreparationError
-
-# Photographs that are held in memory at once.
+NAME = "pipelines.train_networks"
+# Photographs held in memory at once.
 MAX_PHOTOGRAPHS = 200
+
+Restorer = Literal["color_network", "espcn"]
 
 
 @dataclass(frozen=True)
-class Settings:
-    """What is trained, and on what."""
+class BankConfig:
+    """What to train, and on what."""
 
     photos: str
-    """Folder of photographs, searched with all below it, or a pattern."""
+    """Folder of photographs, searched recursively, or a pattern."""
     bank: str
-    """Folder of the bank; networks that are there already are kept."""
-    networks: int = 8
-    """How many sampled networks the bank shall have."""
-    restorers: list[str] = simple_parsing.list_field(*RESTORERS)
-    """Among color_network and espcn: networks of the real algorithms."""
-    steps: int = 200
-    """Batches that each network learns from."""
+    """Folder of the bank; networks that exist already are kept."""
+    networks: PositiveInt = 8
+    """Number of sampled networks in the bank."""
+    restorers: tuple[Restorer, ...] = ("color_network", "espcn")
+    """Networks of the real algorithms to train with them."""
+    steps: PositiveInt = 200
+    """Batches that each network is trained on."""
     seed: int = 0
-    """Of the networks' settings, weights and patches."""
+    """Seed of the networks' settings, weights and patches."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Parses the command line and trains; returns the exit status."""
-    settings = parse("train_networks", __doc__, Settings, argv)
-    return run(
-        "train_networks",
-        lambda: train_bank(settings),
-        "the same command goes on",
-        PreparationError,
-    )
+    config = parse(BankConfig, __doc__, argv, prog=NAME)
+    return run(NAME, lambda: train_bank(config), "the same command continues")
 
 
-def train_bank(settings: Settings) -> None:
+def train_bank(config: BankConfig) -> None:
     """Trains and saves the networks that the bank lacks.
 
     Raises:
-        PreparationError: a setting or a photograph cannot be used.
+        UserError: no photograph can be used.
     """
-    if min(settings.networks, settings.steps) < 1:
-        raise PreparationError("--networks and --steps must be positive.")
-    if not set(settings.restorers) <= set(RESTORERS):
-        raise PreparationError(
-            f"--restorers must be among {', '.join(RESTORERS)}. "
-            f"Received: {', '.join(settings.restorers)}"
-        )
-    # Keras takes seconds to load, and `--help` needs none of it.
-    from pipelines.networks.model_bank import save_network
-    from pipelines.networks.training import train
+    from etils import epath
 
-    photographs = _photographs(settings.photos)
+    from pipelines.networks.model_bank import save_network
+    from pipelines.networks.settings import (
+        PATCH_SIZE,
+        RESTORERS,
+        sample_settings,
+    )
+    from pipelines.networks.training import train
+    from pipelines.rng import generator_of
+
+    photographs = _read_photographs(config.photos, PATCH_SIZE)
 
     def patch(generator):
         image = photographs[generator.integers(len(photographs))]
@@ -84,20 +76,20 @@ def train_bank(settings: Settings) -> None:
         )
         return image[top : top + PATCH_SIZE, left : left + PATCH_SIZE]
 
-    bank = epath.Path(settings.bank)
+    bank = epath.Path(config.bank)
     bank.mkdir(parents=True, exist_ok=True)
     networks = {
-        f"cnn_{number:03}": sample_settings(settings.seed, number)
-        for number in range(settings.networks)
+        f"cnn_{number:03}": sample_settings(config.seed, number)
+        for number in range(config.networks)
     }
-    networks.update({name: RESTORERS[name] for name in settings.restorers})
+    networks.update({name: RESTORERS[name] for name in config.restorers})
     for name, network in networks.items():
         if (bank / f"{name}.json").exists():
             continue
         start = time.monotonic()
-        seed = int(generator_of(settings.seed, name).integers(2**31))
-        generator, losses = train(network, patch, settings.steps, seed)
-        training = {"seed": settings.seed, "steps": settings.steps, **losses}
+        seed = int(generator_of(config.seed, name).integers(2**31))
+        generator, losses = train(network, patch, config.steps, seed)
+        training = {"seed": config.seed, "steps": config.steps, **losses}
         save_network(bank, name, network, generator, training)
         print(
             f"{name:14}{network.corruption:14}"
@@ -107,18 +99,23 @@ def train_bank(settings: Settings) -> None:
         )
 
 
-def _photographs(where) -> list[np.ndarray]:
+def _read_photographs(where, min_side):
+    from etils import epath
+
+    from pipelines.image_io.photographs import BadPhotograph, read_photograph
+    from pipelines.image_io.survey import find_photographs
+
     photographs = []
     for name, path in find_photographs(where):
         try:
             data = epath.Path(path).read_bytes()
-            photographs.append(read_photograph(data, PATCH_SIZE))
+            photographs.append(read_photograph(data, min_side))
         except (BadPhotograph, OSError) as error:
-            print(f"refused: {name} {error}")
+            print(f"left out: {name} {error}")
         if len(photographs) == MAX_PHOTOGRAPHS:
             break
     if not photographs:
-        raise PreparationError(f"{where}: no photograph can be used.")
+        raise UserError(f"{where}: no photograph can be used.")
     return photographs
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from scipy.sparse import csr_matrix, diags
 from scipy.sparse.linalg import splu
 
-from pipelines.distortions.pixels import to_uint8
+from pipelines.distortions.distortion import to_uint8
 
 # Share of the pixels whose color is known, at strength 0 and 1: from every
 # fourth to about one of 64 x 64.

@@ -15,7 +15,7 @@ import numpy as np
 from scipy import ndimage
 from skimage import restoration
 
-from pipelines.distortions.pixels import to_uint8
+from pipelines.distortions.distortion import to_uint8
 
 # In pixels: a sixth of a 64 pixel patch.
 MAX_MOTION = 11.0

@@ -1,4 +1,4 @@
-"""A named distortion, and two of them one after the other."""
+"""A named distortion, a sequence of two, and rounding to uint8."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ class Distortion:
 
     Attributes:
         name: its key, "gaussian_blur".
-        group: what it is alike to: "noise", "spatial", "superres".
+        group: the group of similar types: "noise", "spatial", "superres".
         function: `(uint8 RGB, strength, generator) -> uint8 RGB`.
     """
 
@@ -29,14 +29,14 @@ class Distortion:
 
         Args:
             image: uint8 RGB, `(height, width, 3)`, [0, 255].
-            strength: in [0, 1]; at 0 the image is returned as it is.
-            generator: source of all that is random in it.
+            strength: in [0, 1]; at 0 the image is copied.
+            generator: source of the randomness.
 
         Returns:
             A new array, uint8 RGB of the same shape.
 
         Raises:
-            ValueError: the image or the strength is not as it must be.
+            ValueError: the image or the strength is invalid.
         """
         if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
             raise ValueError(
@@ -53,10 +53,15 @@ class Distortion:
 
 
 def sequence(first: Distortion, second: Distortion) -> Distortion:
-    """`first`, then `second`, both of the strength that is given."""
+    """Returns `first`, then `second`, both with the same strength."""
 
     def function(image, strength, generator):
         between = first(image, strength, generator)
         return second(between, strength, generator)
 
     return Distortion(f"{first.name}+{second.name}", "sequence", function)
+
+
+def to_uint8(values: np.ndarray) -> np.ndarray:
+    """Rounds and clips values in [0, 255] to uint8."""
+    return np.clip(np.rint(values), 0, 255).astype(np.uint8)

@@ -10,7 +10,7 @@ half of it backwards and half forwards.
 import cv2
 import numpy as np
 
-from pipelines.distortions.pixels import to_uint8
+from pipelines.distortions.distortion import to_uint8
 from pipelines.distortions.spatial import remap, warp_field
 
 # Of the shorter side, between the two outer frames.

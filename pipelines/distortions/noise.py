@@ -14,7 +14,7 @@ channels are independent. Only clipping to [0, 255] moves the image's mean.
 
 import numpy as np
 
-from pipelines.distortions.pixels import to_uint8
+from pipelines.distortions.distortion import to_uint8
 
 # Of [0, 255]; between KADID-10k's strongest, .1 (a variance of .01), and
 # ImageNet-C's, .38, whose five levels are .08, .12, .18, .26 and .38.

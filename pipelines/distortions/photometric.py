@@ -9,7 +9,7 @@ without their ranges; the ranges are ours, each with its reason.
 import cv2
 import numpy as np
 
-from pipelines.distortions.pixels import to_uint8
+from pipelines.distortions.distortion import to_uint8
 
 # L* spans 100; our choice, 2.5 times KADID-10k's strongest mean shift, .15 of
 # the range, so that the strong end is plain.

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from scipy.ndimage import map_coordinates
 
-from pipelines.distortions.pixels import to_uint8
+from pipelines.distortions.distortion import to_uint8
 
 MAX_SHIFT = 1 / 8
 MAX_ROTATION = np.deg2rad(20)

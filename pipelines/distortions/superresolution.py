@@ -1,13 +1,15 @@
-"""Real algorithms: super-resolution of a patch that was made smaller.
+"""Real algorithms: super-resolution of a downsampled patch.
 
 Every function takes uint8 RGB `(height, width, 3)`, a strength in [0, 1] and
 a generator (not used here), and returns uint8 RGB of the same shape. The
-patch is reduced by up to `MAX_FACTOR` with Pillow's antialiased bicubic
-filter, and enlarged again by the algorithm.
+patch is downsampled by up to `MAX_FACTOR` with Pillow's antialiased bicubic
+filter, and upsampled by the algorithm.
 """
 
 import numpy as np
 from PIL import Image
+
+from pipelines.distortions.distortion import to_uint8
 
 # Our choice: 8 would leave 8 pixels of 64.
 MAX_FACTOR = 4.0
@@ -31,7 +33,7 @@ def lanczos(image, strength, generator):
 
 
 def back_projection(image, strength, generator):
-    """Corrects bicubic until its own reduction is the small patch.
+    """Corrects bicubic so that its downsampling is the small patch.
 
     Irani and Peleg, "Improving resolution by image registration", 1991.
     """
@@ -45,7 +47,7 @@ def back_projection(image, strength, generator):
             estimate = estimate + _resize(error, image.shape)
         channels.append(estimate)
     estimate = np.stack(channels, axis=-1)
-    return np.clip(np.rint(estimate), 0, 255).astype(np.uint8)
+    return to_uint8(estimate)
 
 
 def _reduced(image, strength):

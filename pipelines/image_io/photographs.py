@@ -1,4 +1,4 @@
-"""What a photograph must be to be distorted."""
+"""Reads and validates photographs that are to be distorted."""
 
 import hashlib
 import io
@@ -7,14 +7,14 @@ import warnings
 import numpy as np
 from PIL import Image, ImageOps
 
-# A bomb of pixels is refused from the header, before it is decoded.
+# Larger images are refused by their header, before they are decoded.
 MAX_PIXELS = 200_000_000
 _EIGHT_BIT_COLOR = ("RGB", "RGBA", "P", "CMYK", "YCbCr")
 _GRAY = ("1", "L", "LA", "I", "I;16", "F")
 
 
 class BadPhotograph(Exception):
-    """It cannot be used; the message is read after its name."""
+    """A photograph cannot be used; the message follows its name."""
 
 
 def read_photograph(data: bytes, min_side: int = 1) -> np.ndarray:
@@ -29,12 +29,12 @@ def read_photograph(data: bytes, min_side: int = 1) -> np.ndarray:
         orientation is applied.
 
     Raises:
-        BadPhotograph: it is damaged, too small, too large, or gray: without
-            color, distortions of color are none.
+        BadPhotograph: it is damaged, too small, too large, or gray, so that
+            distortions of color would not change it.
     """
     try:
         with warnings.catch_warnings():
-            # Our own limit counts; what Pillow warns of is of no use here.
+            # The limit above replaces Pillow's, about which it warns.
             warnings.simplefilter("ignore")
             image = Image.open(io.BytesIO(data))
             if image.width * image.height > MAX_PIXELS:
@@ -65,7 +65,7 @@ def read_photograph(data: bytes, min_side: int = 1) -> np.ndarray:
 
 
 def digest_of(image: np.ndarray) -> str:
-    """A digest of the pixels, the same in every format that keeps them.
+    """Returns a digest of the pixels, equal in every lossless format.
 
     Args:
         image: uint8 RGB, `(height, width, 3)`, [0, 255].

@@ -1,8 +1,8 @@
 """Finds photographs and videos, and which of them can be used.
 
-Each is known by the digest of its file's bytes, never by its name:
-the same files give the same data wherever they lie. Of files that show the
-same pixels one is used, so that no picture is known by two digests.
+Each is identified by the digest of its file's bytes, never by its name: the
+same files give the same data wherever they lie. Of files with equal pixels one
+is used, so that no picture has two digests.
 """
 
 import glob
@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from etils import epath
 
+from keras_lpips_cli.errors import UserError
 from pipelines.execution import run_tasks
 from pipelines.image_io.photographs import (
     BadPhotograph,
@@ -20,7 +21,6 @@ from pipelines.image_io.photographs import (
     read_photograph,
 )
 from pipelines.image_io.videos import read_video
-from tfds_bapps.source.errors import PreparationError
 
 PHOTOGRAPHS_PER_TASK = 64
 
@@ -31,9 +31,9 @@ class Photograph:
 
     Attributes:
         digest: sha256 of its file's bytes, in hexadecimal.
-        name: of the file, below the folder that was given.
-        path: where it is read.
-        frames: of a video; 0 for a photograph.
+        name: the path below the folder that was given.
+        path: the path of the file.
+        frames: number of frames of a video; 0 for a photograph.
     """
 
     digest: str
@@ -44,11 +44,11 @@ class Photograph:
 
 @dataclass(frozen=True)
 class Survey:
-    """What was found.
+    """The photographs and videos that were found.
 
     Attributes:
-        usable: what can be used, ordered by digest; no pixels twice.
-        refused: reasons by the names of those that cannot be used.
+        usable: those that can be used, ordered by digest, no pixels twice.
+        refused: the reasons why others cannot be used, by name.
     """
 
     usable: tuple[Photograph, ...]
@@ -56,18 +56,17 @@ class Survey:
 
 
 def find_photographs(where: str) -> list[tuple[str, str]]:
-    """Names and paths of all files of a folder, or that match a pattern.
+    """Returns names and paths of the files of a folder, or of a pattern.
 
     Args:
-        where: a folder, which is searched with all below it, or a pattern
-            of `glob`.
+        where: a folder, searched recursively, or a pattern of `glob`.
 
     Raises:
-        PreparationError: there are none.
+        UserError: there are none.
     """
     folder = epath.Path(where)
     if not folder.exists() and not glob.has_magic(where):
-        raise PreparationError(f"{where}: there is no such folder.")
+        raise UserError(f"{where}: there is no such folder.")
     if folder.is_dir():
         found = list(_walk(folder, ""))
     else:
@@ -79,7 +78,7 @@ def find_photographs(where: str) -> list[tuple[str, str]]:
         root = os.path.commonpath(map(os.path.dirname, paths)) if paths else ""
         found = [(os.path.relpath(path, root or "."), path) for path in paths]
     if not found:
-        raise PreparationError(f"{where}: there are no files.")
+        raise UserError(f"{where}: there are no files.")
     return sorted(found)
 
 
@@ -95,13 +94,13 @@ def _walk(folder, above):
 
 @dataclass(frozen=True)
 class SurveyTask:
-    """Reads some photographs; its report says what they are.
+    """Some photographs or videos to be read.
 
     Attributes:
-        report_path: the file of the report.
+        report_path: the file whose existence marks it as done.
         files: names and paths.
         min_side: the least height and width in pixels.
-        min_frames: of a video; 0 for photographs.
+        min_frames: the least frames of a video; 0 for photographs.
     """
 
     report_path: str
@@ -153,12 +152,12 @@ def survey(
     Args:
         files: names and paths.
         min_side: the least height and width in pixels.
-        folder: for the reports, which are removed again.
+        folder: a folder for the reports, which are removed again.
         options: Beam's options.
         min_frames: the least frames of a video; 0 for photographs.
     """
-    for left in folder.glob("survey-*"):
-        left.unlink()
+    for leftover in folder.glob("survey-*"):
+        leftover.unlink()
     tasks = [
         SurveyTask(
             str(folder / f"survey-{start:09}.json"),
@@ -172,18 +171,18 @@ def survey(
     for task in tasks:
         epath.Path(task.report_path).unlink()
     paths = dict(files)
-    found, refused, shown = [], {}, {}
+    found, refused, pixel_digests = [], {}, {}
     for report in reports:
         refused.update(report["refused"])
-        shown.update(report["pixel_digests"])
+        pixel_digests.update(report["pixel_digests"])
         found += [
             Photograph(digest, name, paths[name], report["frames"].get(name, 0))
             for name, digest in report["digests"].items()
         ]
-    # The one of least digest is kept, whatever the files' names.
+    # The least digest is kept, whatever the names of the files.
     kept = {}
     for photograph in sorted(found):
-        first = kept.setdefault(shown[photograph.name], photograph)
+        first = kept.setdefault(pixel_digests[photograph.name], photograph)
         if first is not photograph:
             refused[photograph.name] = f"shows the same pixels as {first.name}"
     return Survey(tuple(kept.values()), dict(sorted(refused.items())))

@@ -1,7 +1,6 @@
-"""Frames of a video, decoded from its beginning in one pass.
+"""Decodes the frames of a video from its beginning, in one pass.
 
-A container's own count of frames, and jumps in it, are not exact for every
-codec; decoding in order is.
+A container's count of frames, and seeking in it, are not exact for every codec.
 """
 
 import hashlib
@@ -18,7 +17,7 @@ def frames_of(path: str) -> Iterator[np.ndarray]:
     """Decodes a video.
 
     Args:
-        path: of a local file that OpenCV reads.
+        path: path of a local file that OpenCV reads.
 
     Yields:
         The frames, uint8 RGB, `(height, width, 3)`, [0, 255].
@@ -26,7 +25,7 @@ def frames_of(path: str) -> Iterator[np.ndarray]:
     Raises:
         BadPhotograph: it is no video.
     """
-    # What is wrong is said by the exception.
+    # The exception says what is wrong.
     logging.setLogLevel(logging.LOG_LEVEL_SILENT)
     capture = cv2.VideoCapture(path, cv2.CAP_FFMPEG)
     try:
@@ -45,7 +44,7 @@ def read_video(path: str, min_side: int, min_frames: int) -> tuple[int, str]:
     """Decodes a whole video.
 
     Returns:
-        How many frames it has, and a digest of their pixels.
+        Its number of frames, and a digest of their pixels.
 
     Raises:
         BadPhotograph: it is no video, too small, or too short.

@@ -12,7 +12,7 @@ ESPCN_CHANNELS = (64, 32)
 
 
 def make_generator(settings: NetworkSettings) -> keras.Model:
-    """A network from images in [-1, 1] to the same.
+    """Returns a network from images in [-1, 1] to the same.
 
     Heights and widths must be multiples of `settings.multiple`; ESPCN's
     input is smaller than its output by that.
@@ -54,7 +54,7 @@ def make_generator(settings: NetworkSettings) -> keras.Model:
 
 
 def make_discriminator(settings: NetworkSettings) -> keras.Model:
-    """Says of every neighbourhood whether it is real; logits."""
+    """Returns a network that classifies neighborhoods as real; logits."""
     images = keras.Input((None, None, 3), name="images")
     x = images
     for level in range(settings.discriminator_layers):

@@ -1,6 +1,6 @@
 """A bank of trained networks on disk, and its networks as distortions.
 
-`cnn_NNN.json` holds a network's settings and how its training ended, the
+`cnn_NNN.json` holds a network's settings and the losses of its training, the
 `.npz` beside it the weights by name. Nothing in it is code.
 """
 
@@ -12,8 +12,9 @@ import numpy as np
 from etils import epath
 
 from keras_lpips.inference.jit import compiled
-from pipelines.distortions.distortion import Distortion
-from pipelines.distortions.pixels import to_uint8
+from keras_lpips.layers.normalization import to_signed_unit
+from keras_lpips_cli.errors import UserError
+from pipelines.distortions.distortion import Distortion, to_uint8
 from pipelines.networks.corruption import corrupt
 from pipelines.networks.generator import make_generator
 from pipelines.networks.settings import NetworkSettings
@@ -33,7 +34,7 @@ def save_network(
         name: of the network, "cnn_003".
         settings: of the network.
         generator: its model.
-        training: what is to be known of its training.
+        training: a record of its training, for JSON.
     """
     folder = epath.Path(folder)
     weights = {x.path: np.asarray(x.value) for x in generator.weights}
@@ -45,22 +46,22 @@ def save_network(
 
 
 def load_bank(folder: epath.PathLike) -> tuple[Distortion, ...]:
-    """The networks of a bank as types of distortion, in order.
+    """Returns the networks of a bank as types of distortion, in order.
 
     Raises:
-        ValueError: the folder holds none, or a network's weights are not
+        UserError: the folder holds none, or a network's weights are not
             those of its settings.
     """
     paths = sorted(epath.Path(folder).glob("*.json"))
     if not paths:
-        raise ValueError(f"{folder} holds no networks.")
+        raise UserError(f"{folder} holds no networks.")
     return tuple(map(_load, paths))
 
 
 def as_distortion(
     name: str, settings: NetworkSettings, generator: keras.Model
 ) -> Distortion:
-    """A network as a distortion.
+    """Returns a network as a distortion.
 
     The input is corrupted as in training; the strength is the network's
     share in the output, the rest is the image itself.
@@ -74,8 +75,8 @@ def as_distortion(
             image, [(0, margins[0]), (0, margins[1]), (0, 0)], "reflect"
         )
         corrupted = corrupt(padded, settings.corruption, random)
-        scaled = corrupted.astype(np.float32) / 127.5 - 1
-        output = np.asarray(run(scaled[None]))[0, :height, :width]
+        scaled = to_signed_unit(corrupted)[None]
+        output = np.asarray(run(scaled))[0, :height, :width]
         output = (output.astype(np.float64) + 1) * 127.5
         return to_uint8((1 - strength) * image + strength * output)
 
@@ -90,13 +91,13 @@ def _load(path):
             with np.load(file, allow_pickle=False) as weights:
                 values = dict(weights)
     except (KeyError, TypeError, OSError, ValueError) as error:
-        raise ValueError(f"{path} is no network: {error}") from None
+        raise UserError(f"{path} is no network: {error}") from None
     generator = make_generator(settings)
     shapes = {x.path: tuple(x.shape) for x in generator.weights}
     found = {name: value.shape for name, value in values.items()}
     if shapes != found:
         different = sorted(set(shapes.items()) ^ set(found.items()))
-        raise ValueError(f"{path}: the weights do not fit: {different[:4]}")
+        raise UserError(f"{path}: the weights do not fit: {different[:4]}")
     for variable in generator.weights:
         variable.assign(values[variable.path])
     return as_distortion(path.stem, settings, generator)

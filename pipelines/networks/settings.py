@@ -1,7 +1,7 @@
-"""What a network of the bank is, drawn from the paper's table of choices.
+"""Settings of a network of the bank, drawn from the paper's table of choices.
 
-The paper names the choices, not their values; the values are ours, small
-enough for a network to be trained in seconds to minutes on a CPU.
+The paper names the choices, not their values; these values are small enough for
+a network to be trained in seconds to minutes on a CPU.
 """
 
 import dataclasses
@@ -22,12 +22,12 @@ FIRST_STRIDES = (1, 2)
 FIRST_CHANNELS = (8, 16, 32)
 MOST_CHANNELS = (32, 64)
 MAX_LAYERS = 3
-# Height and width of what they learn from.
+# Height and width of the training patches.
 PATCH_SIZE = 64
-# The input of ESPCN is smaller than its output by this.
+# The factor by which ESPCN's output is larger than its input.
 ESPCN_FACTOR = 4
 MAX_DISCRIMINATOR_LAYERS = 3
-# A loss that is left out has weight 0.
+# A weight of 0 leaves out a loss.
 L1_WEIGHTS = (0.0, 1.0, 10.0)
 VGG_WEIGHTS = (0.0, 0.1, 1.0)
 ADVERSARIAL_WEIGHTS = (0.0, 0.01, 0.1)
@@ -39,7 +39,7 @@ class NetworkSettings:
     """One network and its training.
 
     Attributes:
-        corruption: what is done to its input, one of `CORRUPTIONS`.
+        corruption: how its input is corrupted, one of `CORRUPTIONS`.
         layers: layers that halve the resolution, and as many that double it.
         skips: connections from the first to the second half, the deepest
             layers first.
@@ -130,7 +130,7 @@ def sample_settings(seed: int, number: int) -> NetworkSettings:
 
     layers = int(generator.integers(1, MAX_LAYERS + 1))
     l1_weight = choose(L1_WEIGHTS)
-    # Something must say what the output should look like.
+    # One of the two losses must say what the output should look like.
     vgg_weights = VGG_WEIGHTS if l1_weight else VGG_WEIGHTS[1:]
     return NetworkSettings(
         corruption=CORRUPTIONS[number % len(CORRUPTIONS)],

@@ -8,6 +8,7 @@ import tensorflow as tf
 from keras import ops
 
 from keras_lpips import LPIPS
+from keras_lpips.layers.normalization import to_signed_unit
 from pipelines.networks.corruption import corrupt
 from pipelines.networks.generator import make_discriminator, make_generator
 from pipelines.networks.settings import NetworkSettings
@@ -61,8 +62,9 @@ class Restoration(keras.Model):
             if self.discriminator is not None:
                 fake = self.discriminator(restored)
                 real = self.discriminator(images)
-                loss += settings.adversarial_weight * _says(fake, 1.0)
-                discriminator_loss = _says(real, 1.0) + _says(fake, 0.0)
+                loss += settings.adversarial_weight * _cross_entropy(fake, 1.0)
+                discriminator_loss = _cross_entropy(real, 1.0)
+                discriminator_loss += _cross_entropy(fake, 0.0)
         _descend(tape, loss, self.generator, self.optimizer)
         if self.discriminator is not None:
             _descend(
@@ -99,7 +101,7 @@ def train(
             _pair(patch, settings, generator_of("train", seed, step, place))
             for place in range(BATCH_SIZE)
         ]
-        batch = [scaled(np.stack(x)) for x in zip(*pairs, strict=True)]
+        batch = [to_signed_unit(np.stack(x)) for x in zip(*pairs, strict=True)]
         losses.append(model.train_on_batch(*batch, return_dict=True))
     last = losses[-max(1, steps // 10) :]
     means = {
@@ -107,11 +109,6 @@ def train(
         for name in ("loss", "l1")
     }
     return model.generator, means
-
-
-def scaled(pixels: np.ndarray) -> np.ndarray:
-    """uint8 to float32 in [-1, 1]."""
-    return pixels.astype(np.float32) / 127.5 - 1
 
 
 def _pair(patch, settings, generator):
@@ -123,7 +120,7 @@ def _adam(settings):
     return keras.optimizers.Adam(settings.learning_rate, beta_1=BETA_1)
 
 
-def _says(logits, answer):
+def _cross_entropy(logits, answer):
     return ops.mean(
         ops.binary_crossentropy(
             ops.full_like(logits, answer), logits, from_logits=True

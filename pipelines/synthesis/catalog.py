@@ -1,138 +1,119 @@
-"""The types to draw from, by subset; workers rebuild it from names."""
+"""The types of distortion to draw from, by subset."""
 
 import functools
-from dataclasses import dataclass
 
-from pipelines.distortions.algorithms import ALGORITHMS
-from pipelines.distortions.custom import named_algorithm
+from keras_lpips_cli.errors import UserError
 from pipelines.distortions.distortion import Distortion
-from pipelines.distortions.traditional import SEQUENCES, SINGLE
+from pipelines.distortions.registry import (
+    ALGORITHMS,
+    SEQUENCES,
+    TYPES,
+    find_algorithm,
+)
 from pipelines.rng import generator_of
-from tfds_bapps.source.errors import PreparationError
-
-FAMILIES = ("traditional", "cnn", "algorithms")
+from pipelines.synthesis.config import SynthesisConfig
 
 
-@dataclass(frozen=True)
 class Catalog:
-    """What can be drawn.
+    """The types of families of distortions, by subset.
 
-    Attributes:
-        families: among `FAMILIES`.
+    Args:
+        families: among "traditional", "cnn" and "algorithms".
         bank: folder of trained networks: the family "cnn", and those among
-            the algorithms.
-        own_algorithms: functions, "package.module:function", which make the
-            subset "own" of the family "algorithms".
-        sequence_share: of the draws from "traditional", how many are ordered
-            pairs of types.
+            the algorithms. Defaults to none.
+        algorithms: names of functions, "package.module:function", which make
+            the subset "own" of the family "algorithms".
+
+    Raises:
+        UserError: a name, or the bank, cannot be used.
     """
 
-    families: tuple[str, ...]
-    bank: str = ""
-    own_algorithms: tuple[str, ...] = ()
-    sequence_share: float = 0.5
+    def __init__(
+        self,
+        families: tuple[str, ...],
+        bank: str = "",
+        algorithms: tuple[str, ...] = (),
+    ):
+        networks: tuple[Distortion, ...] = ()
+        if bank:
+            # Keras is imported only where networks are used.
+            from pipelines.networks.model_bank import load_bank
 
-    def subset_of(self, digest: str, index: int) -> str:
-        """The subset of a photograph's triplet.
+            networks = load_bank(bank)
+        own = [find_algorithm(name) for name in algorithms]
+        by_family = {
+            "traditional": TYPES,
+            "cnn": [x for x in networks if x.group == "cnn"],
+            "algorithms": [
+                *ALGORITHMS,
+                *(x for x in networks if x.group != "cnn"),
+                *own,
+            ],
+        }
+        self._types: dict[str, list[Distortion]] = {}
+        self._subsets = []
+        for family in families:
+            # Each group of algorithms is a subset; other families are one.
+            names = []
+            for kind in by_family[family]:
+                name = kind.group if family == "algorithms" else family
+                self._types.setdefault(name, []).append(kind)
+                names.append(name)
+            if not names:
+                raise UserError(f"{bank} holds no networks of the family cnn.")
+            self._subsets.append(list(dict.fromkeys(names)))
+
+    @property
+    def types(self) -> list[Distortion]:
+        """All types, without the ordered pairs."""
+        return [kind for kinds in self._types.values() for kind in kinds]
+
+    def find_subset(self, digest: str, index: int) -> str:
+        """Returns the subset of a photograph's triplet.
 
         Families take turns, and in a family its subsets, so that each gets
         its share of any number of triplets.
         """
-        subsets = _subsets(self)
         turn = int(digest[:8], 16) + index
-        family = self.families[turn % len(self.families)]
-        names = subsets[family]
-        return names[turn // len(self.families) % len(names)]
+        count = len(self._subsets)
+        names = self._subsets[turn % count]
+        return names[turn // count % len(names)]
 
-    def subsets(self) -> list[str]:
-        """All subsets."""
-        return [name for names in _subsets(self).values() for name in names]
+    def draw(self, subset: str, sequence_share: float, generator) -> Distortion:
+        """Draws a type of a subset.
 
-    def kinds(self) -> list[Distortion]:
-        """All types, without the ordered pairs."""
-        return [kind for kinds in _kinds(self).values() for kind in kinds]
-
-    def draw(self, subset: str, generator) -> Distortion:
-        """Draws a type of a subset."""
-        kinds = _kinds(self)[subset]
-        if subset == "traditional" and (
-            generator.random() < self.sequence_share
-        ):
+        Args:
+            subset: its name.
+            sequence_share: the share of ordered pairs among the draws from
+                "traditional".
+            generator: source of the randomness.
+        """
+        kinds = self._types[subset]
+        if subset == "traditional" and generator.random() < sequence_share:
             kinds = SEQUENCES
         return kinds[generator.integers(len(kinds))]
 
-    def draw_two(self, subset: str, *key) -> tuple[Distortion, Distortion]:
-        """Draws two different types of a subset."""
+    def draw_two(
+        self, subset: str, sequence_share: float, *key
+    ) -> tuple[Distortion, Distortion]:
+        """Draws two different types of a subset, or one twice if it has one.
+
+        Args:
+            subset: its name.
+            sequence_share: see `draw`.
+            *key: see `generator_of`.
+        """
         generator = generator_of(*key)
-        first = self.draw(subset, generator)
-        while (second := self.draw(subset, generator)) == first:
-            if len(_kinds(self)[subset]) < 2:
+        first = self.draw(subset, sequence_share, generator)
+        while True:
+            second = self.draw(subset, sequence_share, generator)
+            if second != first:
+                return first, second
+            if len(self._types[subset]) < 2:
                 return first, first
-        return first, second
 
 
-@functools.cache
-def _kinds(catalog) -> dict[str, tuple[Distortion, ...]]:
-    """Types by subset; networks are loaded once in each process."""
-    trained = ()
-    if catalog.bank:
-        # Keras is loaded only where networks are used.
-        from pipelines.networks.model_bank import load_bank
-
-        trained = load_bank(catalog.bank)
-    kinds = {}
-    for family in catalog.families:
-        if family == "traditional":
-            kinds["traditional"] = SINGLE
-        elif family == "cnn":
-            kinds["cnn"] = tuple(x for x in trained if x.group == "cnn")
-        else:
-            more = [x for x in trained if x.group != "cnn"]
-            for kind in (*ALGORITHMS, *more):
-                kinds[kind.group] = (*kinds.get(kind.group, ()), kind)
-    own = tuple(map(named_algorithm, catalog.own_algorithms))
-    if own:
-        kinds["own"] = own
-    return kinds
-
-
-@functools.cache
-def _subsets(catalog) -> dict[str, list[str]]:
-    """Names of the subsets of each family."""
-    groups = list(dict.fromkeys(kind.group for kind in ALGORITHMS))
-    subsets = {
-        "traditional": ["traditional"],
-        "cnn": ["cnn"],
-        "algorithms": groups + ["own"] * bool(catalog.own_algorithms),
-    }
-    return {family: subsets[family] for family in catalog.families}
-
-
-def checked(catalog: Catalog) -> Catalog:
-    """Returns the catalog if everything that it names is there.
-
-    Raises:
-        PreparationError: a name is unknown, or what it needs is not given.
-    """
-    unknown = sorted(set(catalog.families) - set(FAMILIES))
-    if unknown or not catalog.families:
-        raise PreparationError(
-            f"--families must be among {', '.join(FAMILIES)}. "
-            f"Received: {', '.join(unknown)}"
-        )
-    if "cnn" in catalog.families and not catalog.bank:
-        raise PreparationError(
-            "--families cnn needs --bank; make one with "
-            "python -m pipelines.train_networks."
-        )
-    if catalog.bank and set(catalog.families) == {"traditional"}:
-        raise PreparationError("--bank needs --families cnn or algorithms.")
-    if catalog.own_algorithms and "algorithms" not in catalog.families:
-        raise PreparationError("--algorithm needs --families algorithms.")
-    if not 0 <= catalog.sequence_share <= 1:
-        raise PreparationError("--sequence-share must be in [0, 1].")
-    try:
-        _kinds(catalog)
-    except ValueError as error:
-        raise PreparationError(str(error)) from None
-    return catalog
+@functools.lru_cache(maxsize=8)
+def load_catalog(config: SynthesisConfig) -> Catalog:
+    """Returns the catalog of a config, loaded once in each process."""
+    return Catalog(config.families, config.bank, config.algorithm)

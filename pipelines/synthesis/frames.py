@@ -1,4 +1,4 @@
-"""How a triplet is made of a video: two interpolations of a real frame.
+"""Makes triplets from a video: two interpolations of a real frame.
 
 The frame between frame t - n and frame t + n is interpolated, and compared
 with the real frame t. The strength is n, as a share of `MAX_STEP`.
@@ -9,24 +9,25 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from pipelines.distortions.algorithms import ALGORITHMS
 from pipelines.distortions.interpolation import INTERPOLATORS
+from pipelines.distortions.registry import ALGORITHMS
 from pipelines.image_io.survey import Photograph
 from pipelines.image_io.videos import frames_of
 from pipelines.rng import generator_of
-from pipelines.synthesis.recipe import Recipe, Style
+from pipelines.synthesis.config import SynthesisConfig
+from pipelines.synthesis.triplet import Triplet
 
 SUBSET = "frameinterp"
-# At 25 frames a second, a third of a second lies between the outer frames.
+# At 25 frames per second the outer frames are a third of a second apart.
 MAX_STEP = 4
 MIN_FRAMES = 2 * MAX_STEP + 1
 _KINDS = tuple(kind for kind in ALGORITHMS if kind.name in INTERPOLATORS)
 
 
-def draw_frames_recipe(digest: str, index: int, style: Style) -> Recipe:
+def draw_frames(digest: str, index: int, config: SynthesisConfig) -> Triplet:
     """Draws the algorithms and steps of a video's triplet."""
-    generator = generator_of(style.seed, digest, index, "frames")
-    if generator.random() < style.same_type_share:
+    generator = generator_of(config.seed, digest, index, "frames")
+    if generator.random() < config.one_type_share:
         kinds = (_KINDS[generator.integers(len(_KINDS))],) * 2
         # Two steps of one type differ, so that one is stronger.
         steps = generator.permutation(MAX_STEP)[:2] + 1
@@ -36,23 +37,23 @@ def draw_frames_recipe(digest: str, index: int, style: Style) -> Recipe:
         )
         steps = generator.integers(1, MAX_STEP + 1, 2)
     strengths = tuple(float(step / MAX_STEP) for step in steps)
-    return Recipe(digest, index, SUBSET, kinds, strengths, style)
+    return Triplet(digest, index, SUBSET, kinds, strengths, config)
 
 
-def cook_frames(
-    video: Photograph, recipes: Sequence[Recipe]
+def render_frames(
+    video: Photograph, triplets: Sequence[Triplet]
 ) -> list[tuple[np.ndarray, ...]]:
-    """Makes triplets of a video, which is decoded once.
+    """Renders triplets of a video, which is decoded once.
 
     Args:
-        video: what they are cut from.
-        recipes: drawn for it by `draw_frames_recipe`.
+        video: the video that they are cut from.
+        triplets: drawn for it by `draw_frames`.
 
     Returns:
-        The real frame and the two interpolated ones of each recipe, uint8 RGB
-        `(size, size, 3)` each.
+        The real frame and the two interpolated ones of each triplet, uint8
+        RGB `(size, size, 3)` each.
     """
-    wanted = [_Wanted(recipe, video.frames) for recipe in recipes]
+    wanted = [_Crops(triplet, video.frames) for triplet in triplets]
     by_number = defaultdict(list)
     for each in wanted:
         for number in each.numbers:
@@ -66,14 +67,14 @@ def cook_frames(
     return [each.render() for each in wanted]
 
 
-class _Wanted:
+class _Crops:
     """The crops that one triplet needs."""
 
-    def __init__(self, recipe, frames):
-        self._recipe = recipe
-        self._steps = [round(x * MAX_STEP) for x in recipe.strengths]
+    def __init__(self, triplet, frames):
+        self._triplet = triplet
+        self._steps = [round(x * MAX_STEP) for x in triplet.strengths]
         generator = generator_of(
-            recipe.style.seed, recipe.digest, recipe.index, "place"
+            triplet.config.seed, triplet.digest, triplet.index, "place"
         )
         self._middle = int(generator.integers(MAX_STEP, frames - MAX_STEP))
         self._place = generator.random(2)
@@ -81,27 +82,27 @@ class _Wanted:
 
     @property
     def numbers(self):
-        """Of the frames."""
+        """The numbers of the frames."""
         steps = (0, *self._steps, *(-step for step in self._steps))
         return {self._middle + step for step in steps}
 
     def crop(self, number, frame):
-        """Takes its part of a frame."""
-        size = self._recipe.style.size
+        """Cuts the triplet's part from a frame."""
+        size = self._triplet.config.size
         top, left = (
             int(share * (side - size + 1))
             for share, side in zip(self._place, frame.shape[:2], strict=True)
         )
-        # Not a view, which would keep the whole frame.
+        # A view would keep the whole frame.
         self._crops[number] = frame[top : top + size, left : left + size].copy()
 
     def render(self):
-        """The real frame, and what the algorithms make of its neighbours."""
+        """Returns the real frame and its interpolations."""
         interpolated = [
             INTERPOLATORS[kind.name](
                 self._crops[self._middle - step],
                 self._crops[self._middle + step],
             )
-            for kind, step in zip(self._recipe.kinds, self._steps, strict=True)
+            for kind, step in zip(self._triplet.kinds, self._steps, strict=True)
         ]
         return (self._crops[self._middle], *interpolated)

@@ -1,8 +1,8 @@
 """The whole synthesis: photographs, plan, shards, metadata, manifest.
 
-It is written beside its place and moved there when it is complete. What a
-killed run has finished is used again by the same command, since a shard's
-bytes depend on the plan alone; anything else that lies there is removed.
+It is written to a folder beside its output and moved there when it is complete.
+The same command reuses what a stopped run has finished, since a shard's bytes
+depend on the plan alone; anything else in that folder is removed.
 """
 
 import dataclasses
@@ -11,26 +11,25 @@ import json
 import logging
 import platform
 from collections import Counter
-from dataclasses import dataclass
 from importlib import metadata
 
 import tensorflow_datasets as tfds
 from etils import epath
 
+from keras_lpips_cli.errors import UserError
 from pipelines.execution import run_tasks
 from pipelines.image_io.survey import Survey, find_photographs, survey
-from pipelines.synthesis.catalog import Catalog, checked
+from pipelines.synthesis.catalog import load_catalog
+from pipelines.synthesis.config import SynthesisConfig
 from pipelines.synthesis.frames import MIN_FRAMES
-from pipelines.synthesis.labels import check_judge, meaning_of
-from pipelines.synthesis.planning import part_of, plan
-from pipelines.synthesis.recipe import Style
+from pipelines.synthesis.labels import check_judge, describe_judge
+from pipelines.synthesis.planning import find_part, make_plan
 from pipelines.synthesis.shards import (
     Shard,
-    features_of,
     load_libraries,
+    make_features,
     write_shard,
 )
-from tfds_bapps.source.errors import PreparationError
 
 NAME = "bapps_like"
 VERSION = "1.0.0"
@@ -46,124 +45,76 @@ PACKAGES = (
     "tensorflow",
     "tensorflow-datasets",
 )
-# Of photographs that cannot be used, in one sentence.
+# Photographs that an error names.
 MOST_REASONS = 10
 _PLAN = "plan.json"
 
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class Order:
-    """What is to be made.
-
-    Attributes:
-        photos: a folder or a pattern; "" for none.
-        videos: as `photos`, for frame interpolation.
-        triplets: how many.
-        catalog: the types to draw from.
-        style: what kind of triplets are made.
-        judge: who answers.
-        val_share: of the photographs, how many are for validation.
-    """
-
-    photos: str
-    videos: str
-    triplets: int
-    catalog: Catalog
-    style: Style
-    judge: str
-    val_share: float
-
-    def check(self) -> None:
-        """Raises `PreparationError` for what cannot be made."""
-        checked(self.catalog)
-        check_judge(self.judge, self.style.task)
-        if not (self.photos or self.videos):
-            raise PreparationError("--photos or --videos is needed.")
-        if self.videos and "algorithms" not in self.catalog.families:
-            raise PreparationError("--videos needs --families algorithms.")
-        if self.videos and self.style.task == "jnd":
-            raise PreparationError(
-                "--videos cannot be used with --task jnd: how visible an "
-                "interpolation is cannot be chosen."
-            )
-        if self.triplets < 1:
-            raise PreparationError(
-                f"--triplets must be positive. Received: {self.triplets}"
-            )
-        if self.style.size < 16:
-            raise PreparationError(
-                f"--size must be at least 16. Received: {self.style.size}"
-            )
-        for flag, share in (
-            ("--val-share", self.val_share),
-            ("--same-type-share", self.style.same_type_share),
-        ):
-            if not 0 <= share <= 1:
-                raise PreparationError(
-                    f"{flag} must be in [0, 1]. Received: {share}"
-                )
-
-
-def synthesize(order: Order, output: epath.PathLike, options=None) -> dict:
+def synthesize(config: SynthesisConfig, options=None) -> dict:
     """Makes a dataset.
 
     Args:
-        order: what is to be made.
-        output: the dataset's folder, which must not be there yet.
-        options: Beam's options.
+        config: what to make. Its output folder must not exist yet.
+        options: Beam's options. Defaults to the direct runner, in this process.
 
     Returns:
         The manifest.
 
     Raises:
-        PreparationError: one sentence.
+        UserError: the photographs or the options cannot be used.
+        OSError: a file cannot be read or written.
     """
-    order.check()
-    output = epath.Path(output)
+    check_judge(config.judge)
+    load_catalog(config)
+    output = epath.Path(config.output)
     if output.exists():
-        raise PreparationError(
-            f"{output} is there already; delete it to start anew."
-        )
-    sources = _sources(order)
+        raise UserError(f"{output} exists already; delete it to start anew.")
+    sources = _find_sources(config)
     folder = output.parent / f"{output.name}.incomplete"
     folder.mkdir(parents=True, exist_ok=True)
-    found = _survey(sources, order.style.size, folder, options)
-    _clear_unless_planned(folder, order, found)
+    found = _survey(sources, config.size, folder, options)
+    _clear_unless_planned(folder, config, found)
 
-    features = features_of(order.style.task)
-    planned = plan(found.usable, order.triplets, order.catalog, order.val_share)
-    _warn_of_an_empty_part(planned, len(found.usable), order.val_share)
+    features = make_features(config.task)
+    plan = make_plan(found.usable, config)
+    _warn_of_an_empty_part(plan, len(found.usable), config.val_share)
     shards = {
         split: [
-            _shard(folder, split, number, len(runs), run, features, order)
+            _make_shard(folder, split, number, len(runs), run, features, config)
             for number, run in enumerate(runs)
         ]
-        for split, runs in planned.items()
+        for split, runs in plan.items()
     }
     tasks = [shard for run in shards.values() for shard in run]
-    done = run_tasks(tasks, write_shard, options, load=load_libraries)
+    done = run_tasks(
+        tasks,
+        write_shard,
+        options,
+        load=load_libraries,
+        counters=("triplets", "record_bytes"),
+    )
     reports = {
         task.path: report for task, report in zip(tasks, done, strict=True)
     }
-    _check_counts(order, reports)
-    _write_metadata(folder, shards, reports, features, order)
-    manifest = _manifest(order, found, shards, reports)
+    _check_counts(config, reports)
+    _write_metadata(folder, shards, reports, features, config)
+    manifest = _make_manifest(config, found, shards, reports)
     text = json.dumps(manifest, indent=1) + "\n"
     (folder / "manifest.json").write_text(text)
     keep = {epath.Path(task.path).name for task in tasks}
     keep |= {"manifest.json", "dataset_info.json", "features.json"}
-    for left in folder.iterdir():
-        if left.name not in keep:
-            left.unlink()
+    for leftover in folder.iterdir():
+        if leftover.name not in keep:
+            leftover.unlink()
     folder.rename(output)
     return manifest
 
 
-def _sources(order):
-    """Files, and the least frames that they must have."""
-    wanted = ((order.photos, 0), (order.videos, MIN_FRAMES))
+def _find_sources(config):
+    """Returns files, and the least frames that they must have."""
+    wanted = ((config.photos, 0), (config.videos, MIN_FRAMES))
     return [(find_photographs(x), least) for x, least in wanted if x]
 
 
@@ -178,23 +129,23 @@ def _survey(sources, size, folder, options):
         reasons = [f"{name} {reason}" for name, reason in refused.items()]
         more = len(reasons) - MOST_REASONS
         listing = "; ".join(reasons[:MOST_REASONS])
-        raise PreparationError(
+        raise UserError(
             f"no photograph can be used: {listing}"
             + (f"; and {more} more." if more > 0 else ".")
         )
     return Survey(tuple(sorted(usable)), refused)
 
 
-def _clear_unless_planned(folder, order, found):
-    """Removes what another order, or other photographs, have left."""
-    settings = dataclasses.asdict(order)
-    # The same photographs may be found elsewhere.
-    del settings["photos"], settings["videos"]
+def _clear_unless_planned(folder, config, found):
+    """Removes what another config, or other photographs, have left."""
+    settings = dataclasses.asdict(config)
+    # The same photographs may lie elsewhere.
+    del settings["photos"], settings["videos"], settings["output"]
     text = json.dumps(
         {
             **settings,
             "photographs": [photograph.digest for photograph in found.usable],
-            "bank": _bank_digest(order.catalog.bank),
+            "bank": _bank_digest(config.bank),
             "versions": _versions(),
         },
         sort_keys=True,
@@ -202,26 +153,26 @@ def _clear_unless_planned(folder, order, found):
     plan_path = folder / _PLAN
     if plan_path.exists() and plan_path.read_text() == text:
         return
-    for left in folder.iterdir():
-        left.unlink()
+    for leftover in folder.iterdir():
+        leftover.unlink()
     plan_path.write_text(text)
 
 
 def _warn_of_an_empty_part(splits, photographs, val_share):
-    """Says what chance has left out, before the work; nobody asked for it."""
+    """Warns before the work if a part gets no photograph by chance."""
     if not 0 < val_share < 1:
         return
     parts = {split.partition("_")[0] for split in splits}
     for missing in sorted({"train", "val"} - parts):
         _log.warning(
             "There is no %s data: by chance none of the %d photographs is in "
-            "that part; more photographs or another --val-share would help.",
+            "that part; use more photographs or another --val-share.",
             missing,
             photographs,
         )
 
 
-def _shard(folder, split, number, count, run, features, order):
+def _make_shard(folder, split, number, count, run, features, config):
     template = _template(folder, split)
     path = template.sharded_filepath(shard_index=number, num_shards=count)
     photographs, indices = zip(*run, strict=True)
@@ -231,9 +182,7 @@ def _shard(folder, split, number, count, run, features, order):
         features=features,
         photographs=photographs,
         indices=indices,
-        catalog=order.catalog,
-        style=order.style,
-        judge=order.judge,
+        config=config,
     )
 
 
@@ -246,17 +195,17 @@ def _template(folder, split):
     )
 
 
-def _check_counts(order, reports):
+def _check_counts(config, reports):
     written = sum(report["triplets"] for report in reports.values())
     missing = [path for path in reports if not epath.Path(path).exists()]
-    if written != order.triplets or missing:
-        raise PreparationError(
-            f"{written} triplets were written of {order.triplets}, and "
+    if written != config.triplets or missing:
+        raise UserError(
+            f"{written} triplets were written of {config.triplets}, and "
             f"{len(missing)} files are missing."
         )
 
 
-def _write_metadata(folder, shards, reports, features, order):
+def _write_metadata(folder, shards, reports, features, config):
     splits = [
         tfds.core.SplitInfo(
             name=split,
@@ -274,14 +223,14 @@ def _write_metadata(folder, shards, reports, features, order):
         filename_template=_template(folder, None),
         description=(
             "Distorted patches in the layout of BAPPS. "
-            + meaning_of(order.judge)
+            + describe_judge(config.judge)
         ),
         check_data=False,
     )
 
 
-def _manifest(order, found: Survey, shards, reports):
-    """What was made of what; no times, hosts or paths, so it is repeatable."""
+def _make_manifest(config, found: Survey, shards, reports):
+    """Returns what was made of what, without times, hosts or paths."""
     types = Counter()
     subsets = Counter()
     for report in reports.values():
@@ -289,19 +238,19 @@ def _manifest(order, found: Survey, shards, reports):
     for split, run in shards.items():
         subset = split.partition("_")[2]
         subsets[subset] += sum(reports[shard.path]["triplets"] for shard in run)
-    side = order.style.size
+    side = config.size
     return {
-        "task": order.style.task,
-        "triplets": order.triplets,
-        "seed": order.style.seed,
-        "judge": order.judge,
-        "judge_meaning": meaning_of(order.judge),
-        "same_type_share": order.style.same_type_share,
-        "sequence_share": order.catalog.sequence_share,
-        "families": list(order.catalog.families),
-        "own_algorithms": list(order.catalog.own_algorithms),
-        "bank_sha256": _bank_digest(order.catalog.bank),
-        "val_share": order.val_share,
+        "task": config.task,
+        "triplets": config.triplets,
+        "seed": config.seed,
+        "judge": config.judge,
+        "judge_meaning": describe_judge(config.judge),
+        "same_type_share": config.one_type_share,
+        "sequence_share": config.sequence_share,
+        "families": list(config.families),
+        "own_algorithms": list(config.algorithm),
+        "bank_sha256": _bank_digest(config.bank),
+        "val_share": config.val_share,
         "splits": {
             split: {
                 "examples": sum(
@@ -317,7 +266,7 @@ def _manifest(order, found: Survey, shards, reports):
             {
                 "name": photograph.name,
                 "sha256": photograph.digest,
-                "part": part_of(photograph.digest, order.val_share),
+                "part": find_part(photograph.digest, config.val_share),
                 **({"frames": photograph.frames} if photograph.frames else {}),
             }
             for photograph in found.usable
@@ -328,7 +277,7 @@ def _manifest(order, found: Survey, shards, reports):
 
 
 def _bank_digest(bank):
-    """sha256 over the files of a bank, or `None` where there is none."""
+    """Returns the sha256 of the files of a bank, `None` without one."""
     if not bank:
         return None
     sha256 = hashlib.sha256()

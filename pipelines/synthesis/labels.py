@@ -1,31 +1,31 @@
-"""Answers that no person gave: none, the order of severity, or a metric's."""
+"""Labels made by no person: none, the order of severity, or a metric's."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import get_args
 
 import numpy as np
 
-from pipelines.synthesis.recipe import Recipe
-from tfds_bapps.source.errors import PreparationError
+from keras_lpips_cli.errors import UserError
+from keras_lpips_cli.options import Net, Version
+from pipelines.synthesis.triplet import Triplet
 
-NETS = ("alex", "vgg", "squeeze")
-VERSIONS = ("0.1", "0.0")
+NETS, VERSIONS = get_args(Net), get_args(Version)
 PAIRWISE = ("l2", "ssim")
 JUDGES = ("none", "severity", *PAIRWISE, *NETS)
-# Triplets that a network scores at once; fixed, since sums in float32 may
-# depend on it.
+# Triplets in a network's batch: fixed, since float32 sums may depend on it.
 BATCH_SIZE = 64
 
 
-def network_of(judge: str) -> tuple[str, str, bool] | None:
-    """What makes an LPIPS of a judge's name.
+def parse_network(judge: str) -> tuple[str, str, bool] | None:
+    """Parses a judge's name as an LPIPS.
 
     Args:
         judge: NET, "lpips/NET@VERSION" or "off-the-shelf/NET"; the version
-            may be left out. `training.evaluate` spells them so.
+            may be omitted. `training.evaluate` has the same names.
 
     Returns:
-        The net, the version, and whether its heads are used; `None` if the
-        name is of no network.
+        The net, the version, and whether its heads are used; `None` for
+        another name.
     """
     kind, _, rest = judge.rpartition("/")
     net, at, version = rest.partition("@")
@@ -39,8 +39,8 @@ def network_of(judge: str) -> tuple[str, str, bool] | None:
     return net, version, kind != "off-the-shelf"
 
 
-def meaning_of(judge: str) -> str:
-    """What the answers of a judge are, in a sentence."""
+def describe_judge(judge: str) -> str:
+    """Returns a sentence that says what the answers of a judge are."""
     if judge == "none":
         return "There are no judgements: every answer is NaN."
     if judge == "severity":
@@ -54,46 +54,41 @@ def meaning_of(judge: str) -> str:
     )
 
 
-def check_judge(judge: str, task: str) -> None:
-    """Raises `PreparationError` for a judge that there is not."""
-    if judge not in JUDGES and network_of(judge) is None:
-        raise PreparationError(
+def check_judge(judge: str) -> None:
+    """Raises `UserError` for an unknown judge."""
+    if judge not in JUDGES and parse_network(judge) is None:
+        raise UserError(
             f"--judge must be one of {', '.join(JUDGES)}, lpips/NET@VERSION, "
             f"off-the-shelf/NET. Received: {judge}"
         )
-    if task == "jnd" and judge != "none":
-        raise PreparationError(
-            "--judge must be none with --task jnd: whether people see a "
-            "difference, only people can say."
-        )
 
 
-def answers(
+def answer(
     judge: str,
-    recipes: Sequence[Recipe],
-    triplets: Sequence[tuple[np.ndarray, ...]],
+    triplets: Sequence[Triplet],
+    patches: Sequence[tuple[np.ndarray, ...]],
 ) -> np.ndarray:
-    """The share of the answers that p1 is closer to the reference.
+    """Returns the share of answers that p1 is closer to the reference.
 
     Args:
-        judge: one of `JUDGES`, or a name that `network_of` knows.
-        recipes: what the triplets are.
-        triplets: references, p0 and p1, uint8 RGB of one size.
+        judge: one of `JUDGES`, or a name that `parse_network` knows.
+        triplets: their types and strengths, which "severity" compares.
+        patches: references, p0 and p1, uint8 RGB of one size.
 
     Returns:
-        float32 `(triplets,)`, in [0, 1]; NaN where nobody was asked.
+        float32 `(triplets,)`, in [0, 1]; NaN for "none".
     """
     if judge == "none":
-        return np.full(len(recipes), np.nan, np.float32)
+        return np.full(len(triplets), np.nan, np.float32)
     if judge == "severity":
         weaker = [
-            recipe.strengths[1] < recipe.strengths[0] for recipe in recipes
+            triplet.strengths[1] < triplet.strengths[0] for triplet in triplets
         ]
         return np.array(weaker, np.float32)
-    metric = distances(judge)
+    metric = make_metric(judge)
     share = []
-    for start in range(0, len(triplets), BATCH_SIZE):
-        batch = triplets[start : start + BATCH_SIZE]
+    for start in range(0, len(patches), BATCH_SIZE):
+        batch = patches[start : start + BATCH_SIZE]
         reference, p0, p1 = map(np.stack, zip(*batch, strict=True))
         d0, d1 = metric(reference, p0), metric(reference, p1)
         both = d0 + d1
@@ -101,10 +96,10 @@ def answers(
     return np.concatenate(share).astype(np.float32)
 
 
-def distances(metric):
-    """A function of two uint8 batches that returns float64 `(batch,)`."""
-    # Keras is loaded only where something is scored.
-    if network := network_of(metric):
+def make_metric(judge: str) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
+    """Returns a function of two uint8 batches to float64 `(batch,)`."""
+    # Keras is imported only where something is scored.
+    if network := parse_network(judge):
         from keras_lpips import distance
 
         net, version, calibrated = network
@@ -126,7 +121,7 @@ def distances(metric):
 
     def one_by_one(reference, distorted):
         pairs = zip(reference, distorted, strict=True)
-        if metric == "l2":
+        if judge == "l2":
             return np.array([l2(*pair) for pair in pairs])
         return np.array([1 - ssim(*pair) for pair in pairs])
 

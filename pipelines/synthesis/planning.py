@@ -1,59 +1,54 @@
-"""Which photograph gives which triplets, in which split, in which shard."""
+"""Divides the triplets over photographs, splits and shards."""
 
 from collections import defaultdict
 from collections.abc import Sequence
 
 from pipelines.image_io.survey import Photograph
 from pipelines.synthesis import frames
-from pipelines.synthesis.catalog import Catalog
+from pipelines.synthesis.catalog import load_catalog
+from pipelines.synthesis.config import SynthesisConfig
 from tfds_bapps.source import layout
 
-# A shard is the unit of work, and a runner may deal shards out beforehand: a
-# deblurred triplet costs many times what a traditional one does, so shards
-# are small enough for workers to end together. All patches of one are held at
-# once, 9 MB at 64 pixels.
+# A runner may assign shards in advance, and a deblurred triplet costs many
+# times what a traditional one does, so shards are small enough for workers to
+# finish together. All patches of a shard are held at once, 9 MB at 64 pixels.
 SHARD_TRIPLETS = 256
 
 
-def part_of(digest: str, val_share: float) -> str:
-    """Whether a photograph is for training or validation.
+def find_part(digest: str, val_share: float) -> str:
+    """Returns whether a photograph is for training or validation.
 
-    It depends on the photograph alone: more photographs move none of those
-    that were there.
+    It depends on the photograph alone: adding photographs moves no other.
     """
-    # Other digits than those that the turns of the families begin with.
+    # Digits that `Catalog.find_subset` does not use.
     return "val" if int(digest[-8:], 16) < val_share * 2**32 else "train"
 
 
-def plan(
-    photographs: Sequence[Photograph],
-    triplets: int,
-    catalog: Catalog,
-    val_share: float,
+def make_plan(
+    photographs: Sequence[Photograph], config: SynthesisConfig
 ) -> dict[str, list[list[tuple[Photograph, tuple[int, ...]]]]]:
     """Divides the triplets over photographs, splits and shards.
 
     Args:
-        photographs: and videos, ordered by digest.
-        triplets: how many are made of all photographs together.
-        catalog: says which subset a triplet belongs to.
-        val_share: of the photographs, how many are for validation.
+        photographs: photographs and videos, ordered by digest.
+        config: what to make.
 
     Returns:
-        By split ("train_cnn"), its shards; each a list of photographs with
-        the indices of their triplets.
+        The shards of each split ("train_cnn"); each a list of photographs
+        with the indices of their triplets.
     """
+    catalog, triplets = load_catalog(config), config.triplets
     splits = defaultdict(list)
     for rank, photograph in enumerate(photographs):
         before = triplets * rank // len(photographs)
         after = triplets * (rank + 1) // len(photographs)
-        part = part_of(photograph.digest, val_share)
+        part = find_part(photograph.digest, config.val_share)
         indices = defaultdict(list)
         for index in range(after - before):
             subset = (
                 frames.SUBSET
                 if photograph.frames
-                else catalog.subset_of(photograph.digest, index)
+                else catalog.find_subset(photograph.digest, index)
             )
             indices[subset].append(index)
         for subset, mine in indices.items():

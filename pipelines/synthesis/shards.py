@@ -1,7 +1,7 @@
 """One shard of the dataset: the unit of work.
 
-It is planned from the photographs' digests alone, so its bytes depend on
-nothing that happens while it is written.
+It is planned from the photographs' digests alone, so its bytes do not depend on
+the runner, or on when and where it is written.
 """
 
 import functools
@@ -15,14 +15,14 @@ from etils import epath
 
 from pipelines.image_io.photographs import read_photograph
 from pipelines.image_io.survey import Photograph
-from pipelines.synthesis.catalog import Catalog
-from pipelines.synthesis.frames import cook_frames, draw_frames_recipe
-from pipelines.synthesis.labels import answers
-from pipelines.synthesis.recipe import Recipe, Style, draw_recipe
+from pipelines.synthesis.config import SynthesisConfig
+from pipelines.synthesis.frames import draw_frames, render_frames
+from pipelines.synthesis.labels import answer
+from pipelines.synthesis.triplet import Triplet, draw_triplet
 from tfds_bapps.source import layout
 
-# Of OpenCV's choices for patches the fastest; the smallest take twice the time
-# and 7 % less room.
+# OpenCV's fastest settings for patches; the smallest files take twice the time
+# and 7 % less space.
 _PNG = (
     *(cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_AVG),
     *(cv2.IMWRITE_PNG_COMPRESSION, 1),
@@ -38,11 +38,9 @@ class Shard:
         path: its file.
         file_format: TFDS's name of the format of its records.
         features: TFDS's features of the dataset.
-        photographs: what its triplets are cut from, videos among them.
-        indices: which triplets of each photograph it holds, in order.
-        catalog: the types to draw from.
-        style: what kind of triplets are made.
-        judge: who answers.
+        photographs: the photographs and videos that its triplets are cut from.
+        indices: the numbers of each photograph's triplets, in order.
+        config: what to make.
     """
 
     path: str
@@ -50,13 +48,11 @@ class Shard:
     features: tfds.features.FeaturesDict
     photographs: tuple[Photograph, ...]
     indices: tuple[tuple[int, ...], ...]
-    catalog: Catalog
-    style: Style
-    judge: str
+    config: SynthesisConfig
 
     @property
     def report_path(self) -> str:
-        """The file that says that the shard is done."""
+        """The file whose existence marks the shard as done."""
         return self.path + ".report.json"
 
 
@@ -88,47 +84,45 @@ def _records(shard, report, types):
     serializer = tfds.core.ExampleSerializer(
         shard.features.get_serialized_info()
     )
-    recipes, triplets = _render(shard)
-    shares = answers(shard.judge, recipes, triplets)
-    for row, (recipe, triplet, share) in enumerate(
-        zip(recipes, triplets, shares, strict=True)
+    triplets, patches = _render(shard)
+    shares = answer(shard.config.judge, triplets, patches)
+    for row, (triplet, images, share) in enumerate(
+        zip(triplets, patches, shares, strict=True)
     ):
         encoded = serializer.get_tf_example(
-            shard.features.encode_example(example_of(recipe, triplet, share))
+            shard.features.encode_example(to_example(triplet, images, share))
         )
-        # Protobuf orders a map by chance unless told not to.
+        # Without it, protobuf orders a map arbitrarily.
         record = encoded.SerializeToString(deterministic=True)
-        types.update(kind.name for kind in recipe.kinds)
+        types.update(kind.name for kind in triplet.kinds)
         report["triplets"] += 1
         report["record_bytes"] += len(record)
         yield row, record
 
 
 def _render(shard):
-    recipes, triplets = [], []
+    triplets, patches = [], []
     for photograph, indices in zip(
         shard.photographs, shard.indices, strict=True
     ):
         if photograph.frames:
             drawn = [
-                draw_frames_recipe(photograph.digest, index, shard.style)
+                draw_frames(photograph.digest, index, shard.config)
                 for index in indices
             ]
-            recipes += drawn
-            triplets += cook_frames(photograph, drawn)
+            triplets += drawn
+            patches += render_frames(photograph, drawn)
             continue
-        pixels = _pixels(photograph)
+        pixels = _read_pixels(photograph)
         for index in indices:
-            recipe = draw_recipe(
-                photograph.digest, index, shard.catalog, shard.style
-            )
-            recipes.append(recipe)
-            triplets.append(recipe.render(pixels))
-    return recipes, triplets
+            triplet = draw_triplet(photograph.digest, index, shard.config)
+            triplets.append(triplet)
+            patches.append(triplet.render(pixels))
+    return triplets, patches
 
 
-def features_of(task: str) -> tfds.features.FeaturesDict:
-    """The features of `bapps`, and what was done to each distorted patch.
+def make_features(task: str) -> tfds.features.FeaturesDict:
+    """Returns the features of `bapps`, and types and strengths of patches.
 
     Args:
         task: "2afc" or "jnd".
@@ -152,17 +146,17 @@ def features_of(task: str) -> tfds.features.FeaturesDict:
     )
 
 
-def example_of(recipe: Recipe, triplet, share: np.float32) -> dict:
-    """An example with `features_of` the recipe's task, patches as PNG."""
-    roles = layout.TASKS[recipe.style.task]
+def to_example(triplet: Triplet, patches, share: np.float32) -> dict:
+    """Returns an example with `make_features` of its task, patches as PNG."""
+    roles = layout.TASKS[triplet.config.task]
     example = {
-        role: png(patch)
-        for role, patch in zip(roles.patches, triplet, strict=True)
+        role: encode_png(patch)
+        for role, patch in zip(roles.patches, patches, strict=True)
     }
     for role, kind, strength in zip(
-        _distorted_roles(recipe.style.task),
-        recipe.kinds,
-        recipe.strengths,
+        _distorted_roles(triplet.config.task),
+        triplet.kinds,
+        triplet.strengths,
         strict=True,
     ):
         example[f"{role}_type"] = kind.name
@@ -170,12 +164,12 @@ def example_of(recipe: Recipe, triplet, share: np.float32) -> dict:
     return {
         **example,
         roles.answer: share,
-        "subset": recipe.subset,
-        "id": recipe.id,
+        "subset": triplet.subset,
+        "id": triplet.id,
     }
 
 
-def png(patch: np.ndarray) -> bytes:
+def encode_png(patch: np.ndarray) -> bytes:
     """Encodes uint8 RGB as PNG."""
     _, data = cv2.imencode(".png", patch[..., ::-1], _PNG)
     return data.tobytes()
@@ -186,6 +180,6 @@ def _distorted_roles(task):
 
 
 @functools.lru_cache(maxsize=2)
-def _pixels(photograph):
+def _read_pixels(photograph):
     data = epath.Path(photograph.path).read_bytes()
     return read_photograph(data)

@@ -13,7 +13,7 @@ from pipelines.image_io.photographs import BadPhotograph
 from pipelines.image_io.survey import Photograph
 from pipelines.image_io.videos import frames_of, read_video
 from pipelines.synthesis import frames
-from pipelines.synthesis.recipe import Style
+from pipelines.synthesis.config import SynthesisConfig
 from pipelines.synthesize import main
 
 FRAMES, HEIGHT, WIDTH = 30, 96, 128
@@ -84,8 +84,14 @@ def test_equal_frames_in_two_files_have_one_digest(videos, tmp_path):
 
 
 def recipes_of(count, same_type_share=0.5):
-    style = Style("2afc", same_type_share, 64, 0)
-    return [frames.draw_frames_recipe("ab", n, style) for n in range(count)]
+    config = SynthesisConfig(
+        triplets=1,
+        output="",
+        videos="x",
+        families=("algorithms",),
+        same_type_share=same_type_share,
+    )
+    return [frames.draw_frames("ab", n, config) for n in range(count)]
 
 
 def test_two_steps_of_one_type_differ_and_types_differ_otherwise():
@@ -106,7 +112,7 @@ def test_a_triplet_is_a_real_frame_and_two_that_are_interpolated(videos):
         real, (64, 64), axis=(1, 2)
     )
     weaker = []
-    triplets = frames.cook_frames(video, recipes)
+    triplets = frames.render_frames(video, recipes)
     for recipe, (reference, p0, p1) in zip(recipes, triplets, strict=True):
         at = (windows[..., :3, :] == reference[:3, :, 0]).all(axis=(3, 4))
         assert at.any()
@@ -116,7 +122,7 @@ def test_a_triplet_is_a_real_frame_and_two_that_are_interpolated(videos):
         weaker.append((distances[0] < distances[1]) == first_weaker)
     # Frames further apart are harder, as a rule.
     assert np.mean(weaker) > 0.8
-    alone = frames.cook_frames(video, recipes[7:8])[0]
+    alone = frames.render_frames(video, recipes[7:8])[0]
     np.testing.assert_array_equal(alone, triplets[7])
 
 
@@ -136,7 +142,7 @@ def test_videos_and_photographs_make_one_dataset(
     flags += ["--families", "algorithms", "--judge", "severity"]
     output = tmp_path / "data"
     assert main(command(output, *flags)) == 0
-    assert "refused: noise.avi is no video" in capsys.readouterr().out
+    assert "left out: noise.avi is no video" in capsys.readouterr().out
     manifest = json.loads((output / "manifest.json").read_text())
     assert set(manifest["refused_photographs"]) == {
         "noise.avi",
@@ -170,13 +176,17 @@ def test_videos_alone_are_enough_but_not_for_every_task(
 ):
     flags = ["--videos", f"{videos}/[ac]*.avi"]
     output = tmp_path / "data"
-    assert main(command(output, *flags)) == 1
-    assert "--videos needs --families algorithms" in capsys.readouterr().err
+
+    def read_error(*flags):
+        with pytest.raises(SystemExit):
+            main(command(output, *flags))
+        return " ".join(capsys.readouterr().err.split())
+
+    assert "--videos needs --families algorithms" in read_error(*flags)
     flags += ["--families", "algorithms"]
-    assert main(command(output, *flags, "--task", "jnd")) == 1
-    assert "cannot be used with --task jnd" in capsys.readouterr().err
-    assert main(command(output)) == 1
-    assert "--photos or --videos is needed" in capsys.readouterr().err
+    jnd = read_error(*flags, "--task", "jnd")
+    assert "cannot be used with --task jnd" in jnd
+    assert "--photos or --videos is needed" in read_error()
     assert main(command(output, *flags)) == 0
     assert len(list(output.glob("*frameinterp*"))) >= 1
 

@@ -7,13 +7,21 @@ import pytest
 from PIL import Image
 
 from keras_lpips.baselines import l2
-from pipelines.distortions import compression, noise, spatial
-from pipelines.distortions.traditional import SEQUENCES, SINGLE, TRADITIONAL
+from pipelines.distortions import blur_compression, noise, spatial
+from pipelines.distortions.distortion import Distortion
+from pipelines.distortions.registry import (
+    PAPER_SEQUENCES,
+    PAPER_TYPES,
+    SEQUENCES,
+    TYPES,
+    make_sequences,
+)
 
+BY_NAME = {kind.name: kind for kind in TYPES + SEQUENCES}
 # In pixels.
 MOST_BEND = 0.25
 each_type = pytest.mark.parametrize(
-    "kind", SINGLE, ids=[kind.name for kind in SINGLE]
+    "kind", TYPES, ids=[kind.name for kind in TYPES]
 )
 
 
@@ -21,14 +29,21 @@ def distorted(kind, image, strength, seed):
     return kind(image, strength, np.random.default_rng(seed))
 
 
-def test_there_are_20_types_and_308_ordered_pairs():
-    assert len(SINGLE) == 20
-    assert len(SEQUENCES) == 308
-    assert len(TRADITIONAL) == 328
+def test_the_paper_has_20_types_and_308_ordered_pairs():
+    assert len(PAPER_TYPES) == 20
+    assert len(PAPER_SEQUENCES) == 308
+
+
+def test_another_type_is_in_use_beside_those_of_the_paper():
+    assert set(PAPER_TYPES) <= set(TYPES)
+    more = Distortion("median", "blur", lambda x, s, g: x)
+    names = [kind.name for kind in make_sequences((*PAPER_TYPES, more))]
+    assert len(names) == 308 + 2 * 20
+    assert "median+jpeg" in names and "gaussian_blur+median" in names
 
 
 def test_pairs_leave_out_two_noises_and_two_spatial_ones_only():
-    names = set(TRADITIONAL)
+    names = set(BY_NAME)
     assert "pink_noise+blue_noise" not in names
     assert "shift+affine" not in names
     assert {"contrast+saturation", "jpeg+shift", "shift+jpeg"} <= names
@@ -70,7 +85,7 @@ def test_the_seed_decides(kind, patches):
     "name", ["gaussian_white_noise", "shift", "affine", "cubic_warp"]
 )
 def test_another_seed_gives_another_image(name, patches):
-    kind = TRADITIONAL[name]
+    kind = BY_NAME[name]
     first, second = (distorted(kind, patches[0], 0.5, seed) for seed in (1, 2))
     assert (first != second).any()
 
@@ -146,7 +161,7 @@ def test_a_colored_field_has_deviation_one(generator):
 def test_noise_of_one_strength_has_one_deviation(generator):
     gray = np.full((64, 64, 3), 128, np.uint8)
     for name in ("uniform_white_noise", "gaussian_white_noise", "blue_noise"):
-        noisy = TRADITIONAL[name](gray, 0.5, generator).astype(float)
+        noisy = BY_NAME[name](gray, 0.5, generator).astype(float)
         deviation = noisy.std()
         assert deviation == pytest.approx(noise.MAX_DEVIATION / 2, rel=0.03)
 
@@ -187,7 +202,7 @@ def test_a_shift_is_a_shift(generator):
 def test_jpeg_is_decodable_bytes_that_shrink(patches):
     sizes = []
     for strength in (0.01, 0.5, 1.0):
-        data = compression.jpeg_bytes(patches[0], strength)
+        data = blur_compression.jpeg_bytes(patches[0], strength)
         with Image.open(io.BytesIO(data)) as image:
             image.load()
             assert image.format == "JPEG"
@@ -197,7 +212,7 @@ def test_jpeg_is_decodable_bytes_that_shrink(patches):
 
 
 def test_errors_name_what_came(patches, generator):
-    kind = SINGLE[0]
+    kind = TYPES[0]
     with pytest.raises(ValueError, match="strength=1.5"):
         kind(patches[0], 1.5, generator)
     with pytest.raises(ValueError, match="dtype=float"):

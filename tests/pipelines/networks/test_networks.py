@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 
 from keras_lpips.baselines import l2
+from keras_lpips.layers.normalization import to_signed_unit
+from keras_lpips_cli.errors import UserError
 from pipelines.networks import corruption, model_bank, training
 from pipelines.networks.generator import make_discriminator, make_generator
 from pipelines.networks.settings import CORRUPTIONS, RESTORERS, sample_settings
@@ -118,7 +120,7 @@ def test_every_loss_reaches_the_generator(patches, backbone):
     ):
         model = training.Restoration(simple(**changes))
         before = [np.asarray(x) for x in model.generator.trainable_weights]
-        batch = training.scaled(patches[:2])
+        batch = to_signed_unit(patches[:2])
         model.train_on_batch(batch, batch)
         after = [np.asarray(x) for x in model.generator.trainable_weights]
         moved = [(x != y).any() for x, y in zip(before, after, strict=True)]
@@ -154,7 +156,7 @@ def test_a_saved_network_does_the_same(tmp_path, patches):
 
 
 def test_a_bank_that_does_not_fit_is_named(tmp_path):
-    with pytest.raises(ValueError, match="holds no networks"):
+    with pytest.raises(UserError, match="holds no networks"):
         model_bank.load_bank(tmp_path)
     settings = simple()
     model_bank.save_network(
@@ -164,10 +166,10 @@ def test_a_bank_that_does_not_fit_is_named(tmp_path):
     record = json.loads(path.read_text())
     record["settings"]["layers"] = 2
     path.write_text(json.dumps(record))
-    with pytest.raises(ValueError, match="the weights do not fit"):
+    with pytest.raises(UserError, match="the weights do not fit"):
         model_bank.load_bank(tmp_path)
     path.write_text("{}")
-    with pytest.raises(ValueError, match="is no network"):
+    with pytest.raises(UserError, match="is no network"):
         model_bank.load_bank(tmp_path)
 
 

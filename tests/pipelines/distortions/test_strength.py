@@ -5,8 +5,7 @@ import pytest
 
 from keras_lpips import distance
 from keras_lpips.baselines import l2
-from pipelines.distortions.algorithms import ALGORITHMS
-from pipelines.distortions.traditional import SINGLE
+from pipelines.distortions.registry import ALGORITHMS, TYPES
 
 STRENGTHS = (0.1, 0.4, 0.75, 1.0)
 SEEDS = range(2)
@@ -14,7 +13,7 @@ SEEDS = range(2)
 # of 3.25: the distance grows up to there, and not from there on.
 LPIPS_GROWS_TO = {"nearest": 0.75}
 each_kind = pytest.mark.parametrize(
-    "kind", SINGLE + ALGORITHMS, ids=lambda kind: kind.name
+    "kind", TYPES + ALGORITHMS, ids=lambda kind: kind.name
 )
 
 

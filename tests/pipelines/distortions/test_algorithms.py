@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 
 from keras_lpips.baselines import l2
+from keras_lpips_cli.errors import UserError
 from pipelines.distortions import deblurring
-from pipelines.distortions.algorithms import ALGORITHMS
 from pipelines.distortions.colorization import neighbour_weights
-from pipelines.distortions.custom import named_algorithm
 from pipelines.distortions.distortion import Distortion
+from pipelines.distortions.registry import ALGORITHMS, find_algorithm
 
 BY_NAME = {kind.name: kind for kind in ALGORITHMS}
 each_algorithm = pytest.mark.parametrize(
@@ -107,8 +107,8 @@ def test_a_motion_kernel_has_sum_one_and_its_length(length):
 
 
 def test_a_user_names_an_algorithm_of_their_own(patches, generator):
-    own = named_algorithm("pipelines.distortions.blur:gaussian_blur")
+    own = find_algorithm("pipelines.distortions.blur_compression:gaussian_blur")
     assert (own.name, own.group) == ("gaussian_blur", "own")
     assert own(patches[0], 0.5, generator).shape == patches[0].shape
-    with pytest.raises(ValueError, match="Received: 'no.such:thing'"):
-        named_algorithm("no.such:thing")
+    with pytest.raises(UserError, match="Received: 'no.such:thing'"):
+        find_algorithm("no.such:thing")
