@@ -93,7 +93,7 @@ setup(
     long_description=(HERE / "README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
     author="The authors of Keras LPIPS",
-    license="BSD-2-Clause",
+    license_expression="BSD-2-Clause",
     license_files=["LICENSE", "NOTICE.md"],
     keywords=[
         "keras",

@@ -1,6 +1,7 @@
 """Measures this package on JAX against `lpips` under torch, on a GPU.
 
-    pip install 'keras>=3.15.1,<3.16' 'jax[cuda13]' torch scipy tqdm pillow
+    pip install 'keras>=3.8' 'jax[cuda13]' torch scipy tqdm
+    pip install pillow tifffile tyro
     pip install --no-deps --editable . lpips==0.1.4
     python -m benchmarks.accelerator --output benchmarks/results
 
@@ -18,6 +19,7 @@ import itertools
 import sys
 from importlib.metadata import PackageNotFoundError
 from pathlib import Path
+from typing import get_args
 
 from tqdm import tqdm
 
@@ -37,8 +39,9 @@ from benchmarks.interleaving import interleave
 from benchmarks.machine import describe_driver, describe_machine
 from benchmarks.random_images import SEED
 from benchmarks.report import write_results
+from keras_lpips_cli.options import Net
 
-NETS = ("alex", "vgg", "squeeze")
+NETS = get_args(Net)
 SIZES = (64, 256, 512, 1024)
 PACKAGES = ("keras-lpips", "keras", "jax", "jaxlib", "lpips", "torch", "numpy")
 

@@ -50,6 +50,7 @@ import json
 import tempfile
 import time
 from pathlib import Path
+from typing import get_args
 
 import keras
 import numpy as np
@@ -63,8 +64,9 @@ from tensorflow.python.framework.convert_to_constants import (
 from benchmarks.interleaving import interleave
 from keras_lpips import LPIPS
 from keras_lpips.inference.jit import compiled
+from keras_lpips_cli.options import Net
 
-NETS = ("alex", "squeeze", "vgg")
+NETS = get_args(Net)
 SHAPES = {"4x256x256": (4, 256, 256), "1x512x512": (1, 512, 512)}
 THREADS = 2
 OURS = "tf.function"

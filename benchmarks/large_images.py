@@ -1,4 +1,4 @@
-"""Time and peak memory of one distance of two huge images, tiled or whole.
+"""Time and peak memory of one distance of two large images, tiled or whole.
 
     python -m benchmarks.large_images alex 10000 --tile 1024
 
@@ -13,6 +13,7 @@ import argparse
 import tempfile
 import time
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import skimage.data
@@ -22,6 +23,7 @@ from benchmarks.memory import forget_peak, status_bytes
 from keras_lpips.images.tiff_reader import open_pair
 from keras_lpips.inference.scorer import scorer
 from keras_lpips.inference.tiling import TiledScorer
+from keras_lpips_cli.options import Net
 
 BAND_ROWS = 500
 
@@ -29,7 +31,7 @@ BAND_ROWS = 500
 def main(argv=None) -> None:
     """Measures what the arguments name; see the module."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("net", choices=("alex", "vgg", "squeeze"))
+    parser.add_argument("net", choices=get_args(Net))
     parser.add_argument("side", type=int)
     parser.add_argument("--tile", type=int)
     parser.add_argument("--map", action="store_true", help="keep the maps")

@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 from PIL import Image
@@ -31,8 +32,9 @@ from benchmarks.implementations.process import RemoteError
 from benchmarks.interleaving import interleave
 from benchmarks.machine import describe_machine
 from benchmarks.report import to_markdown, write_results
+from keras_lpips_cli.options import Net
 
-NETS = ("alex", "vgg", "squeeze")
+NETS = get_args(Net)
 PARTS = ("forward", "gradient", "memory", "all_pairs")
 # Batch, height, width.
 FORWARD_SHAPES = ((50, 64, 64), (4, 256, 256), (1, 512, 512), (1, 1080, 1920))

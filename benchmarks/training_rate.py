@@ -11,6 +11,7 @@ cores.
 import argparse
 import json
 from pathlib import Path
+from typing import get_args
 
 import keras
 import numpy as np
@@ -19,13 +20,14 @@ import tensorflow as tf
 from benchmarks.implementations.names import EAGER, start
 from benchmarks.interleaving import interleave, time_once
 from benchmarks.machine import describe_machine
+from keras_lpips_cli.options import Net
 from training.model.optimizer import make_optimizer
 from training.model.step import training_step
 from training.model.triplet_model import TripletModel
 from training.recipes import GLOBAL_BATCH_SIZE, find_recipe
 from training.run.schedule import BASE_EPOCHS, DECAY_EPOCHS
 
-NETS = ("alex", "vgg", "squeeze")
+NETS = get_args(Net)
 SIZE = 64
 # What one call takes on vectors; one alone would be over too soon.
 STEPS_ON_VECTORS = 50
