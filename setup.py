@@ -61,7 +61,8 @@ PIPELINES = [
     # Decodes PNG faster than Pillow.
     "kornia-rs>=0.2,<0.3",
 ]
-TRAINING = PIPELINES
+# tf.summary.scalar needs TensorBoard.
+TRAINING = [*PIPELINES, "tensorboard>=2.18"]
 SERVING = [*TENSORFLOW, *CLI, "tensorflow-serving-api>=2.18"]
 # ONNX and LiteRT: `saved_models.convert`.
 TARGETS = [
@@ -71,7 +72,7 @@ TARGETS = [
     "ai-edge-litert>=2",
 ]
 TEST = [
-    *PIPELINES,
+    *TRAINING,
     *SERVING,
     *JAX,
     "pytest>=8",

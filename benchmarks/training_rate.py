@@ -21,11 +21,14 @@ from benchmarks.implementations.names import EAGER, start
 from benchmarks.interleaving import interleave, time_once
 from benchmarks.machine import describe_machine
 from keras_lpips_cli.options import Net
-from training.model.optimizer import make_optimizer
-from training.model.step import training_step
+from training.model.optimizer import (
+    BASE_EPOCHS,
+    DECAY_EPOCHS,
+    make_optimizer,
+    training_step,
+)
 from training.model.triplet_model import TripletModel
 from training.recipes import GLOBAL_BATCH_SIZE, find_recipe
-from training.run.schedule import BASE_EPOCHS, DECAY_EPOCHS
 
 NETS = get_args(Net)
 SIZE = 64

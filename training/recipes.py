@@ -2,39 +2,38 @@
 
     python -m training.recipes
 
-says of each the command, what it needs, how long it took where it was
-measured, and the score to expect. All have the optimiser, batch and epochs of
-the reference (`training.model.optimizer`, `training.run.schedule`).
+prints each recipe's command, needs, measured time and expected score. All use
+the optimizer, batch size and epochs of the reference
+(`training.model.optimizer`).
 """
 
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
-from keras_lpips.backbones.registry import BACKBONES
 from training.report.paper_table import SUBSETS, published_row
-from training.run.schedule import learning_rates
+
+Schedule = Literal["reference", "literal"]
 
 # The reference's `--use_dropout`: element-wise, before each head.
 DROPOUT = 0.5
-# The reference's `--batch_size`; over all replicas together.
+# The reference's `--batch_size`, over all replicas.
 GLOBAL_BATCH_SIZE = 50
-# Of the backbone: dtype policies of Keras.
-PRECISIONS = ("float32", "mixed_bfloat16")
 
 
 @dataclass(frozen=True)
-class Recipe:
-    """One row of the paper's Table 5.
+class TrainingRecipe:
+    """What is trained, and from what; the rows of the paper's Table 5.
 
     Attributes:
-        net: "alex", "vgg" or "squeeze".
+        net: name of the backbone.
         backbone_weights: "imagenet" or "random".
-        trainable_backbone: whether the backbone learns with the heads.
+        trainable_backbone: whether the backbone is trained with the heads.
         dropout: rate of the dropout before each head.
-        on_vectors: whether each pair's vector is made once, so that
-            training needs no backbone.
-        paper_row: row of `training.report.paper_table.PUBLISHED` to be reached
-            on BAPPS.
+        on_vectors: whether each pair's vector is computed once, so that
+            training does not run the backbone.
+        paper_block: block of Table 5: "lin", "tune" or "scratch".
     """
 
     net: str
@@ -42,17 +41,23 @@ class Recipe:
     trainable_backbone: bool
     dropout: float
     on_vectors: bool
-    paper_row: str
+    paper_block: str
 
     @property
-    def expected(self) -> dict[str, float]:
-        """2AFC on BAPPS in percent, by subset: the paper's."""
-        row = published_row(self.paper_row)
-        return {subset: row[subset] for subset in SUBSETS}
+    def expected(self) -> dict[str, float] | None:
+        """The paper's 2AFC scores on BAPPS in percent, by subset.
+
+        `None` for a net that the paper does not have.
+        """
+        from keras_lpips.backbones.registry import find_backbone
+
+        paper_name = find_backbone(self.net).paper_name
+        row = published_row(f"{paper_name}, {self.paper_block}")
+        return row and {subset: row[subset] for subset in SUBSETS}
 
 
-# Kind: backbone's weights, whether it learns, dropout, on vectors, paper's
-# block.
+# Kind: backbone weights, trainable backbone, dropout, on vectors, block of
+# Table 5.
 KINDS = {
     "lin": ("imagenet", False, DROPOUT, False, "lin"),
     "lin-fast": ("imagenet", False, 0.0, True, "lin"),
@@ -60,21 +65,14 @@ KINDS = {
     "tune": ("imagenet", True, DROPOUT, False, "tune"),
     "scratch": ("random", True, DROPOUT, False, "scratch"),
 }
-PAPER_NAMES = {"alex": "Alex", "vgg": "VGG", "squeeze": "Squeeze"}
 
-RECIPES = {
-    f"{net}/{kind}": Recipe(net, *settings, f"{PAPER_NAMES[net]}, {block}")
-    for net in BACKBONES
-    for kind, (*settings, block) in KINDS.items()
-}
-
-
-# Training triplets of BAPPS (Zhang et al. 2018, table 2), and all epochs.
+# Training triplets of BAPPS (Zhang et al. 2018, table 2), and of the set
+# whose epochs were timed.
 BAPPS_TRIPLETS = 151_300
 MEASURED_TRIPLETS = 19_792
-# Seconds on one AVX-512 core with that many triplets of 64 pixels: once, for
-# the vectors, and for the fastest epoch. Those of vgg are worked out from an
-# epoch of 1,028 triplets, but for the epochs on vectors.
+# Seconds on one AVX-512 core with MEASURED_TRIPLETS of 64 pixels: once for
+# the vectors, and for the fastest epoch. vgg's (except the epochs on vectors)
+# are extrapolated from an epoch of 1,028 triplets.
 SECONDS = {
     "alex/lin": (0, 44),
     "alex/lin-fast": (39, 1.3),
@@ -92,7 +90,7 @@ SECONDS = {
     "vgg/tune": (0, 3811),
     "vgg/scratch": (0, 7219),
 }
-# Measured while other jobs wanted the same core.
+# Measured while other jobs used the same core.
 BUSY = {
     "alex/lin-no-dropout",
     "squeeze/lin-no-dropout",
@@ -102,17 +100,24 @@ BUSY = {
 }
 
 
+@dataclass(frozen=True)
+class RecipesConfig:
+    """Settings of `training.recipes`: it has none."""
+
+
 def describe(name: str) -> str:
-    """Returns what a user wants to know of a recipe, as text."""
+    """Returns a recipe's command, needs, measured time and expected score."""
+    from keras_lpips.backbones.registry import find_backbone
+
     recipe = find_recipe(name)
     needs = "2AFC triplets with judgements, prepared at 64 pixels"
     if recipe.backbone_weights == "imagenet":
-        needs += f"; the pretrained backbone of {recipe.net}"
+        needs += f"; the pretrained backbone {recipe.net}"
     if recipe.on_vectors:
-        channels = sum(BACKBONES[recipe.net].tap_channels)
-        needs += f"; {8 * channels / 1e6:.3f} MB of disk a triplet"
+        channels = sum(find_backbone(recipe.net).tap_channels)
+        needs += f"; {8 * channels / 1e6:.3f} MB of disk per triplet"
     expected = ", ".join(
-        f"{subset} {score}" for subset, score in recipe.expected.items()
+        f"{subset} {score}" for subset, score in (recipe.expected or {}).items()
     )
     return "\n".join(
         [
@@ -121,38 +126,55 @@ def describe(name: str) -> str:
             "--output RUN",
             f"  needs     {needs}",
             f"  took      {_time_taken(name)}",
-            f"  expect    2AFC in % on BAPPS, the paper's: {expected}",
+            f"  expected  {expected or 'the paper has no such net'} "
+            "(2AFC in %, the paper's on BAPPS)",
         ]
     )
 
 
+def recipe_names() -> list[str]:
+    """Returns the names of all recipes: every kind for every backbone."""
+    from keras_lpips.backbones.registry import BACKBONES
+
+    return [f"{net}/{kind}" for net in BACKBONES for kind in KINDS]
+
+
+def find_recipe(name: str) -> TrainingRecipe:
+    """Returns the recipe called `name`; raises `ValueError` if unknown."""
+    if name not in recipe_names():
+        raise ValueError(
+            f"--recipe must be one of {recipe_names()}. Received: {name!r}"
+        )
+    net, _, kind = name.partition("/")
+    return TrainingRecipe(net, *KINDS[kind])
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Prints all recipes and returns the exit status."""
+    from keras_lpips_cli.program import parse, run
+
+    parse(RecipesConfig, __doc__, argv, prog="training.recipes")
+
+    def work():
+        print("\n\n".join(describe(name) for name in recipe_names()))
+
+    return run("training.recipes", work)
+
+
 def _time_taken(name):
+    from training.model.optimizer import learning_rates
+
     if name not in SECONDS:
         return "not measured"
     once, epoch = SECONDS[name]
     epochs = len(learning_rates())
     hours = (once + epochs * epoch) * BAPPS_TRIPLETS / MEASURED_TRIPLETS / 3600
     first = f"{once:.0f} s once, then " if once else ""
+    core = f"one AVX-512 core{' shared with other jobs' * (name in BUSY)}"
     return (
-        f"{first}{round(epoch, 1):,} s an epoch of {MEASURED_TRIPLETS:,} "
-        f"triplets on one AVX-512 core{' that others used' * (name in BUSY)}; "
-        f"at that rate {hours:.1f} h for BAPPS"
+        f"{first}{round(epoch, 1):,} s per epoch of {MEASURED_TRIPLETS:,} "
+        f"triplets on {core}; at that rate {hours:.1f} h for BAPPS"
     )
-
-
-def find_recipe(name: str) -> Recipe:
-    """Returns the recipe called `name`; raises `ValueError` otherwise."""
-    if name not in RECIPES:
-        raise ValueError(
-            f"--recipe must be one of {sorted(RECIPES)}. Received: {name!r}"
-        )
-    return RECIPES[name]
-
-
-def main() -> int:
-    """Prints all recipes; returns the exit status."""
-    print("\n\n".join(describe(name) for name in RECIPES))
-    return 0
 
 
 if __name__ == "__main__":

@@ -33,7 +33,7 @@ from pipelines.synthesis.shards import (
 
 NAME = "bapps_like"
 VERSION = "1.0.0"
-FILE_FORMAT = "tfrecord"
+FILE_FORMAT = "array_record"
 PACKAGES = (
     "apache-beam",
     "keras",

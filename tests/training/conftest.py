@@ -3,8 +3,8 @@
 import pytest
 import tensorflow as tf
 
-import tfds_bapps
 from tests.support.fake_judgements import write_tree
+from tests.support.training_runs import prepare
 
 CPUS = tf.config.list_physical_devices("CPU")
 if len(tf.config.get_logical_device_configuration(CPUS[0]) or ()) < 2:
@@ -13,23 +13,16 @@ if len(tf.config.get_logical_device_configuration(CPUS[0]) or ()) < 2:
     )
 
 
-def prepare(source, data_dir):
-    tfds_bapps.Builder(
-        config="twoafc_64", data_dir=data_dir, source=source
-    ).download_and_prepare()
-    return data_dir
-
-
 @pytest.fixture(scope="session")
 def judged(tmp_path_factory):
-    """A prepared dataset of 66 triplets to train on and 24 to validate on."""
+    """A prepared dataset of 34 triplets to train on and 8 to validate on."""
     tree = write_tree(
         tmp_path_factory.mktemp("tree"),
         {
-            "train/cnn": 33,
-            "train/mix": 33,
-            "val/cnn": 12,
-            "val/traditional": 12,
+            "train/cnn": 17,
+            "train/mix": 17,
+            "val/cnn": 4,
+            "val/traditional": 4,
         },
     )
     return prepare(tree, tmp_path_factory.mktemp("judged"))

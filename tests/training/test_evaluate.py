@@ -9,8 +9,8 @@ from keras_lpips.baselines import l2
 from keras_lpips.metrics.jnd import jnd_average_precision
 from pipelines import prepare_bapps
 from tests.support.fake_judgements import write_jnd_tree, write_tree
-from training import evaluate
 from training.evaluate import main
+from training.report import evaluation
 
 
 @pytest.fixture(scope="module")
@@ -85,7 +85,7 @@ def test_jnd_pairs_are_scored_by_mean_average_precision(tmp_path):
     assert prepare_bapps.main([*flags, "--data-dir", str(data)]) == 0
     flags = ["--data-dir", str(data), "--metrics", "l2", "ssim", "psnr"]
     report = tmp_path / "report"
-    assert main([*flags, "--output", str(report), "--shift", "false"]) == 0
+    assert main([*flags, "--output", str(report), "--skip-shift"]) == 0
     row, *_ = rows(report / "jnd.csv")
     expected = []
     for subset in ("cnn", "traditional"):
@@ -116,7 +116,7 @@ def test_a_fault_is_one_sentence_and_leaves_nothing(
     data = ["--data-dir", str(tmp_path), "--output", str(report)]
     assert main([*data, "--metrics", "l2", *flags]) == 1
     told = capsys.readouterr().err
-    assert told.startswith("evaluate: ") and said in told
+    assert told.startswith("training.evaluate: ") and said in told
     assert not list(tmp_path.iterdir())
 
 
@@ -126,10 +126,10 @@ def test_ctrl_c_is_one_sentence_and_leaves_nothing(
     def interrupt(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(evaluate, "open_prepared", interrupt)
+    monkeypatch.setattr(evaluation, "open_prepared", interrupt)
     report = tmp_path / "report"
     flags = ["--data-dir", str(tmp_path), "--output", str(report)]
     assert main([*flags, "--metrics", "l2"]) == 130
-    said = "evaluate: interrupted; the report is not written.\n"
+    said = "training.evaluate: interrupted; the report is not written\n"
     assert capsys.readouterr().err == said
     assert not report.exists()

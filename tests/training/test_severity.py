@@ -8,6 +8,7 @@ from PIL import Image
 
 from pipelines.synthesize import main as synthesize
 from training import severity
+from training.report.severity_table import SEQUENCE
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +40,7 @@ def test_types_are_scored_and_the_worst_comes_first(photos, tmp_path, capsys):
     worst = [min(float(x.split()[0]) for x in row[3:]) for row in cells]
     assert worst == sorted(worst)
     kinds = [row[1] for row in cells]
-    assert severity.SEQUENCE in kinds
+    assert SEQUENCE in kinds
     assert not any("+" in kind for kind in kinds)
     noise = next(row for row in cells if row[1] == "uniform_white_noise")
     assert noise[3] == "100.0 [100.0, 100.0]"

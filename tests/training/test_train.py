@@ -1,12 +1,11 @@
+"""Training runs: results, resume, replicas, workers and options."""
+
 import csv
-import dataclasses
 import functools
 import json
 import os
-import random
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -18,53 +17,60 @@ import pytest
 import tensorflow as tf
 
 from keras_lpips.weights.npz import read_npz
+from keras_lpips.weights.presets import fetch_backbone
 from saved_models.export import main as export
 from tests.support.fake_judgements import write_tree
-from tests.training.conftest import prepare
+from tests.support.ports import free_port
+from tests.support.training_runs import (
+    check_close,
+    prepare,
+    replicas,
+    run_training,
+)
 from training.data import vectors
 from training.data.vectors import embed
 from training.evaluate import main as evaluate_main
 from training.metrics.registry import find_metric
+from training.model.optimizer import make_optimizer, training_step
 from training.model.triplet_model import TripletModel, named_weights
+from training.recipes import find_recipe
 from training.run.run_folder import RunError
 from training.run.run_loading import TrainedRun
-from training.train import Settings, main, train
+from training.train import main
 
 ROOT = Path(__file__).parents[2]
-# Two epochs of five steps; the last batch of each has two triplets.
-STEPS = {"batch_size": 16, "epochs": 2}
 
 
-def devices(count):
-    return tf.distribute.MirroredStrategy([f"CPU:{i}" for i in range(count)])
-
-
-def run(data_dir, output, recipe, strategy=None, callbacks=(), **kwargs):
-    """Trains and returns the weights."""
-    settings = Settings(
-        str(data_dir), str(output), recipe=recipe, **{**STEPS, **kwargs}
-    )
-    train(settings, strategy or devices(1), callbacks)
-    return read_npz(output / "weights.npz")
-
-
-def check_close(first, second, **tolerance):
-    assert first.keys() == second.keys()
-    for name, array in first.items():
-        np.testing.assert_allclose(
-            array, second[name], err_msg=name, **tolerance
-        )
+def one_device():
+    return tf.distribute.OneDeviceStrategy("CPU:0")
 
 
 @pytest.fixture(scope="module")
 def lin(judged, tmp_path_factory, backbone):
-    """A finished run of lin on one replica."""
+    """The folder of a finished run of lin on one replica."""
     folder = tmp_path_factory.mktemp("runs") / "lin"
-    run(judged, folder, f"{backbone('alex')}/lin")
+    run_training(judged, folder, f"{backbone('alex')}/lin")
     return folder
 
 
-def test_a_run_leaves_all_that_is_needed_to_repeat_it(lin):
+@pytest.fixture(scope="module")
+def no_dropout(judged, tmp_path_factory, backbone):
+    """The weights of lin without dropout on one replica."""
+    folder = tmp_path_factory.mktemp("runs") / "no-dropout"
+    return run_training(judged, folder, f"{backbone('alex')}/lin-no-dropout")
+
+
+@pytest.fixture(scope="module")
+def tuned(judged, tmp_path_factory, backbone):
+    """The folder of a run of tune: one epoch of three steps."""
+    folder = tmp_path_factory.mktemp("runs") / "tune"
+    run_training(
+        judged, folder, f"{backbone('alex')}/tune", one_device(), epochs=1
+    )
+    return folder
+
+
+def test_a_run_records_settings_history_and_logs(lin):
     held = json.loads((lin / "settings.json").read_text())
     assert held["settings"]["recipe"] == "alex/lin"
     assert {"backbone_digest", "tensorflow", "git_revision"} <= set(
@@ -75,11 +81,29 @@ def test_a_run_leaves_all_that_is_needed_to_repeat_it(lin):
     assert [row["epoch"] for row in rows] == ["1", "2"]
     assert {"loss", "cnn_2afc", "traditional_2afc"} <= set(rows[0])
     assert (lin / "curves.png").stat().st_size
-    assert list((lin / "tensorboard").iterdir())
+
+
+def test_tensorboard_logs_hold_the_history(lin):
+    with open(lin / "history.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    logged = {}
+    for path in (lin / "tensorboard").iterdir():
+        for record in tf.data.TFRecordDataset(str(path)):
+            event = tf.compat.v1.Event.FromString(record.numpy())
+            for value in event.summary.value:
+                number = tf.make_ndarray(value.tensor)
+                logged[value.tag, str(event.step)] = float(number)
+    expected = {
+        (name, row["epoch"]): pytest.approx(float(value), rel=1e-6)
+        for row in rows
+        for name, value in row.items()
+        if name != "epoch"
+    }
+    assert logged == expected
 
 
 def test_heads_are_never_negative_and_have_moved(lin):
-    start = TripletModel(_recipe("alex/lin"), seed=0).lpips.heads
+    start = TripletModel(find_recipe("alex/lin"), seed=0).lpips.heads
     ended = read_npz(lin / "weights.npz")
     for head in start:
         name = f"heads/{head.name.removeprefix('head_')}/kernel"
@@ -90,12 +114,12 @@ def test_heads_are_never_negative_and_have_moved(lin):
 
 def test_two_replicas_learn_what_one_does(lin, judged, tmp_path):
     """With dropout, and with a last batch that does not divide."""
-    two = run(judged, tmp_path / "two", "alex/lin", devices(2))
+    two = run_training(judged, tmp_path / "two", "alex/lin", replicas(2))
     check_close(two, read_npz(lin / "weights.npz"), rtol=1e-4, atol=1e-6)
 
 
 class _Stop(keras.callbacks.Callback):
-    """Ends a run in the middle, as a kill would: nothing more is written."""
+    """Ends a run after some steps as a kill would: without writing."""
 
     def __init__(self, steps):
         super().__init__()
@@ -107,84 +131,89 @@ class _Stop(keras.callbacks.Callback):
             raise KeyboardInterrupt
 
 
-def test_a_run_stopped_at_three_moments_ends_with_the_same_weights(
-    lin, judged, tmp_path
-):
-    for steps in (2, 3, 4):
-        with pytest.raises(KeyboardInterrupt):
-            run(
-                judged,
-                tmp_path / "run",
-                "alex/lin",
-                callbacks=[_Stop(steps)],
-                checkpoint_seconds=0,
-            )
-    resumed = run(judged, tmp_path / "run", "alex/lin")
+def stop_training(data, output, recipe, steps, strategy=None, **options):
+    """Starts or resumes a run and stops it in its step number `steps`."""
+    with pytest.raises(KeyboardInterrupt):
+        run_training(
+            data,
+            output,
+            recipe,
+            strategy,
+            callbacks=[_Stop(steps)],
+            checkpoint_seconds=0,
+            **options,
+        )
+
+
+def test_a_run_stopped_twice_ends_with_the_same_weights(lin, judged, tmp_path):
+    """In the middle of the first epoch, and at the start of the second."""
+    for steps in (2, 3):
+        stop_training(judged, tmp_path / "run", "alex/lin", steps)
+    resumed = run_training(judged, tmp_path / "run", "alex/lin")
     check_close(resumed, read_npz(lin / "weights.npz"), rtol=0, atol=1e-7)
 
 
-@pytest.mark.parametrize(
-    ("recipe", "options"),
-    # XLA's masks are others than the plain kernel's; the checkpoints of
-    # `tune` hold the backbone.
-    [("alex/lin", {"jit": True}), ("alex/tune", {})],
-    ids=["jit", "tune"],
-)
-def test_a_stopped_run_goes_on_as_one_that_was_not(
-    recipe, options, judged, tmp_path, backbone
-):
-    backbone("alex")
-    # Three steps in all.
-    options |= {"batch_size": 22, "epochs": 1, "checkpoint_seconds": 0}
-    strategy = tf.distribute.OneDeviceStrategy("CPU:0")
-    whole = run(judged, tmp_path / "whole", recipe, strategy, **options)
-    with pytest.raises(KeyboardInterrupt):
-        run(
-            judged,
-            tmp_path / "run",
-            recipe,
-            strategy,
-            callbacks=[_Stop(2)],
-            **options,
-        )
-    assert (tmp_path / "run" / "checkpoint.npz").exists()
-    assert not (tmp_path / "run" / "weights.npz").exists()
-    resumed = run(judged, tmp_path / "run", recipe, strategy, **options)
+def test_tune_resumes_with_the_backbone(tuned, judged, tmp_path):
+    output, options = tmp_path / "run", {"epochs": 1}
+    stop_training(judged, output, "alex/tune", 2, one_device(), **options)
+    assert (output / "checkpoint.npz").exists()
+    assert not (output / "weights.npz").exists()
+    resumed = run_training(judged, output, "alex/tune", one_device(), **options)
+    check_close(resumed, read_npz(tuned / "weights.npz"), rtol=0, atol=1e-7)
+
+
+def test_jit_learns_what_plain_steps_do(no_dropout, judged, tmp_path):
+    weights = run_training(
+        judged,
+        tmp_path / "run",
+        "alex/lin-no-dropout",
+        one_device(),
+        jit=True,
+    )
+    check_close(weights, no_dropout, rtol=0, atol=1e-4)
+
+
+def test_jit_resumes(judged, tmp_path, backbone):
+    recipe = f"{backbone('alex')}/lin-fast"
+    stop_training(judged, tmp_path / "run", recipe, 5, one_device(), jit=True)
+    resumed, whole = (
+        run_training(judged, tmp_path / name, recipe, one_device(), jit=True)
+        for name in ("run", "whole")
+    )
     check_close(resumed, whole, rtol=0, atol=1e-7)
 
 
-def test_a_run_keeps_to_its_jit(lin, judged):
+def test_a_run_keeps_its_jit(lin, judged):
     with pytest.raises(RunError, match=r"other settings \(jit\)"):
-        run(judged, lin, "alex/lin", jit=True)
+        run_training(judged, lin, "alex/lin", jit=True)
 
 
-def test_vectors_that_are_half_made_are_gone_on_with(
+def test_vectors_on_the_way_are_resumed(
     no_dropout, judged, tmp_path, monkeypatch
 ):
-    """Killed while it makes those of the training part: 50 of 66 are there."""
-    folder, asked = tmp_path / "run", []
+    """Stopped with 20 of 34 vectors of the training part."""
+    folder, requested = tmp_path / "run", []
 
-    def embed_and_note(model, source, first, last, stop):
+    def embed_and_record(model, source, first, last, stop):
         for start, *batch in embed(model, source, first, last):
             if stop and start:
                 raise KeyboardInterrupt
-            asked.append((start, last))
+            requested.append((start, last))
             yield start, *batch
 
-    def stopped_or_not(stop):
+    def patch_embed(stop):
         monkeypatch.setattr(
-            vectors,
-            "embed",
-            functools.partial(embed_and_note, stop=stop),
+            vectors, "embed", functools.partial(embed_and_record, stop=stop)
         )
 
-    stopped_or_not(True)
+    monkeypatch.setattr(vectors, "BATCH_SIZE", 20)
+    patch_embed(stop=True)
     with pytest.raises(KeyboardInterrupt):
-        run(judged, folder, "alex/lin-fast")
-    assert json.loads((folder / "train.done.json").read_text()) == 50
-    stopped_or_not(False)
-    resumed = run(judged, folder, "alex/lin-fast")
-    assert asked == [(0, 66), (50, 66), (0, 12), (0, 12)]
+        run_training(judged, folder, "alex/lin-fast")
+    assert json.loads((folder / "train.done.json").read_text()) == 20
+    patch_embed(stop=False)
+    resumed = run_training(judged, folder, "alex/lin-fast")
+    assert requested == [(0, 34), (20, 34), (0, 4), (0, 4)]
     check_close(resumed, no_dropout, rtol=1e-3, atol=1e-6)
 
 
@@ -196,7 +225,8 @@ def command(data_dir, output):
     ]
 
 
-def test_a_killed_process_goes_on_with_the_same_command(lin, judged, tmp_path):
+@pytest.mark.slow
+def test_a_killed_process_resumes_with_the_same_command(lin, judged, tmp_path):
     output = tmp_path / "run"
     process = subprocess.Popen(
         command(judged, output),
@@ -207,18 +237,18 @@ def test_a_killed_process_goes_on_with_the_same_command(lin, judged, tmp_path):
     while not (output / "checkpoint.npz").exists():
         assert process.poll() is None
         time.sleep(0.01)
-    time.sleep(random.random() / 2)
     process.send_signal(signal.SIGKILL)
     process.wait()
-    # As one leaves that is killed while it writes.
+    # The partial file of a kill while writing.
     (output / ".partial-abcd1234.npz").touch()
-    resumed = run(judged, output, "alex/lin")
+    resumed = run_training(judged, output, "alex/lin")
     check_close(resumed, read_npz(lin / "weights.npz"), rtol=0, atol=1e-6)
     assert not list(output.glob(".partial-*"))
 
 
+@pytest.mark.slow
 def test_two_workers_learn_what_one_does(lin, judged, tmp_path):
-    workers = [f"localhost:{port}" for port in free_ports(2)]
+    workers = [f"localhost:{free_port()}" for _ in range(2)]
     processes = [
         subprocess.Popen(
             command(judged, tmp_path / "run"),
@@ -238,8 +268,8 @@ def test_two_workers_learn_what_one_does(lin, judged, tmp_path):
         )
         for index in range(2)
     ]
-    said = [process.communicate(timeout=180)[0] for process in processes]
-    assert [p.returncode for p in processes] == [0, 0], said
+    output = [process.communicate(timeout=300)[0] for process in processes]
+    assert [p.returncode for p in processes] == [0, 0], output
     check_close(
         read_npz(tmp_path / "run" / "weights.npz"),
         read_npz(lin / "weights.npz"),
@@ -248,59 +278,29 @@ def test_two_workers_learn_what_one_does(lin, judged, tmp_path):
     )
 
 
-def free_ports(count):
-    sockets = [socket.socket() for _ in range(count)]
-    for one in sockets:
-        one.bind(("localhost", 0))
-    ports = [one.getsockname()[1] for one in sockets]
-    for one in sockets:
-        one.close()
-    return ports
-
-
-@pytest.fixture(scope="module")
-def no_dropout(judged, tmp_path_factory, backbone):
-    """The weights of lin without dropout on one replica."""
-    folder = tmp_path_factory.mktemp("runs") / "no-dropout"
-    return run(judged, folder, f"{backbone('alex')}/lin-no-dropout")
-
-
-def test_training_on_vectors_is_lin_without_dropout(
-    no_dropout, judged, tmp_path
-):
-    fast = run(judged, tmp_path / "fast", "alex/lin-fast")
-    check_close(fast, no_dropout, rtol=1e-3, atol=1e-6)
-
-
-def test_tune_moves_the_backbone_and_lin_does_not(judged, tmp_path, backbone):
-    backbone("alex")
-    settings = Settings(str(judged), str(tmp_path / "t"), "alex/tune")
-    settings = dataclasses.replace(settings, batch_size=33, epochs=1)
-    model = train(settings, devices(1))
-    from keras_lpips.weights.presets import fetch_backbone
-
-    pretrained = fetch_backbone("alex")
-    for layer in model.lpips.backbone.layers:
-        for variable in layer.weights:
-            name = f"{layer.name}/{variable.name}"
-            assert np.abs(variable - pretrained[name]).max() > 0, name
-    # What was learnt is a metric of the evaluation.
+def test_tune_moves_every_weight_of_the_backbone(tuned, judged, tmp_path):
+    weights = read_npz(tuned / "weights.npz")
+    for name, array in fetch_backbone("alex").items():
+        assert np.abs(weights[f"backbone/{name}"] - array).max() > 0, name
+    # The result is a metric for the evaluation.
     status = evaluate_main(
         ["--data-dir", str(judged), "--output", str(tmp_path / "report")]
-        + ["--metrics", str(tmp_path / "t"), "--shift", "false"]
+        + ["--metrics", str(tuned), "--skip-shift"]
     )
     assert status == 0
 
 
-def test_layers_that_are_no_taps_can_be_calibrated(judged, tmp_path, backbone):
+def test_layers_other_than_the_taps_can_be_calibrated(
+    judged, tmp_path, backbone
+):
     """VGG16 at its first two convolutions, with heads and ranking head."""
     folder = tmp_path / "run"
-    taps = ["conv1_1", "conv1_2"]
+    taps = ("conv1_1", "conv1_2")
     recipe = f"{backbone('vgg')}/lin-fast"
-    weights = run(judged, folder, recipe, taps=taps, epochs=1)
+    weights = run_training(judged, folder, recipe, taps=taps, epochs=1)
     assert weights["heads/conv1_1/kernel"].shape == (64,)
     metric = find_metric(str(folder))
-    assert metric.lpips.taps == taps
+    assert metric.lpips.taps == list(taps)
     for tap, head in zip(taps, metric.lpips.heads, strict=True):
         np.testing.assert_array_equal(
             head.kernel, weights[f"heads/{tap}/kernel"]
@@ -317,7 +317,7 @@ def test_layers_that_are_no_taps_can_be_calibrated(judged, tmp_path, backbone):
 
 
 def test_the_ranking_head_can_decide(lin):
-    model = TripletModel(_recipe("alex/lin"), seed=0)
+    model = TripletModel(find_recipe("alex/lin"), seed=0)
     arrays = read_npz(lin / "weights.npz")
     for name, variable in named_weights(model).items():
         variable.assign(arrays[name])
@@ -330,7 +330,7 @@ def test_the_ranking_head_can_decide(lin):
     metric = find_metric(f"ranked/{lin}")
     first, second = metric.two_distances(*batch.values())
     shares = 1 / (1 + np.exp(-np.asarray(logits)))
-    # The share who find the second closer, and who find the first closer.
+    # The shares who find the second and the first closer.
     np.testing.assert_allclose(first, shares, atol=1e-4)
     np.testing.assert_allclose(second, 1 - shares, atol=1e-4)
     assert metric.distances(batch["ref"], batch["p0"]) == pytest.approx(
@@ -338,16 +338,25 @@ def test_the_ranking_head_can_decide(lin):
     )
 
 
-def test_squeezes_backbone_is_bit_identical_after_lin(
-    judged, tmp_path, backbone
-):
-    from keras_lpips.weights.presets import fetch_backbone
-
-    pretrained = fetch_backbone(backbone("squeeze"))
-    settings = Settings(str(judged), str(tmp_path / "s"), "squeeze/lin")
-    model = train(
-        dataclasses.replace(settings, batch_size=33, epochs=1), devices(1)
-    )
+def test_a_step_of_lin_leaves_squeezes_backbone_unchanged(backbone):
+    """The reference clips its 1 x 1 kernels, which the heads are, too."""
+    model = TripletModel(find_recipe(f"{backbone('squeeze')}/lin"), seed=0)
+    optimizer = make_optimizer()
+    optimizer.build(model.trainable_variables)
+    rng = np.random.default_rng(0)
+    batch = {
+        role: rng.integers(0, 256, (2, 64, 64, 3), np.uint8)
+        for role in ("ref", "p0", "p1")
+    }
+    batch |= {
+        "judge": np.float32([0, 1]),
+        "weight": np.float32([0.5, 0.5]),
+        "row": np.arange(2),
+    }
+    before = np.asarray(model.lpips.heads[0].kernel).copy()
+    training_step(model, optimizer)(batch, tf.constant(0, tf.int64))
+    assert np.any(before != np.asarray(model.lpips.heads[0].kernel))
+    pretrained = fetch_backbone("squeeze")
     for layer in model.lpips.backbone.layers:
         for variable in layer.weights:
             np.testing.assert_array_equal(
@@ -355,27 +364,30 @@ def test_squeezes_backbone_is_bit_identical_after_lin(
             )
 
 
-@pytest.mark.parametrize(
-    ("options", "tolerance"),
-    [
-        ({"precision": "mixed_bfloat16"}, 2e-3),
-        ({"jit": True}, 1e-4),
-        ({"distance_only": True}, None),
-    ],
-)
-def test_options_train_too(options, tolerance, no_dropout, judged, tmp_path):
-    weights = run(
+def test_bfloat16_learns_nearly_what_float32_does(no_dropout, judged, tmp_path):
+    weights = run_training(
         judged,
         tmp_path / "run",
         "alex/lin-no-dropout",
-        tf.distribute.OneDeviceStrategy("CPU:0"),
-        **options,
+        one_device(),
+        precision="mixed_bfloat16",
     )
-    if tolerance:
-        check_close(weights, no_dropout, rtol=0, atol=tolerance)
-    else:
-        head = TrainedRun(tmp_path / "run").ranking_head()
-        assert weights["ranking_head/log_scale"] == head.log_scale.numpy() != 0
+    check_close(weights, no_dropout, rtol=0, atol=2e-3)
+
+
+def test_a_scaled_difference_can_replace_the_ranking_head(
+    judged, tmp_path, backbone
+):
+    weights = run_training(
+        judged,
+        tmp_path / "run",
+        f"{backbone('alex')}/lin-fast",
+        one_device(),
+        distance_only=True,
+        epochs=1,
+    )
+    head = TrainedRun(tmp_path / "run").ranking_head()
+    assert weights["ranking_head/log_scale"] == head.log_scale.numpy() != 0
 
 
 def test_a_run_of_other_settings_is_not_overwritten(lin, judged, capsys):
@@ -386,26 +398,20 @@ def test_a_run_of_other_settings_is_not_overwritten(lin, judged, capsys):
     assert "holds a run of other settings" in capsys.readouterr().err
 
 
-def _recipe(name):
-    from training.recipes import find_recipe
-
-    return find_recipe(name)
-
-
-def test_a_finished_run_is_left_as_it_is(lin, judged, capsys):
-    def held():
+def test_a_finished_run_is_left_unchanged(lin, judged, capsys):
+    def state():
         return {
             path: (path.stat().st_mtime_ns, path.stat().st_size)
             for path in [lin, *lin.rglob("*")]
         }
 
-    before = held()
+    before = state()
     assert main(command(judged, lin)[3:]) == 0
     assert capsys.readouterr().out == (
-        f"train: {lin} holds this run, finished with epoch 2: weights.npz, "
-        "history.csv, curves.png\n"
+        f"training.train: {lin} already holds this run, finished with "
+        "epoch 2: weights.npz, history.csv, curves.png\n"
     )
-    assert held() == before
+    assert state() == before
     # One for each epoch.
     assert len(list((lin / "tensorboard").iterdir())) == 2
 
@@ -413,7 +419,7 @@ def test_a_finished_run_is_left_as_it_is(lin, judged, capsys):
 def test_a_run_killed_between_its_last_files_is_completed(
     lin, judged, tmp_path
 ):
-    """Last of all, a run writes its weights' digest."""
+    """A run writes the digest of its weights last."""
     killed = shutil.copytree(lin, tmp_path / "run")
     digest = killed / "weights.sha256"
     digest.write_text("of the epoch before\n")
@@ -423,21 +429,38 @@ def test_a_run_killed_between_its_last_files_is_completed(
     assert (killed / "curves.png").exists()
 
 
-def test_judgements_without_a_val_part_are_trained_on(
+def test_judgements_without_a_val_split_are_trained_on(
     tmp_path_factory, tmp_path, backbone, capsys
 ):
     tree = write_tree(tmp_path_factory.mktemp("tree"), {"train/cnn": 12})
     data = prepare(tree, tmp_path_factory.mktemp("no_val"))
     backbone("alex")
     words = [*command(data, tmp_path / "run")[3:], "--recipe", "alex/lin-fast"]
-    assert main(words) == 0
-    assert "triplets/s, no val part to score\n" in capsys.readouterr().out
+    assert main([*words, "--epochs", "1"]) == 0
+    assert "triplets/s, no val split to score\n" in capsys.readouterr().out
     assert (tmp_path / "run" / "curves.png").exists()
 
 
 @pytest.mark.parametrize("flags", [["--taps", "conv9"], ["--config", "twoafc"]])
-def test_a_fault_before_the_run_leaves_nothing(flags, judged, tmp_path, capsys):
+def test_an_error_before_the_run_leaves_nothing(
+    flags, judged, tmp_path, capsys
+):
     output = tmp_path / "run"
     assert main([*command(judged, output)[3:], *flags]) == 1
-    assert capsys.readouterr().err.startswith("train: ")
+    assert capsys.readouterr().err.startswith("training.train: ")
     assert not output.exists()
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--recipe", "alex/best"], "--recipe must be one of"),
+        (["--recipe", "alex/lin", "--vectors", "V"], "is for lin-fast"),
+        (["--epochs", "-1"], "--epochs"),
+    ],
+)
+def test_wrong_flags_exit_with_2(flags, message, tmp_path, capsys):
+    data = ["--data-dir", str(tmp_path), "--output", str(tmp_path / "run")]
+    with pytest.raises(SystemExit, match="2"):
+        main([*data, *flags])
+    assert message in " ".join(capsys.readouterr().err.split())

@@ -1,71 +1,78 @@
 """Triplets as `tf.data`, in an order that is known in advance.
 
-The order depends on seed and epoch alone; a batch is a run of it, whichever
+The order depends only on seed and epoch. A batch is a run of it, whichever
 replica of whichever worker computes which of its rows.
 """
 
 import functools
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import tensorflow as tf
+import tensorflow_datasets as tfds
 
 from training.data.dataset import (
     JUDGEMENT_ROLES,
     DataError,
     check_judged,
+    open_source,
+    raise_damage,
     roles_of,
 )
 from training.data.record_checks import check_records
-from training.data.records import Records
 
 PATCHES = JUDGEMENT_ROLES[:3]
 
 
 class RecordSource:
-    """Triplets of prepared splits, decoded as they are needed.
+    """Triplets of prepared splits, decoded when they are read.
 
     Args:
         builder: see `training.data.dataset.open_prepared`.
         splits: names of splits, read as one.
 
     Raises:
-        DataError: if they are no 2AFC triplets in TFRecords, or the first is
-            not judged; see `check` for the others.
+        DataError: if they are not 2AFC triplets, or the first has no
+            judgement; see `check` for the others.
     """
 
-    def __init__(self, builder, splits):
+    def __init__(
+        self, builder: tfds.core.DatasetBuilder, splits: Sequence[str]
+    ):
         if roles_of(builder) != JUDGEMENT_ROLES:
             raise DataError(f"{builder.data_dir} holds no 2AFC judgements")
-        paths = [
-            path
-            for split in splits
-            for path in builder.info.splits[split].filepaths
-        ]
-        if not all(".tfrecord" in str(path) for path in paths):
-            raise DataError(
-                f"{builder.data_dir} is not of TFRecords; prepare it with "
-                "--file-format tfrecord"
-            )
         self._builder = builder
-        self._records = Records(paths)
+        self._records = open_source(
+            builder,
+            splits,
+            deserialize_method=tfds.decode.DeserializeMethod.RAW_BYTES,
+        )
         self._features = builder.info.features
-        first = self._features.deserialize_example(self._records.read([0])[0])
+        with raise_damage(builder):
+            record = self._records[0]
+        first = self._features.deserialize_example(record)
         self._shape = first["ref"].shape
         check_judged(builder, first["judge"].numpy())
 
-    def __len__(self):
-        """How many triplets there are."""
+    def __len__(self) -> int:
+        """Returns the number of triplets."""
         return len(self._records)
 
     def check(self) -> None:
         """Raises `DataError` unless all are judged and of one size."""
-        check_records(self._builder, self._records)
+        with raise_damage(self._builder):
+            check_records(self._builder, self._records)
 
     def read(self, indices):
-        """Returns `ref`, `p0`, `p1` and `judge` of these, as tensors."""
+        """Returns tensors `ref`, `p0`, `p1` and `judge` of the indices."""
         records = tf.numpy_function(
-            self._records.read, [indices], tf.string, stateful=False
+            lambda numbers: np.array(
+                [self._records[i] for i in numbers], object
+            ),
+            [indices],
+            tf.string,
+            stateful=False,
         )
         records = tf.ensure_shape(records, indices.shape)
 
@@ -86,7 +93,7 @@ class RecordSource:
 
 @dataclass(frozen=True)
 class VectorSource:
-    """Triplets as the vectors of their two pairs.
+    """Triplets as vectors of their two pairs.
 
     Attributes:
         vectors: float32, `(triplets, 2, channels)`.
@@ -96,12 +103,12 @@ class VectorSource:
     vectors: np.ndarray
     judge: np.ndarray
 
-    def __len__(self):
-        """How many triplets there are."""
+    def __len__(self) -> int:
+        """Returns the number of triplets."""
         return len(self.judge)
 
     def read(self, indices):
-        """Returns `vector0`, `vector1` and `judge` of these, as tensors."""
+        """Returns tensors `vector0`, `vector1`, `judge` of the indices."""
         vectors, judge = tf.numpy_function(
             lambda i: (np.asarray(self.vectors[i]), self.judge[i]),
             [indices],
@@ -125,30 +132,29 @@ def shuffled_order(count: int, seed: int, epoch: int) -> np.ndarray:
 def distributed_batches(
     strategy, source, order, global_batch_size, first_step=0
 ):
-    """Reads triplets in an order, spread over the replicas of a strategy.
+    """Reads triplets in an order, split over the replicas of a strategy.
 
-    Every replica gets batches of one size. Where rows are missing, at the end
-    of the order or because the size is not divisible, others fill up whose
-    `weight` is 0.
+    All batches of all replicas have one size. Missing rows, at the end of the
+    order or because the size is not divisible, are padding with `weight` 0.
 
     Args:
         strategy: the strategy.
         source: a `RecordSource` or a `VectorSource`.
-        order: int64, `(triplets,)`: numbers of triplets.
+        order: int64, `(triplets,)`: indices of triplets.
         global_batch_size: triplets in a batch, over all replicas.
-        first_step: how many batches are left out, unread. Defaults to 0.
+        first_step: number of batches to skip without reading. Defaults to 0.
 
     Returns:
         A distributed dataset of the source's dictionaries with `weight`,
         float32 `(batch,)`, 1 over the triplets of the global batch, and
-        `row`, int64 `(batch,)`, the place in the global batch.
+        `row`, int64 `(batch,)`, the position in the global batch.
     """
     replicas = strategy.num_replicas_in_sync
     rows, weights = _plan(order, global_batch_size, replicas)
     rows, weights = rows[first_step:], weights[first_step:]
 
     def make(context):
-        # The columns of this worker's replicas, then one batch per replica.
+        # The columns of this worker's replicas, one batch per replica.
         local = replicas // context.num_input_pipelines
         size = rows.shape[1] // replicas
         start = context.input_pipeline_id * local * size
@@ -174,12 +180,12 @@ def distributed_batches(
 
 
 def steps_of(count: int, global_batch_size: int) -> int:
-    """Returns how many batches so many triplets make."""
+    """Returns the number of batches of `count` triplets."""
     return -(-count // global_batch_size)
 
 
 def _plan(order, global_batch_size, replicas):
-    """Triplets and weights, `(steps, rows)`; the rows divide by replicas."""
+    """Returns indices and weights, `(steps, rows)`, rows divisible."""
     steps = steps_of(len(order), global_batch_size)
     width = -(-global_batch_size // replicas) * replicas
     rows = np.full((steps, width), order[0], np.int64)

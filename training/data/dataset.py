@@ -1,30 +1,38 @@
-"""Finding and reading a prepared dataset: BAPPS, or one in its form."""
+"""Opens and reads a prepared dataset: BAPPS, or one of the same form.
 
+Datasets are read through `tfds.data_source`, in the ArrayRecord format: it
+gives random access, which an exact shuffle and an exact resume need.
+"""
+
+import contextlib
 import json
-from collections.abc import Iterator
+import os
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import tensorflow_datasets as tfds
 
+from keras_lpips_cli.errors import UserError
+
 DATASET = "bapps"
 JUDGEMENT_ROLES = ("ref", "p0", "p1", "judge")
 JND_ROLES = ("p0", "p1", "same")
 
 
-class DataError(ValueError):
-    """A dataset is missing or not of the form that is needed."""
+class DataError(UserError):
+    """A dataset is missing or not of the required form."""
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Triplets, or pairs, of one size.
+    """A batch of triplets or pairs of one image size.
 
     Attributes:
         images: uint8 RGB, `(batch, height, width, 3)`, [0, 255], by role.
         answer: float32, `(batch,)`, [0, 1]: `judge` or `same`.
-        ids: names of the triplets.
+        ids: ids of the triplets.
     """
 
     images: dict[str, np.ndarray]
@@ -32,19 +40,21 @@ class Batch:
     ids: list[str]
 
 
-def open_prepared(data_dir, config: str):
-    """Opens a dataset that was prepared.
+def open_prepared(
+    data_dir: str | os.PathLike, config: str
+) -> tfds.core.DatasetBuilder:
+    """Opens a prepared dataset.
 
     Args:
-        data_dir: TFDS's folder, which holds `bapps/CONFIG/VERSION`, or the
-            innermost of these folders itself.
+        data_dir: TFDS's data folder, which holds `bapps/CONFIG/VERSION`, or
+            that version's folder itself.
         config: "twoafc", "twoafc_64", "jnd" or "jnd_64".
 
     Returns:
-        A TFDS builder that only reads.
+        A read-only TFDS builder.
 
     Raises:
-        DataError: if there is none.
+        DataError: if there is no such dataset.
     """
     data_dir = Path(data_dir)
     if (data_dir / "features.json").exists():
@@ -55,15 +65,15 @@ def open_prepared(data_dir, config: str):
     if not folders:
         raise DataError(
             f"{data_dir} holds no {DATASET}/{config}; prepare it with "
-            "python -m pipelines.prepare_bapps, or name the folder that "
+            "python -m pipelines.prepare_bapps, or give the folder that "
             "holds its features.json"
         )
     newest = max(folders, key=lambda path: _version(path.name))
     return tfds.builder_from_directory(newest)
 
 
-def splits_of(builder, part: str) -> list[str]:
-    """Returns the splits of a part ("train" or "val"), by name.
+def splits_of(builder: tfds.core.DatasetBuilder, part: str) -> list[str]:
+    """Returns the names of a part's splits, such as "val_cnn" of "val".
 
     Raises:
         DataError: if the dataset has none.
@@ -84,8 +94,10 @@ def is_of_part(split: str, part: str) -> bool:
     return split == part or split.startswith(f"{part}_")
 
 
-def sources_of(builder) -> dict[str, list[str]]:
-    """Returns what training reads as one: splits by "train", "val_cnn" ..."""
+def sources_of(
+    builder: tfds.core.DatasetBuilder,
+) -> dict[str, list[str]]:
+    """Returns the splits of each source: "train", "val_cnn" and so on."""
     return {
         "train": splits_of(builder, "train"),
         **{
@@ -97,62 +109,103 @@ def sources_of(builder) -> dict[str, list[str]]:
 
 
 def subset_of(split: str) -> str:
-    """Returns the subset that a split's name says: "cnn" of "val_cnn"."""
+    """Returns the subset in a split's name: "cnn" of "val_cnn"."""
     return split.partition("_")[2] or split
 
 
-def read_batches(builder, split: str, batch_size: int) -> Iterator[Batch]:
-    """Reads a split in its order, in batches of one size of images.
+def open_source(
+    builder: tfds.core.DatasetBuilder, splits: Sequence[str], **options
+) -> Sequence:
+    """Opens splits, read as one, for random access.
 
     Args:
         builder: see `open_prepared`.
-        split: its name.
+        splits: names of splits.
+        **options: of `tfds.core.DatasetBuilder.as_data_source`.
+
+    Returns:
+        The sequence of examples.
+
+    Raises:
+        DataError: if the dataset has another format.
+    """
+    try:
+        return builder.as_data_source("+".join(splits), **options)
+    except NotImplementedError:
+        raise DataError(
+            f"{builder.data_dir} is not in the ArrayRecord format; prepare it "
+            "with --file-format array_record"
+        ) from None
+
+
+@contextlib.contextmanager
+def raise_damage(builder: tfds.core.DatasetBuilder) -> Iterator[None]:
+    """Converts errors of ArrayRecord in the block to `DataError`."""
+    try:
+        yield
+    except RuntimeError as error:
+        raise DataError(
+            f"{builder.data_dir} has a damaged file: {error}"
+        ) from error
+
+
+def read_batches(
+    builder: tfds.core.DatasetBuilder, split: str, batch_size: int
+) -> Iterator[Batch]:
+    """Reads a split in order, in batches of one image size.
+
+    Args:
+        builder: see `open_prepared`.
+        split: name of the split.
         batch_size: most triplets in a batch.
 
     Yields:
-        Batches; a new one begins where the size changes.
+        Batches; a new batch begins where the image size changes.
 
     Raises:
         DataError: if an example has no judgement.
     """
     roles = roles_of(builder)
     *patches, answer = roles
-    waiting = []
+    pending = []
 
     def batch():
         return Batch(
-            {role: np.stack([x[role] for x in waiting]) for role in patches},
-            np.array([x[answer] for x in waiting], np.float32),
-            [x["id"].decode() for x in waiting],
+            {role: np.stack([x[role] for x in pending]) for role in patches},
+            np.array([x[answer] for x in pending], np.float32),
+            [x["id"].decode() for x in pending],
         )
 
-    for example in tfds.as_numpy(builder.as_dataset(split=split)):
+    source = open_source(builder, [split])
+    for i in range(len(source)):
+        with raise_damage(builder):
+            example = source[i]
         check_judged(builder, example[answer])
         shape = example[patches[0]].shape
-        if waiting and (
-            len(waiting) == batch_size or waiting[0][patches[0]].shape != shape
+        if pending and (
+            len(pending) == batch_size or pending[0][patches[0]].shape != shape
         ):
             yield batch()
-            waiting = []
-        waiting.append(example)
-    if waiting:
+            pending = []
+        pending.append(example)
+    if pending:
         yield batch()
 
 
-def check_judged(builder, answer) -> None:
-    """Raises `DataError` for NaN, which a set without judges holds."""
+def check_judged(builder: tfds.core.DatasetBuilder, answer: float) -> None:
+    """Raises `DataError` for NaN, the answer in a set without judges."""
     if np.isnan(answer):
         raise DataError(
             f"{builder.data_dir} holds triplets without judgements; "
-            "pipelines.synthesize makes some with --judge severity, or "
+            "pipelines.synthesize adds them with --judge severity, or "
             "--judge and a metric"
         )
 
 
-def judge_meaning(builder) -> str:
-    """Returns what the answers are; "" where people gave them.
+def judge_meaning(builder: tfds.core.DatasetBuilder) -> str:
+    """Returns the origin of the answers; "" if people gave them.
 
-    A synthetic set says so in the manifest beside it.
+    It is in the manifest of a synthetic set.
     """
     manifest = Path(builder.data_dir) / "manifest.json"
     if not manifest.exists():
@@ -160,8 +213,8 @@ def judge_meaning(builder) -> str:
     return json.loads(manifest.read_text()).get("judge_meaning", "")
 
 
-def roles_of(builder) -> tuple[str, ...]:
-    """Returns the features that an example must have, the answer last."""
+def roles_of(builder: tfds.core.DatasetBuilder) -> tuple[str, ...]:
+    """Returns the names of an example's features, the answer last."""
     for roles in (JUDGEMENT_ROLES, JND_ROLES):
         if {*roles, "id"} <= set(builder.info.features):
             return roles

@@ -1,21 +1,18 @@
-"""Which data a run or vectors were made from.
-
-Nothing here needs TFDS.
-"""
+"""The name and digest of a dataset, without importing TFDS."""
 
 import hashlib
 from pathlib import Path
 
-# What a preparation writes of itself; the first is there in sets made here.
+# Files that describe a prepared dataset; the first is in synthetic sets.
 DESCRIPTIONS = ("manifest.json", "dataset_info.json")
 
 
 def identify(data) -> dict[str, str]:
-    """Returns name and digest of a prepared dataset, as JSON holds them.
+    """Returns name and digest of a prepared dataset.
 
-    Every synthetic set has the same name. The digest is SHA-256 over what the
-    preparation tells of the set, and over names and sizes of its shards; it
-    does not depend on where the set lies.
+    All synthetic sets have the same name. The digest is SHA-256 over the
+    files that describe the set, and over names and sizes of its shards. It
+    does not depend on the location of the set.
 
     Args:
         data: TFDS builder of the dataset.

@@ -1,27 +1,31 @@
-"""Looks at every triplet before the first step, without decoding images."""
+"""Checks every triplet before the first step, without decoding images."""
+
+from collections.abc import Sequence
 
 import numpy as np
 import tensorflow as tf
+import tensorflow_datasets as tfds
 from tqdm import tqdm
 
 from training.data.dataset import JUDGEMENT_ROLES, DataError, check_judged
-from training.data.records import Records
 
 RECORDS_AT_ONCE = 100
-# PNG: width and height stand after the signature and the first chunk's head.
+# PNG: width and height follow the signature and the first chunk's header.
 PNG_SIGNATURE = b"\x89PNG"
 PNG_SIZE_AT, PNG_SIZE_BYTES = 16, 8
 
 
-def check_records(builder, records: Records) -> None:
+def check_records(
+    builder: tfds.core.DatasetBuilder, records: Sequence[bytes]
+) -> None:
     """Checks that all triplets are judged and of one size.
 
     Args:
         builder: see `training.data.dataset.open_prepared`.
-        records: its 2AFC triplets.
+        records: serialized 2AFC triplets.
 
     Raises:
-        DataError: if they are not; it names the first such triplet.
+        DataError: naming the first triplet of another size.
     """
     *patches, judge = JUDGEMENT_ROLES
     features = dict.fromkeys((*patches, "id"), tf.string)
@@ -32,9 +36,9 @@ def check_records(builder, records: Records) -> None:
     }
     first_size = None
     starts = range(0, len(records), RECORDS_AT_ONCE)
-    for start in tqdm(starts, "triplets looked at", leave=False, disable=None):
+    for start in tqdm(starts, "checking triplets", leave=False, disable=None):
         numbers = range(start, min(start + RECORDS_AT_ONCE, len(records)))
-        examples = tf.io.parse_example(records.read(numbers), features)
+        examples = tf.io.parse_example([records[i] for i in numbers], features)
         for answer in examples[judge].numpy():
             check_judged(builder, answer)
         for role in patches:
@@ -52,7 +56,7 @@ def check_records(builder, records: Records) -> None:
 
 
 def _sizes(images):
-    """Heights and widths of files, int `(files, 2)`."""
+    """Returns heights and widths of image files, int `(files, 2)`."""
     heads = tf.strings.substr(images, 0, PNG_SIZE_AT + PNG_SIZE_BYTES).numpy()
     return np.array(
         [

@@ -1,7 +1,7 @@
-"""The vector of each pair, made once: what calibration without dropout needs.
+"""The vectors of pairs, computed once, for calibration without dropout.
 
 While the backbone is frozen, the distance of a pair is the product of the heads
-with a vector of 1,152, 1,472 or 2,240 numbers that never changes.
+with a constant vector, which has as many elements as the taps have channels.
 """
 
 import functools
@@ -30,8 +30,8 @@ class VectorFiles:
     """The files of a source's vectors.
 
     Attributes:
-        folder: where they are.
-        name: of the source, "train" or "val_cnn".
+        folder: folder of the files.
+        name: name of the source, "train" or "val_cnn".
     """
 
     folder: Path
@@ -39,51 +39,51 @@ class VectorFiles:
 
     @property
     def vectors(self) -> Path:
-        """An `.npy` of float32 `(triplets, 2, channels)`."""
+        """The `.npy` file of float32 `(triplets, 2, channels)`."""
         return Path(self.folder) / f"{self.name}.npy"
 
     @property
     def judge(self) -> Path:
-        """An `.npy` of float32 `(triplets,)`."""
+        """The `.npy` file of float32 `(triplets,)`."""
         return Path(self.folder) / f"{self.name}.judge.npy"
 
     @property
     def done(self) -> Path:
-        """How many triplets are in the others so far, as JSON."""
+        """The JSON file with the number of finished triplets."""
         return Path(self.folder) / f"{self.name}.done.json"
 
     def count_done(self) -> int:
-        """Returns how many triplets are done; 0 where nothing is."""
+        """Returns the number of finished triplets."""
         if not self.done.exists():
             return 0
         return json.loads(self.done.read_text())
 
     def read(self, count: int) -> VectorSource:
-        """Returns the vectors, not read into memory.
+        """Returns the vectors, memory-mapped.
 
         Raises:
-            DataError: if they are not those of `count` triplets.
+            DataError: if the files do not hold `count` triplets.
         """
         if self.count_done() != count:
             raise DataError(
                 f"{self.folder} holds vectors of {self.count_done()} triplets "
                 f"of {self.name}, not of {count}; "
-                "training.precompute makes them"
+                "run training.precompute"
             )
         vectors = np.load(self.vectors, mmap_mode="r")
         return VectorSource(vectors, np.load(self.judge))
 
 
 def make_vectors(model, source, files: VectorFiles) -> VectorSource:
-    """Makes the vectors of a source, or goes on where it was stopped.
+    """Computes the vectors of a source, or resumes.
 
     Args:
         model: a `TripletModel` with a frozen backbone.
         source: a `RecordSource`.
-        files: where they are kept.
+        files: the files to write.
 
     Returns:
-        The vectors, not read into memory.
+        The vectors, memory-mapped.
     """
     channels = sum(head.channels for head in model.lpips.heads)
     shape = (len(source), 2, channels)
@@ -104,22 +104,22 @@ def make_vectors(model, source, files: VectorFiles) -> VectorSource:
 
 
 def embed(model, source, first: int, last: int):
-    """Makes vectors batch by batch.
+    """Computes vectors batch by batch.
 
     Args:
         model: a `TripletModel` with a frozen backbone.
         source: a `RecordSource`.
-        first: number of the first triplet.
-        last: number of the one after the last.
+        first: index of the first triplet.
+        last: index after the last triplet.
 
     Yields:
-        The number of a batch's first triplet, vectors, float32 `(batch, 2,
+        The index of a batch's first triplet, vectors, float32 `(batch, 2,
         channels)`, and judges, float32 `(batch,)`.
     """
     starts = range(first, last, BATCH_SIZE)
     if not starts:
         return
-    # All of one size, so that one graph serves them.
+    # Batches of one size need only one graph.
     indices = [
         np.minimum(np.arange(start, start + BATCH_SIZE), last - 1)
         for start in starts
@@ -140,11 +140,11 @@ def _compiled(model):
 
 
 def describe_vectors(model, precision: str, builder) -> dict:
-    """Returns what vectors depend on, for the file beside them.
+    """Returns the settings that vectors depend on, for `DESCRIPTION`.
 
     Args:
         model: the `TripletModel`.
-        precision: of its backbone.
+        precision: dtype policy of its backbone.
         builder: see `training.data.dataset.open_prepared`.
     """
     backbone = {
@@ -166,7 +166,7 @@ def describe_vectors(model, precision: str, builder) -> dict:
 
 
 def check_description(folder, description: dict) -> None:
-    """Raises `DataError` unless a folder's vectors depend on just this."""
+    """Raises `DataError` unless a folder holds the described vectors."""
     path = Path(folder) / DESCRIPTION
     if not path.exists():
         raise DataError(f"{folder} holds no vectors of training.precompute")
@@ -175,8 +175,7 @@ def check_description(folder, description: dict) -> None:
         {
             key.removesuffix("_digest")
             for key, value in description.items()
-            # Vectors that are older than the data's digest have none.
-            if held.get(key, value) != value
+            if held.get(key) != value
         }
     )
     if other:

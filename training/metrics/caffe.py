@@ -1,12 +1,12 @@
-"""Anyone's network in Caffe's files, w = 1: the paper's self-supervised ones.
+"""Networks in Caffe's format with w = 1: the paper's self-supervised ones.
 
-Watching, Puzzle, BiGAN and Split-Brain are AlexNets, with local response
-normalisation and groups, that their authors publish as a `.prototxt` and a
-`.caffemodel`. OpenCV runs what the files say; 5.0 no longer reads them.
+Watching, Puzzle, BiGAN and Split-Brain are AlexNets with local response
+normalization and groups. Their authors publish a `.prototxt` and a
+`.caffemodel`, which OpenCV 4 runs; OpenCV 5.0 no longer reads Caffe models.
 
-Images go in as Caffe's own tools feed them, BGR in [0, 255] less the mean of
-ImageNet, or for `caffe-lab/...` as Split-Brain's `deploy_lab.prototxt` has
-them, CIE Lab with L in [0, 100].
+The network receives BGR images in [0, 255] minus ImageNet's mean, as from
+Caffe's tools. With `caffe-lab/...` it receives CIE Lab images with L in
+[0, 100], as in Split-Brain's `deploy_lab.prototxt`.
 """
 
 from pathlib import Path
@@ -21,22 +21,20 @@ MEAN_BGR = np.float32([104, 117, 123])
 # Reference, `normalize_tensor`.
 EPSILON = 1e-10
 FIRST_OF_THE_CLASSIFIER = "InnerProduct"
-# AlexNet's conv1 to conv5; a fully convolutional release has its classifier
-# behind them, as convolutions.
+# AlexNet's conv1 to conv5. Fully convolutional releases have the classifier
+# after them, as convolutions.
 MOST_TAPS = 5
 
 
 class CaffeMetric(Metric):
-    """Compares unit features of a Caffe network, as "off-the-shelf" does.
+    """Distance of the unit features of a Caffe network, uncalibrated.
 
     Args:
         name: as the user gave it.
         prototxt: path of the description.
         caffemodel: path of the weights.
-        taps: names of layers, such as those after `:` in
-            `caffe/NET.prototxt,NET.caffemodel:relu1,relu2`. Defaults to
-            `None`, the first five ReLUs, or those before the first fully
-            connected layer if they are fewer.
+        taps: names of the layers to compare. Defaults to `None`, the first
+            five ReLUs before the first fully connected layer.
         lab: whether the network takes CIE Lab. Defaults to `False`.
 
     Raises:
@@ -70,7 +68,7 @@ class CaffeMetric(Metric):
         )
 
     def heat_map(self, reference, distorted):
-        """Returns the taps' maps, enlarged and summed, `(height, width)`."""
+        """Returns the sum of the taps' upsampled maps, `(height, width)`."""
         import cv2
 
         height, width = reference.shape[:2]
@@ -85,7 +83,7 @@ class CaffeMetric(Metric):
         )
 
     def _embed(self, images):
-        """Unit features by tap, float32 `(batch, channels, h, w)`."""
+        """Returns unit features by tap, float32 `(batch, channels, h, w)`."""
         import cv2
 
         if self._lab:
@@ -128,14 +126,14 @@ def _read(name, prototxt, caffemodel):
         read = cv2.dnn.readNetFromCaffe
     except (ImportError, AttributeError):
         raise MetricError(
-            f"{name}: Caffe's files are read by opencv-python-headless 4, "
-            "which `pip install 'keras-lpips[distortions]'` brings"
+            f"{name}: Caffe models need opencv-python-headless 4; install "
+            "it with `pip install 'keras-lpips[distortions]'`"
         ) from None
     for path in (prototxt, caffemodel):
         if not Path(path).is_file():
             raise MetricError(
                 f"{name}: caffe/PROTOTXT,CAFFEMODEL needs two files. "
-                f"Received: {path!r}, which is none"
+                f"Received: {path!r}, which is not a file"
             )
     try:
         net = read(str(prototxt), str(caffemodel))
@@ -147,5 +145,5 @@ def _read(name, prototxt, caffemodel):
 
 
 def _sentence(error):
-    """Returns what OpenCV said, without where in its source it did."""
+    """Returns OpenCV's message without its position in the source."""
     return str(error).strip().splitlines()[0].rsplit("error: ", 1)[-1]

@@ -1,4 +1,4 @@
-"""LPIPS and its relatives: distances of deep features."""
+"""LPIPS and other distances of deep features."""
 
 import keras
 import numpy as np
@@ -15,7 +15,7 @@ from keras_lpips.weights.npz import WeightsError, check_keys, read_npz
 from training.metrics.metric import Metric
 from training.model.custom_taps import VALUE_RANGE, tapped_layer
 
-# Smaller batches are filled up: compiling another size takes longer.
+# Smaller batches are padded: compiling for another size takes longer.
 SMALLEST_BATCH = 16
 
 
@@ -66,11 +66,12 @@ def published(net, version="0.1", calibrated=True, taps=None) -> LPIPS:
     """Returns the layer with pretrained backbone and published heads.
 
     Args:
-        net: "alex", "vgg" or "squeeze".
+        net: name of the backbone.
         version: "0.1" or "0.0".
         calibrated: whether the heads weigh the features.
-        taps: names of layers. A layer that is none of the net's own taps has
-            no head, so these need `calibrated=False`. Defaults to `None`.
+        taps: names of layers. Layers that are not taps of the net have no
+            heads and need `calibrated=False`. Defaults to `None`, the net's
+            own taps.
     """
     return tapped_layer(
         net, taps, version=version, calibrated=calibrated, dtype="float32"
@@ -84,7 +85,7 @@ def gaussian(net, seed=0, taps=None) -> LPIPS:
     normalised and ReLU is homogeneous, so the variance does not matter.
 
     Args:
-        net: "alex", "vgg" or "squeeze".
+        net: name of the backbone.
         seed: seed of the kernels. Defaults to 0.
         taps: names of layers. Defaults to `None`, the net's own.
     """
@@ -104,17 +105,17 @@ def with_backbone_of(path, taps=None) -> LPIPS:
     """Returns a layer with the backbone of a file, w = 1.
 
     Args:
-        path: an `.npz` of `<layer>/<weight>` for one of the nets; its names
-            tell which.
+        path: an `.npz` of `<layer>/<weight>`; the names of the layers
+            determine the net.
         taps: names of layers. Defaults to `None`, the net's own.
 
     Raises:
-        WeightsError: if it holds no net's weights.
+        WeightsError: if the file is missing or matches no net.
     """
     try:
         arrays = read_npz(path)
     except FileNotFoundError:
-        raise WeightsError(f"{path} is not there") from None
+        raise WeightsError(f"{path} does not exist") from None
     layers = {name.partition("/")[0] for name in arrays}
     nets = [
         net
@@ -122,7 +123,7 @@ def with_backbone_of(path, taps=None) -> LPIPS:
         if layers == set(backbone.convolutions)
     ]
     if not nets:
-        raise WeightsError(f"{path} holds the weights of no net")
+        raise WeightsError(f"{path} does not hold the weights of a known net")
     backbone = build_backbone(nets[0], "float32")
     check_keys(arrays, backbone_shapes(backbone), str(path))
     set_backbone_weights(backbone, arrays)
@@ -149,7 +150,7 @@ def _uncalibrated(net, backbone, taps):
 
 
 def _padded(*batches):
-    """Repeats last images up to a power of two, so that few sizes compile."""
+    """Pads batches to a power of two, so that few sizes are compiled."""
     count = len(batches[0])
     size = max(SMALLEST_BATCH, 1 << (count - 1).bit_length())
     surplus = size - count

@@ -10,7 +10,7 @@ TRIPLETS_AT_ONCE = 8
 
 
 class ExportedMetric(Metric):
-    """What `saved_models.export` wrote, run by TensorFlow alone.
+    """An export of `saved_models.export`, run by TensorFlow alone.
 
     Args:
         name: as the user gave it.

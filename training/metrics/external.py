@@ -1,4 +1,4 @@
-"""Any outside metric: a command that takes two files and prints one number."""
+"""External metrics: a command that takes two files and prints a number."""
 
 import shlex
 import subprocess
@@ -15,8 +15,8 @@ class CommandMetric:
     """Compares two images by running a command, without a shell.
 
     Args:
-        command: the command line; the paths of two PNG files, the reference
-            first, are added at its end. The last word that it prints is the
+        command: the command line, to which the paths of two PNG files are
+            appended, the reference first. The last word of its output is the
             number.
     """
 

@@ -1,4 +1,4 @@
-"""What a metric is to the evaluation."""
+"""The interface of the metrics that can be evaluated."""
 
 import abc
 import os
@@ -8,13 +8,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from keras_lpips_cli.errors import UserError
 
-class MetricError(ValueError):
-    """A metric cannot be found or fails; the message names it."""
+
+class MetricError(UserError):
+    """A metric is unknown or fails; the message names it."""
 
 
 class Metric(abc.ABC):
-    """A metric for which smaller means closer.
+    """A metric with smaller values for closer images.
 
     Attributes:
         name: as the user gave it.
@@ -37,10 +39,13 @@ class Metric(abc.ABC):
         )
 
     def heat_map(self, reference, distorted) -> np.ndarray:
-        """Returns where two images `(height, width, 3)` differ, float.
+        """Returns the difference of two images per pixel, float.
 
-        Without a map of its own, a metric shows the mean squared difference
-        of the channels.
+        Defaults to the mean squared difference of the channels.
+
+        Args:
+            reference: uint8 RGB, `(height, width, 3)`, [0, 255].
+            distorted: the same.
         """
         difference = reference.astype(np.float64) - distorted
         return np.mean((difference / 255) ** 2, axis=-1)
@@ -52,9 +57,10 @@ class PairwiseMetric(Metric):
 
     Attributes:
         name: as the user gave it.
-        function: of two uint8 RGB images `(height, width, 3)`, to a number.
+        function: function of two uint8 RGB images `(height, width, 3)` that
+            returns a number.
         sign: 1 if smaller means closer, -1 if larger does.
-        threads: how many pairs are compared at once.
+        threads: number of pairs compared at once.
     """
 
     name: str
@@ -70,5 +76,7 @@ class PairwiseMetric(Metric):
 
 
 def processors() -> int:
-    """Returns how many threads may run at once."""
-    return len(os.sched_getaffinity(0))
+    """Returns the number of usable processors."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

@@ -1,4 +1,4 @@
-"""The ranking head as the rule that decides between two images."""
+"""A trained metric whose ranking head compares two images."""
 
 import numpy as np
 
@@ -6,17 +6,16 @@ from training.metrics.metric import Metric
 
 
 class RankedMetric(Metric):
-    """A trained distance whose two values a ranking head compares.
+    """A trained distance, with a ranking head that compares two of them.
 
-    What it calls a triplet's distances are the share of people who, as the
-    head predicts, find the other image closer. A single pair, as in JND, has
-    the distance alone.
+    A triplet's "distances" are the predicted shares of people who find the
+    other image closer. A single pair, as in JND, has the plain distance.
 
     Args:
         name: as the user gave it.
         metric: the distance.
-        head: function of two distances, float32 `(batch,)`, to the logit of
-            the share who find the second closer.
+        head: function of two distances, float32 `(batch,)`, that returns the
+            logit of the share who find the second closer.
     """
 
     def __init__(self, name: str, metric: Metric, head):
@@ -29,7 +28,7 @@ class RankedMetric(Metric):
         return self._metric.distances(reference, distorted)
 
     def two_distances(self, reference, distorted0, distorted1):
-        """Returns the predicted shares of people, for either image."""
+        """Returns the predicted shares of people who prefer the other image."""
         pair = self._metric.two_distances(reference, distorted0, distorted1)
         logits = np.asarray(self._head(*(x.astype(np.float32) for x in pair)))
         # Exactly 1/2 each where the logit is 0.

@@ -1,28 +1,32 @@
-"""From what a user writes to a metric.
+"""Finds a metric by its name.
 
-lpips/alex  lpips/vgg@0.0  off-the-shelf/squeeze  gaussian/alex
-off-the-shelf/vgg:conv1_1,conv1_2        only these layers, by name
-kmeans/kmeans.npz                        weights of `training.kmeans`
-caffe/net.prototxt,net.caffemodel        anyone's, see `metrics.caffe`
-savedmodel/models/lpips_alex             an export of `saved_models.export`
-runs/alex-lin                            a folder of `training.train`
-ranked/runs/alex-lin                     and its ranking head decides
-l2  l2-lab  psnr  ssim  dssim  ms-ssim  fsim  fsimc
-command:PROGRAM ...                      smaller is closer
-similarity-command:PROGRAM ...           larger is closer
+    lpips/alex                          published LPIPS; lpips/vgg@0.0
+    off-the-shelf/squeeze               the paper's w = 1
+    gaussian/alex                       w = 1 on an untrained backbone
+    off-the-shelf/vgg:conv1_1,conv1_2   selected layers
+    kmeans/kmeans.npz                   weights of `training.kmeans`
+    caffe/net.prototxt,net.caffemodel   a Caffe network; see `metrics.caffe`
+    savedmodel/models/lpips_alex        an export of `saved_models.export`
+    runs/alex-lin                       a run of `training.train`
+    ranked/runs/alex-lin                a run, judged by its ranking head
+    l2  l2-lab  psnr  ssim  dssim  ms-ssim  fsim  fsimc
+    command:PROGRAM ...                 smaller is closer
+    similarity-command:PROGRAM ...      larger is closer
 
-Those of deep features, published or not, take `:LAYER,LAYER` at their end.
+Metrics of deep features accept `:LAYER,LAYER` at the end of the name.
 """
 
 import contextlib
 from pathlib import Path
+
+import numpy as np
+from skimage.color import rgb2lab
 
 from keras_lpips.backbones.registry import BACKBONES
 from keras_lpips.baselines import l2, psnr, ssim
 from keras_lpips.layers.lpips import VERSIONS
 from keras_lpips.weights.npz import WeightsError
 from training.metrics.caffe import CaffeMetric
-from training.metrics.color import l2_lab
 from training.metrics.deep import (
     DeepMetric,
     gaussian,
@@ -40,14 +44,25 @@ from training.metrics.metric import (
 )
 from training.metrics.ranked import RankedMetric
 from training.metrics.ssim_variants import dssim, ms_ssim
+from training.model.custom_taps import TapsError
 
-# More than any two different images of 8 bits can have; scores are finite.
+# Above the PSNR of any two different images of 8 bits.
 IDENTICAL_DECIBELS = 1000.0
 
 
 def finite_psnr(reference, distorted) -> float:
     """Returns PSNR in dB, `IDENTICAL_DECIBELS` for identical images."""
     return min(psnr(reference, distorted), IDENTICAL_DECIBELS)
+
+
+def l2_lab(reference, distorted) -> float:
+    """Returns the mean squared difference in CIE Lab (D65), L in [0, 100].
+
+    Args:
+        reference: uint8 RGB, `(height, width, 3)`, [0, 255].
+        distorted: the same.
+    """
+    return float(np.mean((rgb2lab(reference) - rgb2lab(distorted)) ** 2))
 
 
 # Each with 1 if smaller means closer, -1 if larger does.
@@ -69,9 +84,8 @@ def find_metric(name: str) -> Metric:
     """Returns the metric called `name`; see the module.
 
     Raises:
-        MetricError: if it is none of those.
-        WeightsError: if a file or folder that it names is not what it should
-            be.
+        MetricError: if the name is unknown, or its layers do not fit.
+        WeightsError: if a file or folder in the name has other contents.
     """
     if name in PAIRWISE:
         function, sign = PAIRWISE[name]
@@ -101,7 +115,7 @@ def _published(name, rest):
             f"{kind}/NET[@VERSION] needs a net of {sorted(BACKBONES)} and a "
             f"version of {list(VERSIONS)}. Received: {name!r}"
         )
-    with _naming(name):
+    with _prefix_errors(name):
         if kind == "gaussian":
             return DeepMetric(name, gaussian(net, taps=taps))
         calibrated = kind == "lpips"
@@ -111,7 +125,7 @@ def _published(name, rest):
 
 def _kmeans(name, rest):
     path, taps = _split_taps(rest)
-    with _naming(name):
+    with _prefix_errors(name):
         return DeepMetric(name, with_backbone_of(path, taps))
 
 
@@ -156,10 +170,11 @@ def _split_taps(rest):
 
 
 @contextlib.contextmanager
-def _naming(name):
+def _prefix_errors(name):
+    """Prefixes errors about the layers with the metric's name."""
     try:
         yield
-    except WeightsError:
-        raise
-    except ValueError as error:
+    except (TapsError, ValueError) as error:
+        if isinstance(error, WeightsError):
+            raise
         raise MetricError(f"{name}: {error}") from None

@@ -1,34 +1,50 @@
-"""LPIPS compared at any layers of a net, not only at the paper's taps."""
+"""LPIPS at any layers of a net, not only at the paper's taps."""
+
+from collections.abc import Sequence
 
 from keras_lpips.backbones.registry import build_backbone, find_backbone
 from keras_lpips.backbones.stages import set_backbone_weights
 from keras_lpips.layers.lpips import LPIPS
+from keras_lpips.weights.npz import WeightsError
 from keras_lpips.weights.presets import fetch_backbone
+from keras_lpips_cli.errors import UserError
 
 VALUE_RANGE = (0, 255)
 
 
+class TapsError(UserError):
+    """The layers to compare do not exist, or have no heads."""
+
+
 def tapped_layer(
-    net, taps=None, *, backbone_weights="imagenet", seed=None, dtype, **settings
+    net: str,
+    taps: Sequence[str] | None = None,
+    *,
+    backbone_weights: str = "imagenet",
+    seed: int | None = None,
+    dtype,
+    **settings,
 ) -> LPIPS:
-    """Returns a layer with any taps, by default of `value_range=(0, 255)`.
+    """Returns an LPIPS layer with any taps.
 
     Args:
-        net: "alex", "vgg" or "squeeze".
-        taps: names of layers of the net, such as "conv1_1". Those that are
-            none of its own taps have no published heads. Defaults to `None`,
-            the net's own.
+        net: name of the backbone.
+        taps: names of layers of the net, such as "conv1_1". Layers that are
+            not taps of the net have no published heads. Defaults to `None`,
+            the net's own taps.
         backbone_weights: "imagenet" or "random". Defaults to "imagenet".
         seed: seed of random weights. Defaults to `None`.
         dtype: dtype or dtype policy.
-        **settings: further arguments of `LPIPS`.
+        **settings: further arguments of `LPIPS`; `value_range` defaults to
+            `(0, 255)`.
 
     Raises:
-        ValueError: if a tap is no layer of the net, or has no head where
-            published heads are asked for.
+        TapsError: if a tap is not a layer of the net, or has no head where
+            published heads are requested.
     """
     settings = {"value_range": VALUE_RANGE, **settings}
     settings |= {"seed": seed, "dtype": dtype}
+    taps = list(taps) if taps else None
     if taps is None or set(taps) <= set(find_backbone(net).taps):
         return LPIPS(
             net, taps=taps, backbone_weights=backbone_weights, **settings
@@ -36,4 +52,9 @@ def tapped_layer(
     backbone = build_backbone(net, dtype, seed)
     if backbone_weights == "imagenet":
         set_backbone_weights(backbone, fetch_backbone(net))
-    return LPIPS(backbone, taps=taps, **settings)
+    try:
+        return LPIPS(backbone, taps=taps, **settings)
+    except WeightsError:
+        raise
+    except ValueError as error:
+        raise TapsError(str(error)) from None

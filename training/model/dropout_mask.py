@@ -1,34 +1,35 @@
-"""A dropout that does not depend on how a batch is spread over replicas.
+"""Dropout that does not depend on how a batch is split over replicas.
 
-Element `i` of the global batch gets the same mask on whichever replica it is:
-Philox makes number `n` from its key and the counter `n / 4`, so each replica
-starts to count where its rows stand in the global batch.
+Element `i` of the global batch gets the same mask on any replica: Philox makes
+number `n` from its key and the counter `n / 4`, so each replica starts its
+counter at the position of its rows in the global batch.
 
-XLA's Philox gives other numbers from the same key and counter: with `--jit`
-the masks are others, as good ones, and a run that began with it goes on only
-with it. Several replicas and XLA do not go together (`training.run.devices`).
+XLA's Philox returns other numbers for the same key and counter. Masks with
+`--jit` therefore differ, and a run that started with it resumes only with it.
+XLA does not work with several replicas (`training.run.devices`).
 """
 
 import tensorflow as tf
 
 PHILOX = 1
-# Numbers that Philox makes per value of its counter.
+# Numbers that Philox generates per value of its counter.
 NUMBERS_PER_COUNT = 4
-# Room for the taps and the two pairs of a step in the counter's upper half.
+# Draws of a step (taps times pairs) in the upper half of the counter.
 DRAWS_PER_STEP = 64
 
 
 def keep_mask(shape, rate, seed, step, draw, first_row):
-    """Returns what to multiply by: 0, or `1 / (1 - rate)`.
+    """Returns the factors of a dropout: 0, or `1 / (1 - rate)`.
 
     Args:
         shape: ints `(batch, h, w, channels)`; the last must be a multiple of
-            `NUMBERS_PER_COUNT`, as those of all backbones are.
-        rate: share that is dropped.
-        seed: seed of the run, an int at least 0.
-        step: int64 scalar: step of the run.
-        draw: which of the step's draws, an int below `DRAWS_PER_STEP`.
-        first_row: int64 scalar: row of the global batch that comes first.
+            `NUMBERS_PER_COUNT`, as in all backbones.
+        rate: fraction of the elements to drop.
+        seed: seed of the run, an int of at least 0.
+        step: int64 scalar, the step of the run.
+        draw: index of the draw within the step, below `DRAWS_PER_STEP`.
+        first_row: int64 scalar, position of the first row in the global
+            batch.
 
     Returns:
         float32 of that shape.

@@ -1,9 +1,9 @@
-"""The ranking head: from two distances to what people say."""
+"""The ranking head, which predicts the judge from two distances."""
 
 import keras
 from keras import ops
 
-# Reference, `Dist2LogitLayer`: hidden channels, slope, guard of the ratios.
+# Reference, `Dist2LogitLayer`: hidden channels, slope, epsilon of the ratios.
 HIDDEN = 32
 LEAK = 0.2
 RATIO_EPSILON = 0.1
@@ -15,12 +15,12 @@ class RankingHead(keras.layers.Layer):
 
     Formula: logit of a network 5 -> 32 -> 32 -> 1 with leaky ReLUs over
     `d0, d1, d0 - d1, d0 / (d1 + 0.1), d1 / (d0 + 0.1)`; 1,281 parameters.
-    Its sigmoid is the share of people who find the second closer.
+    Its sigmoid is the predicted share of people who find the second closer.
 
     Args:
         seed: seed of the initial weights, U(-1/sqrt(fan_in),
             1/sqrt(fan_in)) for kernels and biases. Defaults to `None`.
-        **kwargs: `name` of the layer; it computes in float32.
+        **kwargs: `name` of the layer. It computes in float32.
 
     Call arguments:
         distance0: float32, `(batch,)`.
@@ -58,7 +58,7 @@ class RankingHead(keras.layers.Layer):
 
 
 class DistanceOnly(keras.layers.Layer):
-    """The baseline without G: a logit that is the scaled difference.
+    """The baseline without G: the scaled difference as the logit.
 
     Formula: `exp(s) (d0 - d1)`, one parameter.
 
@@ -82,7 +82,7 @@ def _dense(inputs, outputs, seed, name):
     bound = inputs**-0.5
     seeds = (None, None)
     if seed is not None:
-        # Different for every layer and weight, and from the heads' seeds.
+        # Distinct for every layer and weight, and from the heads' seeds.
         first = seed + 1000 * (inputs + outputs)
         seeds = (first, first + 1)
     layer = keras.layers.Dense(

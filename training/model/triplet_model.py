@@ -1,4 +1,4 @@
-"""What is trained: LPIPS with a ranking head over its two distances."""
+"""The trained model: LPIPS with a ranking head over its two distances."""
 
 import keras
 import tensorflow as tf
@@ -6,9 +6,9 @@ import tensorflow as tf
 from training.model.custom_taps import tapped_layer
 from training.model.dropout_mask import keep_mask
 from training.model.ranking_head import DistanceOnly, RankingHead
-from training.recipes import Recipe
+from training.recipes import TrainingRecipe
 
-# How names of the ranking head's weights begin.
+# Prefix of the names of the ranking head's weights.
 RANKING_HEAD = "ranking_head/"
 
 
@@ -16,20 +16,20 @@ class TripletModel(keras.Model):
     """Predicts the judge of a triplet; the reference is embedded once.
 
     Args:
-        recipe: what is trained, and from what.
+        recipe: the recipe.
         seed: seed of random weights and of the dropout.
         precision: dtype policy of the backbone. Defaults to "float32".
-        distance_only: whether a scaled difference takes the place of the
-            ranking head. Defaults to `False`.
-        taps: names of the layers to compare. Defaults to `None`, the net's
-            own taps.
+        distance_only: whether a scaled difference replaces the ranking head.
+            Defaults to `False`.
+        taps: names of the layers to compare. Defaults to `()`, the net's own
+            taps.
 
     Call arguments:
         batch: a dictionary of `ref`, `p0`, `p1`, uint8 RGB `(batch, height,
             width, 3)`, or of `vector0`, `vector1`, float32 `(batch,
             channels)`; see `pair_vectors`. With a step also `row`, int64
             `(batch,)`: rows in the global batch.
-        step: int64 scalar, whose dropout is applied. Defaults to `None`, no
+        step: int64 scalar, which selects the dropout. Defaults to `None`, no
             dropout.
 
     Returns:
@@ -38,11 +38,11 @@ class TripletModel(keras.Model):
 
     def __init__(
         self,
-        recipe: Recipe,
+        recipe: TrainingRecipe,
         seed,
         precision="float32",
         distance_only=False,
-        taps=None,
+        taps=(),
     ):
         super().__init__()
         self.recipe = recipe
@@ -77,10 +77,10 @@ class TripletModel(keras.Model):
         return *distances, self.ranking_head(*distances)
 
     def pair_vectors(self, batch):
-        """Returns what each head would weigh, summed over pixels.
+        """Returns the inputs of the heads, averaged over pixels.
 
-        Formula: `mean_hw (y - y0)^2` per channel, taps joined: the distance
-        is its product with the heads.
+        Formula: `mean_hw (y - y0)^2` per channel, taps concatenated. The
+        distance is its product with the heads.
 
         Args:
             batch: `ref`, `p0` and `p1`, as in the call.
@@ -110,27 +110,34 @@ class TripletModel(keras.Model):
 
     def _image_distances(self, batch, step):
         reference, *distorted = self._embeddings(batch)
-        distances = []
-        for pair, embedding in enumerate(distorted):
-            total = 0.0
-            taps = zip(self.lpips.heads, reference, embedding, strict=True)
-            for tap, (head, a, b) in enumerate(taps):
-                squared = tf.square(a - b)
-                if step is not None and self.recipe.dropout:
-                    # Not the layer's own dropout, whose state each replica
-                    # advances for itself: masks would change with their
-                    # number, and not come back after a resume.
-                    squared *= keep_mask(
-                        squared.shape,
-                        self.recipe.dropout,
-                        self.seed,
-                        step,
-                        2 * tap + pair,
-                        batch["row"][0],
-                    )
-                total += tf.reduce_mean(head(squared), axis=(1, 2))
-            distances.append(total)
-        return distances
+        return [
+            self.lpips.compare(
+                reference, embedding, self._dropout(batch, step, pair)
+            )
+            for pair, embedding in enumerate(distorted)
+        ]
+
+    def _dropout(self, batch, step, pair):
+        """Returns the dropout of a pair's squared differences, or `None`.
+
+        A `keras.layers.Dropout` would advance its state on each replica, so
+        that masks would change with their number and after a resume.
+        """
+        if step is None or not self.recipe.dropout:
+            return None
+
+        def drop(tap, squared):
+            mask = keep_mask(
+                squared.shape,
+                self.recipe.dropout,
+                self.seed,
+                step,
+                2 * tap + pair,
+                batch["row"][0],
+            )
+            return squared * mask
+
+        return drop
 
 
 def judge_losses(judge, logits):

@@ -1,10 +1,12 @@
 """A page of the triplets on which a metric and the judges disagree most."""
 
 import base64
-import html
 import io
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
+import jinja2
 import numpy as np
 from matplotlib import colormaps
 from PIL import Image
@@ -13,151 +15,146 @@ from keras_lpips.atomic_files import replacing
 from training.data.dataset import Batch
 from training.metrics.metric import Metric
 
-STYLE = """
-body { font: 15px/1.4 system-ui, sans-serif; margin: 2rem auto;
-  max-width: 68rem; padding: 0 1rem; color: #1b1b1b; background: #fff; }
-.triplets { display: grid; gap: 1.5rem 2rem; align-items: start;
-  grid-template-columns: repeat(auto-fill, minmax(min(31rem, 100%), 1fr)); }
-section { border: 1px solid #ddd; border-radius: 6px; padding: .8rem; }
-table { border-collapse: collapse; table-layout: fixed; width: 100%; }
-td { padding: .2rem; vertical-align: top; text-align: center;
-  font-size: 13px; }
-img { width: 100%; height: auto; image-rendering: pixelated; display: block;
-  box-sizing: border-box; border: 4px solid transparent; padding: 2px; }
-.people { border: 4px solid #0a7d38; }
-.metric { border: 4px dashed #b3261e; }
-p.note { color: #555; margin: .2rem 0 1rem; max-width: 46rem; }
-h3 { font-size: 13px; font-weight: normal; color: #555; margin: 0 0 .4rem; }
-"""
+TEMPLATE = Path(__file__).with_suffix(".html.j2")
 
 
 @dataclass(frozen=True)
 class Disagreement:
-    """One triplet and how far apart metric and judges are on it."""
+    """A triplet on which a metric contradicts most judges.
 
-    lost: float
-    split: str
-    id: str
+    Attributes:
+        severity: rank of the disagreement; see `WorstTriplets.record`.
+        name: split and id of the triplet.
+        judge: share of judges who found the second image closer.
+        distances: the metric's distances of both images.
+        images: the triplet's images by role.
+    """
+
+    severity: float
+    name: str
     judge: float
     distances: tuple[float, float]
     images: dict[str, np.ndarray]
 
 
-class Worst:
-    """Keeps the worst triplets of each metric while batches go by.
+class WorstTriplets:
+    """Keeps the triplets with the worst disagreement for each metric.
 
     Args:
         metrics: the metrics.
-        count: how many triplets are kept of each.
+        count: number of triplets to keep per metric.
     """
 
-    def __init__(self, metrics: list[Metric], count: int):
+    def __init__(self, metrics: Sequence[Metric], count: int):
         self.metrics = metrics
         self._count = count
-        self._kept = {metric.name: [] for metric in metrics}
+        self._kept: dict[str, list[Disagreement]] = {
+            metric.name: [] for metric in metrics
+        }
 
-    def note(self, metric: Metric, split: str, batch: Batch, pair) -> None:
+    def record(
+        self,
+        metric: Metric,
+        split: str,
+        batch: Batch,
+        distances: tuple[np.ndarray, np.ndarray],
+    ) -> None:
         """Adds a batch.
 
-        What a metric loses on a triplet is the share of judges against it
-        beyond one half; of equal ones, the larger relative difference of the
-        distances is worse.
+        The severity is the share of judges against the metric. Among equal
+        shares, the larger relative difference of the distances is worse.
+        Triplets with equal distances or without a majority are left out.
         """
+        if not self._count:
+            return
         kept = self._kept[metric.name]
-        first, second = pair
+        first, second = distances
         for i, judge in enumerate(batch.answer):
             if first[i] == second[i]:
                 continue
-            lost = judge if first[i] < second[i] else 1 - judge
-            sure = abs(first[i] - second[i]) / (abs(first[i] + second[i]) or 1)
-            if lost > 0.5 and self._count:
-                images = {role: x[i] for role, x in batch.images.items()}
+            against = judge if first[i] < second[i] else 1 - judge
+            contrast = abs(first[i] - second[i]) / (
+                abs(first[i] + second[i]) or 1
+            )
+            if against > 0.5:
                 kept.append(
                     Disagreement(
-                        float(lost + sure / 1e3),
-                        split,
-                        batch.ids[i],
+                        float(against + contrast / 1e3),
+                        f"{split}/{batch.ids[i]}",
                         float(judge),
                         (float(first[i]), float(second[i])),
-                        images,
+                        {role: x[i] for role, x in batch.images.items()},
                     )
                 )
-        kept.sort(key=lambda one: -one.lost)
+        kept.sort(key=lambda one: -one.severity)
         del kept[self._count :]
 
     def of(self, metric: Metric) -> list[Disagreement]:
-        """Returns a metric's worst triplets, the worst first."""
+        """Returns a metric's triplets, the worst first."""
         return self._kept[metric.name]
 
 
-def write_disagreements(path, worst: Worst, meaning: str = "") -> None:
-    """Writes the page, one file with its pictures inside.
+def write_disagreements(
+    path: Path, worst: WorstTriplets, meaning: str = ""
+) -> None:
+    """Writes the page, one file that includes its pictures.
 
     Args:
         path: the `.html` file.
         worst: the triplets.
-        meaning: what the judgements are, where no people made them. Defaults
-            to "".
+        meaning: origin of the judgements, if people did not make them.
+            Defaults to "".
     """
-    judges = "judgements" if meaning else "people"
-    title = f"Where metrics and {judges} disagree"
-    parts = [
-        "<!doctype html><html lang=en><meta charset=utf-8>",
-        "<meta name=viewport content='width=device-width'>",
-        f"<title>{title}</title><style>{STYLE}</style><h1>{title}</h1>",
-        f"<p class=note>{html.escape(meaning)}</p>",
-        f"<p class=note>{judges.capitalize()} chose the image in the solid "
-        "green frame, the metric the one in the dashed red frame. Below each "
-        "is a map of its difference from the reference, one scale per "
-        "triplet.</p>",
-    ]
-    for metric in worst.metrics:
-        parts.append(f"<h2>{html.escape(metric.name)}</h2>")
-        found = worst.of(metric)
-        if not found:
-            parts.append(f"<p>It agrees with most {judges} everywhere.</p>")
-        parts.append("<div class=triplets>")
-        parts += [_triplet(metric, one, judges) for one in found]
-        parts.append("</div>")
+    environment = jinja2.Environment(autoescape=True, trim_blocks=True)
+    page = environment.from_string(TEMPLATE.read_text()).render(
+        judges="judgements" if meaning else "people",
+        meaning=meaning,
+        metrics=[
+            {
+                "name": metric.name,
+                "triplets": [_view(metric, one) for one in worst.of(metric)],
+            }
+            for metric in worst.metrics
+        ],
+    )
     with replacing(path) as partial:
-        partial.write_text("\n".join(parts) + "\n</html>\n")
+        partial.write_text(page + "\n")
 
 
-def _triplet(metric, one, judges):
-    reference, *distorted = (one.images[role] for role in ("ref", "p0", "p1"))
+def _view(metric, disagreement):
+    """Returns the template's values of a triplet."""
+    reference, *distorted = (
+        disagreement.images[role] for role in ("ref", "p0", "p1")
+    )
     maps = [metric.heat_map(reference, image) for image in distorted]
     top = max(float(heat.max()) for heat in maps) or 1.0
-    people = int(one.judge > 0.5)
-    closer = int(one.distances[1] < one.distances[0])
-    shares = (1 - one.judge, one.judge)
-    cells = [f"<td>{_picture(reference, 'the reference')}reference</td>"]
-    below = ["<td></td>"]
-    for i, image in enumerate(distorted):
-        frame = " ".join(
-            name
-            for name, chosen in (("people", people), ("metric", closer))
-            if chosen == i
-        )
-        picture = _picture(image, f"distortion {i}", frame)
-        cells.append(
-            f"<td>{picture}{shares[i]:.0%} of {judges}"
-            f"<br>distance {one.distances[i]:.4g}</td>"
-        )
-        colors = colormaps["inferno"](np.clip(maps[i] / top, 0, 1))
-        heat = (255 * colors[..., :3]).astype(np.uint8)
-        below.append(f"<td>{_picture(heat, f'its difference, {i}')}</td>")
-    name = html.escape(f"{one.split}/{one.id}")
-    return (
-        f"<section><h3>{name}</h3><table><tr>{''.join(cells)}</tr>"
-        f"<tr>{''.join(below)}</tr></table></section>"
-    )
+    preferred = int(disagreement.judge > 0.5)
+    closer = int(np.argmin(disagreement.distances))
+    shares = (1 - disagreement.judge, disagreement.judge)
+    return {
+        "name": disagreement.name,
+        "reference": _data_url(reference),
+        "distorted": [
+            {
+                "picture": _data_url(distorted[i]),
+                "map": _data_url(_colored(maps[i] / top)),
+                "share": f"{shares[i]:.0%}",
+                "distance": f"{disagreement.distances[i]:.4g}",
+                "chosen_by": " ".join(
+                    ["judges"] * (preferred == i) + ["metric"] * (closer == i)
+                ),
+            }
+            for i in range(2)
+        ],
+    }
 
 
-def _picture(pixels, text, frame=""):
+def _colored(heat):
+    colors = colormaps["inferno"](np.clip(heat, 0, 1))
+    return (255 * colors[..., :3]).astype(np.uint8)
+
+
+def _data_url(pixels):
     file = io.BytesIO()
     Image.fromarray(pixels).save(file, "PNG")
-    data = base64.b64encode(file.getvalue()).decode()
-    return (
-        f"<img class='{frame}' alt='{html.escape(text)}' "
-        f"src='data:image/png;base64,{data}'>"
-    )
+    return f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}"

@@ -1,4 +1,4 @@
-"""From distances and judgements to the numbers of a report."""
+"""The numbers of a report, from distances and judgements."""
 
 import itertools
 from dataclasses import dataclass
@@ -12,13 +12,17 @@ from keras_lpips.metrics.two_afc import (
     two_afc_ceilings,
     two_afc_scores,
 )
-from training.report.bootstrap import interval, resampled_means
 from training.report.paper_table import columns_of
 
-# Rows that are no metrics.
+RESAMPLES = 1000
+# Resamples drawn at once, which bounds the memory.
+CHUNK = 50
+# Percentiles of an interval of 95 %.
+BOUNDS = (2.5, 97.5)
+# Rows that are not metrics.
 HUMAN, CEILING = "human", "ceiling"
 SEED = 0
-# Fewer metrics have no correlation to speak of.
+# A rank correlation of fewer metrics means little.
 FEWEST_TO_CORRELATE = 3
 
 
@@ -129,8 +133,37 @@ def rank_correlation(two_afc: dict, jnd: dict) -> float | None:
     return float(spearmanr(*scores).statistic)
 
 
+def resampled_means(scores: np.ndarray, seed) -> np.ndarray:
+    """Returns the means of random samples of the triplets, with replacement.
+
+    All metrics share each sample, so that differences between them are
+    paired.
+
+    Args:
+        scores: float, `(triplets, metrics)`.
+        seed: anything that `numpy.random.default_rng` takes.
+
+    Returns:
+        float64, `(RESAMPLES, metrics)`.
+    """
+    rng = np.random.default_rng(seed)
+    count = len(scores)
+    even = np.full(count, 1 / count)
+    means = [
+        rng.multinomial(count, even, size=CHUNK) @ scores / count
+        for _ in range(RESAMPLES // CHUNK)
+    ]
+    return np.concatenate(means)
+
+
+def interval(means: np.ndarray) -> tuple[float, float]:
+    """Returns the 95 % interval of resampled means, `(RESAMPLES,)`."""
+    low, high = np.percentile(means, BOUNDS)
+    return float(low), float(high)
+
+
 def _resample(judged):
-    """Rows, and by subset their means `(rows,)` and `(RESAMPLES, rows)`."""
+    """Returns rows, and by subset means `(rows,)`, `(RESAMPLES, rows)`."""
     means, samples = {}, {}
     for part in judged:
         scores = part.scores()

@@ -1,70 +1,78 @@
-"""The state of a run in one file that appears whole or not at all.
+"""The state of a run in one file, written atomically.
 
-Masks and orders follow from seed and step, so model, optimiser, step and what
-was measured are all the state there is.
+Dropout masks and orders follow from seed and step, so the state is model,
+optimizer, step and history.
 """
 
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import keras
 import numpy as np
 
 from keras_lpips.weights.npz import check_keys, read_npz, write_npz
-from training.model.triplet_model import named_weights
+from training.model.triplet_model import TripletModel, named_weights
 
 FILE = "checkpoint.npz"
 
 
 @dataclass
 class Progress:
-    """Where a run is.
+    """The position of a run.
 
     Attributes:
-        step: steps that are done, over all epochs.
-        loss_sum: sum of this epoch's losses so far.
+        step: finished steps, over all epochs.
+        loss_sum: sum of the current epoch's losses.
         history: one dictionary of numbers per finished epoch.
     """
 
     step: int = 0
     loss_sum: float = 0.0
-    history: list = field(default_factory=list)
+    history: list[dict] = field(default_factory=list)
 
 
-def save(folder, model, optimizer, progress: Progress) -> None:
+def save(
+    folder: Path,
+    model: TripletModel,
+    optimizer: keras.optimizers.Optimizer,
+    progress: Progress,
+) -> None:
     """Writes the state of a run into its folder."""
     arrays = {
         name: np.asarray(variable)
         for name, variable in _variables(model, optimizer).items()
     }
-    # As bytes: the files of weights hold numbers only.
+    # As bytes, because the .npz holds only numbers.
     arrays["progress"] = np.frombuffer(
         json.dumps(vars(progress)).encode(), np.uint8
     )
-    write_npz(Path(folder) / FILE, arrays)
+    write_npz(folder / FILE, arrays)
 
 
-def restore(folder, model, optimizer) -> Progress:
-    """Sets the state of a run from its folder, if it has been saved.
+def restore(
+    folder: Path, model: TripletModel, optimizer: keras.optimizers.Optimizer
+) -> Progress:
+    """Restores the state of a run from its folder, if there is any.
 
     Returns:
-        Where the run is; the start where nothing was saved.
+        The run's position, the start if there is no checkpoint.
     """
     try:
-        arrays = read_npz(Path(folder) / FILE)
+        arrays = read_npz(folder / FILE)
     except FileNotFoundError:
         return Progress()
     progress = Progress(**json.loads(arrays.pop("progress").tobytes()))
     variables = _variables(model, optimizer)
     shapes = {name: variable.shape for name, variable in variables.items()}
-    check_keys(arrays, shapes, f"{Path(folder) / FILE}")
+    check_keys(arrays, shapes, f"{folder / FILE}")
     for name, variable in variables.items():
         variable.assign(arrays[name])
     return progress
 
 
-def nbytes(model, optimizer) -> int:
-    """Returns about how large a checkpoint is."""
+def nbytes(model: TripletModel, optimizer: keras.optimizers.Optimizer) -> int:
+    """Returns the approximate size of a checkpoint."""
     return sum(
         4 * int(np.prod(variable.shape))
         for variable in _variables(model, optimizer).values()

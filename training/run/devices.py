@@ -1,23 +1,25 @@
-"""Which strategy a run needs."""
+"""The distribution strategy of a run."""
 
 import json
 import os
 
 import tensorflow as tf
 
+from keras_lpips_cli.errors import UserError
+
 
 def make_strategy(jit: bool) -> tf.distribute.Strategy:
-    """Returns a strategy over all devices, made before anything else.
+    """Returns a strategy over all devices; call it before any computation.
 
     With `TF_CONFIG` in the environment it spans its workers; otherwise it is
     a `MirroredStrategy` over the local GPUs, or CPUs.
 
     Args:
-        jit: whether steps will be compiled with XLA, which fails under a
-            mirrored strategy: it needs one device.
+        jit: whether steps will be compiled with XLA. This needs one device,
+            because XLA fails under a mirrored strategy.
 
     Raises:
-        ValueError: on `jit` with several replicas.
+        UserError: on `jit` with several replicas.
     """
     if "TF_CONFIG" in os.environ:
         strategy = tf.distribute.MultiWorkerMirroredStrategy()
@@ -29,9 +31,9 @@ def make_strategy(jit: bool) -> tf.distribute.Strategy:
             return tf.distribute.OneDeviceStrategy(names[0])
         strategy = tf.distribute.MirroredStrategy(names)
     if jit:
-        raise ValueError(
-            "--jit needs one device: XLA fails under a mirrored strategy. "
-            f"Received: {strategy.num_replicas_in_sync} replicas"
+        raise UserError(
+            "--jit needs one device, because XLA fails under a mirrored "
+            f"strategy. Received: {strategy.num_replicas_in_sync} replicas"
         )
     return strategy
 
@@ -43,7 +45,7 @@ def worker_name() -> str:
 
 
 def is_chief() -> bool:
-    """Whether this process is the one that writes."""
+    """Returns whether this process writes the run's folder."""
     task = _task()
     if task.get("type") == "worker":
         workers = json.loads(os.environ["TF_CONFIG"])["cluster"]

@@ -1,17 +1,19 @@
-"""One loop for one device, several, and several machines.
+"""The training loop for one device, several devices and several machines.
 
-Keras's `fit` fails under `MultiWorkerMirroredStrategy` (keras#20585), so this
-stands in its place, on a Keras model, optimiser and callbacks.
+It replaces Keras's `fit`, which fails under `MultiWorkerMirroredStrategy`
+(keras#20585), and takes a Keras model, optimizer and callbacks.
 """
 
 import functools
 import time
 
 import keras
+import numpy as np
 import tensorflow as tf
 
+from keras_lpips.metrics.two_afc import two_afc_scores
 from training.data.batches import distributed_batches, shuffled_order, steps_of
-from training.model.step import training_step
+from training.model.optimizer import training_step
 from training.model.triplet_model import TripletModel, judge_losses
 from training.run.checkpoint import Progress
 
@@ -20,9 +22,9 @@ class Loop:
     """Trains a model on triplets and validates it.
 
     Args:
-        strategy: the strategy in whose scope model and optimiser were made.
+        strategy: the strategy in whose scope model and optimizer were created.
         model: the model.
-        optimizer: its optimiser, built.
+        optimizer: its optimizer, built.
         global_batch_size: triplets in a batch, over all replicas.
         jit: whether steps are compiled with XLA. Defaults to `False`.
     """
@@ -39,16 +41,17 @@ class Loop:
     def train(
         self, source, rates, seed, progress: Progress, validate, save, callbacks
     ) -> None:
-        """Trains from where `progress` is to the last epoch.
+        """Trains from the position in `progress` to the last epoch.
 
         Args:
             source: triplets; see `training.data.batches`.
             rates: the learning rate of each epoch.
             seed: seed of the orders.
-            progress: where the run is; kept up to date.
-            validate: function of no argument to a dictionary of numbers.
+            progress: position of the run; updated after each step.
+            validate: function without arguments that returns a dictionary of
+                numbers, called after each epoch.
             save: function of whether an epoch has ended, called after each
-                step; it decides whether to write.
+                step.
             callbacks: Keras callbacks; `on_epoch_*`, `on_train_*` and
                 `on_train_batch_end` are called, `model.stop_training` ends
                 the run.
@@ -76,7 +79,7 @@ class Loop:
                 progress.step += 1
                 progress.loss_sum += loss
                 callbacks.on_train_batch_end(i, {"loss": loss})
-                # The end of an epoch is saved with what it measured.
+                # The last step is saved with the epoch's metrics.
                 if i + 1 < steps:
                     save(False)
             seconds = time.perf_counter() - start
@@ -98,19 +101,30 @@ class Loop:
         callbacks.on_train_end()
 
     def validate(self, source) -> tuple[float, float]:
-        """Returns mean loss and 2AFC score in percent, without dropout."""
+        """Returns mean loss and 2AFC score in percent, without dropout.
+
+        The score is NaN if a distance is not finite.
+        """
         batches = distributed_batches(
             self._strategy, source, range(len(source)), self._batch_size
         )
-        totals = [self._validation_step(batch).numpy() for batch in batches]
-        loss, score = sum(totals) / len(source)
-        return float(loss), 100 * float(score)
+        columns = np.concatenate(
+            [self._validation_step(batch) for batch in batches], axis=-1
+        )
+        *distances, judge, losses, weights = columns
+        # Without the rows that fill up the last batch.
+        real = weights > 0
+        distances = [values[real] for values in distances]
+        score = np.nan
+        if np.isfinite(distances).all():
+            score = np.mean(two_afc_scores(*distances, judge[real]))
+        return float(losses[real].mean(dtype=np.float64)), 100 * float(score)
 
     @functools.cached_property
     def _train_step(self):
         replica = training_step(self._model, self._optimizer, self._jit)
 
-        @tf.function
+        @tf.function(autograph=False)
         def step(batch, number):
             losses = self._strategy.run(replica, (batch, number))
             return self._strategy.reduce("SUM", losses, axis=None)
@@ -120,20 +134,14 @@ class Loop:
     @functools.cached_property
     def _validation_step(self):
         def replica(batch):
-            distance0, distance1, logits = self._model(batch)
-            # 1 where the first is closer, 0 where the second is.
-            closer = (tf.sign(distance1 - distance0) + 1) / 2
+            *distances, logits = self._model(batch)
             judge = batch["judge"]
-            score = closer * (1 - judge) + (1 - closer) * judge
-            here = tf.cast(batch["weight"] > 0, tf.float32)
             loss = judge_losses(judge, logits)
-            return tf.stack(
-                [tf.reduce_sum(loss * here), tf.reduce_sum(score * here)]
-            )
+            return tf.stack([*distances, judge, loss, batch["weight"]])
 
-        @tf.function
+        @tf.function(autograph=False)
         def step(batch):
-            totals = self._strategy.run(replica, (batch,))
-            return self._strategy.reduce("SUM", totals, axis=None)
+            columns = self._strategy.run(replica, (batch,))
+            return self._strategy.gather(columns, axis=1)
 
         return step

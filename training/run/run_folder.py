@@ -1,6 +1,6 @@
-"""The folder of a run: settings, weights, history, curves, TensorBoard.
+"""The folder of a run: settings, weights, history, curves, TensorBoard logs.
 
-Nothing here needs TFDS, so that an export can read a run without it.
+TFDS is not imported, so that an export can read a run without it.
 """
 
 import json
@@ -21,32 +21,33 @@ from keras_lpips.atomic_files import (
 )
 from keras_lpips.inference.provenance import describe
 from keras_lpips.weights.npz import content_digest, write_npz
+from keras_lpips_cli.errors import UserError
 from training.data.fingerprint import identify
-from training.model.triplet_model import named_weights
+from training.model.triplet_model import TripletModel, named_weights
 
 SETTINGS, WEIGHTS, HISTORY = "settings.json", "weights.npz", "history.csv"
 CURVES, LOGS = "curves.png", "tensorboard"
-# Written after all others.
+# Written last.
 DIGEST = "weights.sha256"
-# What is written and removed again: a folder may have become read-only.
+# Written and removed again, to find a read-only folder.
 PROBE_BYTES = 4096
 
 
-class RunError(ValueError):
-    """A run cannot begin or go on in its folder."""
+class RunError(UserError):
+    """A run cannot start or resume in its folder."""
 
 
 def open_folder(
     path, settings: dict, net: str, data, judgements: str, chief: bool
 ) -> Path:
-    """Makes a run's folder, or checks that it holds the same run.
+    """Creates a run's folder, or checks that it holds the same run.
 
     Args:
         path: the folder.
-        settings: all that the result depends on, as JSON holds it.
+        settings: the settings that the result depends on, as JSON.
         net: name of the backbone.
         data: TFDS builder of the judgements.
-        judgements: what they are, where no people made them; else "".
+        judgements: origin of the judgements; "" if people made them.
         chief: whether this process writes.
 
     Raises:
@@ -65,7 +66,7 @@ def open_folder(
             raise RunError(f"{path} is not empty and holds no run")
         elif chief:
             about = describe(net, "0.1", False)
-            about["metric"] = "LPIPS, trained here"
+            about["metric"] = "LPIPS, trained by training.train"
             write_json(
                 path / SETTINGS,
                 {
@@ -99,9 +100,7 @@ def _check_same(path, wanted, data):
             f"{path} holds a run of other settings ({', '.join(other)}); give "
             "another --output, or remove it"
         )
-    # Runs that are older than the digest have none.
-    digest = held.get("data_digest", wanted["data_digest"])
-    if (held.get("data"), digest) != (wanted["data"], wanted["data_digest"]):
+    if any(held.get(key) != wanted[key] for key in ("data", "data_digest")):
         raise RunError(
             f"{path} holds a run on other data than {data.data_dir}; give "
             "another --output, or remove it"
@@ -109,7 +108,7 @@ def _check_same(path, wanted, data):
 
 
 def check_space(path: Path, needed: int) -> None:
-    """Raises `RunError` unless so many bytes are free and can be written."""
+    """Raises `RunError` unless `needed` bytes are free and writable."""
     try:
         with tempfile.TemporaryFile(dir=path, buffering=0) as probe:
             probe.write(bytes(PROBE_BYTES))
@@ -118,11 +117,12 @@ def check_space(path: Path, needed: int) -> None:
     free = shutil.disk_usage(path).free
     if free < needed:
         raise RunError(
-            f"{path} needs {needed / 1e6:.2f} MB and has {free / 1e6:.2f} MB"
+            f"{path} needs {needed / 1e6:.2f} MB of disk space and has "
+            f"{free / 1e6:.2f} MB"
         )
 
 
-def write_epoch(path: Path, model, history: list[dict]) -> None:
+def write_epoch(path: Path, model: TripletModel, history: list[dict]) -> None:
     """Writes weights, history, curves and logs after an epoch.
 
     Args:
@@ -145,8 +145,8 @@ def write_epoch(path: Path, model, history: list[dict]) -> None:
         partial.write_text(f"{digest}\n")
 
 
-def is_written(path: Path, model) -> bool:
-    """Whether all files that `write_epoch` writes of a model are there."""
+def is_written(path: Path, model: TripletModel) -> bool:
+    """Returns whether `write_epoch` has written all files of a model."""
     digest_path = path / DIGEST
     if not digest_path.exists():
         return False
@@ -183,24 +183,11 @@ def _write_curves(path, history):
 
 
 def _write_logs(folder, logs):
-    """Writes scalars as TensorBoard reads them, without TensorBoard."""
-    scalars = tf.compat.v1.SummaryMetadata(
-        plugin_data=tf.compat.v1.SummaryMetadata.PluginData(
-            plugin_name="scalars"
-        ),
-        # DATA_CLASS_SCALAR
-        data_class=1,
-    )
     writer = tf.summary.create_file_writer(str(folder))
-    with writer.as_default():
+    with writer.as_default(step=logs["epoch"]):
         for name, value in logs.items():
             if name != "epoch":
-                tf.summary.write(
-                    name,
-                    tf.constant(value, tf.float32),
-                    step=logs["epoch"],
-                    metadata=scalars,
-                )
+                tf.summary.scalar(name, value)
     writer.close()
 
 

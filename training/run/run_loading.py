@@ -1,4 +1,4 @@
-"""What a run of `training.train` has learnt, and what it learnt it from."""
+"""Loads the metric and the ranking head of a finished run."""
 
 import csv
 import hashlib
@@ -24,7 +24,7 @@ from training.run.run_folder import HISTORY, SETTINGS, WEIGHTS
 
 
 class TrainedRun:
-    """A run with a finished epoch.
+    """A run with at least one finished epoch.
 
     Args:
         folder: the run's folder.
@@ -48,7 +48,7 @@ class TrainedRun:
             KeyError,
             ValueError,
         ) as error:
-            # Weights that are there and damaged say more of themselves.
+            # Its message about damaged weights is more specific.
             if isinstance(error, WeightsError):
                 raise
             raise WeightsError(
@@ -56,7 +56,7 @@ class TrainedRun:
             ) from None
 
     def layer(self, value_range=(0, 255)) -> LPIPS:
-        """Returns the metric that was learnt, frozen, in float32.
+        """Returns the trained metric, frozen, in float32.
 
         Args:
             value_range: see `LPIPS`. Defaults to `(0, 255)`.
@@ -64,7 +64,7 @@ class TrainedRun:
         recipe = self.recipe
         lpips = tapped_layer(
             recipe.net,
-            self.settings.get("taps") or None,
+            self.settings.get("taps"),
             value_range=value_range,
             backbone_weights=recipe.backbone_weights,
             head_weights="random",
@@ -76,7 +76,7 @@ class TrainedRun:
         return lpips
 
     def ranking_head(self) -> RankingHead | DistanceOnly:
-        """Returns what was learnt over the two distances of a triplet."""
+        """Returns the trained ranking head."""
         if self.settings["distance_only"]:
             head = DistanceOnly(name="distance_only")
         else:
@@ -85,10 +85,10 @@ class TrainedRun:
         return head
 
     def description(self) -> dict:
-        """Returns recipe, data, score and digests, as JSON holds them.
+        """Returns recipe, data, score and digests, ready for JSON.
 
-        The score is that of the last epoch: 2AFC in percent, by subset of
-        the data's validation part.
+        The score is the 2AFC score of the last epoch in percent, by subset of
+        the validation part.
         """
         settings = json.dumps(self.settings, sort_keys=True)
         return {

@@ -9,8 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from tests.support.fake_judgements import triplet
-from training.model.optimizer import make_optimizer
-from training.model.step import training_step
+from training.model.optimizer import make_optimizer, training_step
 from training.model.triplet_model import TripletModel
 from training.recipes import find_recipe
 

@@ -284,7 +284,7 @@ def test_tfds_reads_the_folder_with_the_features_of_bapps(made, tmp_path):
     total = 0
     ids = set()
     for split, info in builder.info.splits.items():
-        examples = list(tfds.as_numpy(builder.as_dataset(split=split)))
+        examples = list(builder.as_data_source(split))
         assert len(examples) == info.num_examples
         total += len(examples)
         for example in examples:
@@ -317,9 +317,9 @@ def test_the_bytes_depend_neither_on_workers_nor_on_the_place(
     assert main(command(photos, here, *flags)) == 0
     run(command(photos, there, *flags, *TWO_WORKERS))
     assert files_of(there) == files_of(here)
-    assert len(list(here.glob("*_cnn.tfrecord*"))) == 2
+    assert len(list(here.glob("*_cnn.array_record*"))) == 2
     builder = tfds.builder_from_directory(here)
-    for example in tfds.as_numpy(builder.as_dataset(split="train_cnn")):
+    for example in builder.as_data_source("train_cnn"):
         assert 0 < example["judge"] < 1
 
 
@@ -370,7 +370,7 @@ def test_a_metric_as_judge_is_never_called_human(photos, tmp_path):
     builder = tfds.builder_from_directory(output)
     assert "Not human" in builder.info.description
     for split in builder.info.splits:
-        for example in tfds.as_numpy(builder.as_dataset(split=split)):
+        for example in builder.as_data_source(split):
             d0, d1 = (l2(example["ref"], example[p]) for p in ("p0", "p1"))
             assert example["judge"] == pytest.approx(d0 / (d0 + d1), abs=1e-6)
 

@@ -5,10 +5,13 @@ import shutil
 import numpy as np
 import pytest
 import tensorflow as tf
+import tensorflow_datasets as tfds
+from array_record.python.array_record_module import ArrayRecordWriter
 from PIL import Image
 
 import tfds_bapps
 from tests.support.fake_judgements import write_tree
+from tests.support.training_runs import prepare
 from training import precompute, train
 from training.data.batches import RecordSource
 from training.data.dataset import DataError, open_prepared
@@ -22,11 +25,7 @@ def uneven(tmp_path_factory):
     for role in ("ref", "p0", "p1"):
         path = tree / "2afc" / "train" / "cnn" / role / "000003.png"
         Image.open(path).resize((80, 96)).save(path)
-    data = tmp_path_factory.mktemp("data")
-    tfds_bapps.Builder(
-        config="twoafc", data_dir=data, source=tree
-    ).download_and_prepare()
-    return data
+    return prepare(tree, tmp_path_factory.mktemp("data"), "twoafc")
 
 
 @pytest.mark.parametrize("program", [train, precompute])
@@ -50,15 +49,44 @@ def test_a_size_is_that_of_one_source(uneven):
         RecordSource(builder, ["train_cnn"]).check()
 
 
-def test_a_judgement_that_is_missing_later_is_found(uneven, tmp_path):
-    data = shutil.copytree(uneven, tmp_path / "data")
-    (shard,) = data.glob("bapps/twoafc/*/*val_cnn*")
-    records = [x.numpy() for x in tf.data.TFRecordDataset(str(shard))]
-    last = tf.train.Example.FromString(records[-1])
+def test_a_missing_judgement_is_found_by_the_check(uneven, tmp_path):
+    builder = open_prepared(
+        shutil.copytree(uneven, tmp_path / "data"), "twoafc"
+    )
+    (shard,) = builder.info.splits["val_cnn"].filepaths
+    *records, record = builder.as_data_source(
+        "val_cnn", deserialize_method=tfds.decode.DeserializeMethod.RAW_BYTES
+    )
+    last = tf.train.Example.FromString(record)
     last.features.feature["judge"].float_list.value[0] = np.nan
-    with tf.io.TFRecordWriter(str(shard)) as writer:
-        for record in [*records[:-1], last.SerializeToString()]:
-            writer.write(record)
-    source = RecordSource(open_prepared(data, "twoafc"), ["val_cnn"])
+    writer = ArrayRecordWriter(str(shard), "group_size:1")
+    for record in (*records, last.SerializeToString()):
+        writer.write(record)
+    writer.close()
+    source = RecordSource(
+        open_prepared(tmp_path / "data", "twoafc"), ["val_cnn"]
+    )
     with pytest.raises(DataError, match="without judgements"):
         source.check()
+
+
+def test_a_damaged_file_is_found_by_the_check(uneven, tmp_path):
+    builder = open_prepared(
+        shutil.copytree(uneven, tmp_path / "data"), "twoafc"
+    )
+    (shard,) = builder.info.splits["val_cnn"].filepaths
+    content = bytearray(shard.read_bytes())
+    middle = len(content) // 2
+    content[middle : middle + 100] = bytes(100)
+    shard.write_bytes(content)
+    with pytest.raises(DataError, match="has a damaged file"):
+        RecordSource(builder, ["val_cnn"]).check()
+
+
+def test_another_format_is_rejected(uneven, tmp_path):
+    tree = write_tree(tmp_path / "tree", {"train/cnn": 2})
+    tfds_bapps.Builder(
+        config="twoafc", data_dir=tmp_path, source=tree, file_format="tfrecord"
+    ).download_and_prepare()
+    with pytest.raises(DataError, match="--file-format array_record"):
+        RecordSource(open_prepared(tmp_path, "twoafc"), ["train_cnn"])

@@ -3,7 +3,6 @@ import csv
 import numpy as np
 import pytest
 
-from training.report.bootstrap import interval, resampled_means
 from training.report.paper_table import (
     AVERAGES,
     SUBSETS,
@@ -14,9 +13,11 @@ from training.report.scores import (
     CEILING,
     HUMAN,
     Judged,
+    interval,
     jnd_table,
     paired_differences,
     rank_correlation,
+    resampled_means,
     two_afc_table,
 )
 

@@ -8,7 +8,7 @@ import pytest
 
 from keras_lpips.atomic_files import write_json
 from training import train
-from training.data.dataset import open_prepared
+from training.data.dataset import DataError, open_prepared
 from training.data.fingerprint import identify
 from training.data.vectors import check_description
 from training.run.run_folder import RunError, open_folder
@@ -67,7 +67,7 @@ def test_vectors_of_other_data_of_the_same_name_are_refused(
 ):
     write_json(tmp_path / "vectors.json", identify(data))
     check_description(tmp_path, identify(data))
-    with pytest.raises(ValueError, match="vectors of another data$"):
+    with pytest.raises(DataError, match="vectors of another data$"):
         check_description(tmp_path, identify(remade))
 
 
@@ -89,7 +89,7 @@ def refused(small_disk, judged, capsys, backbone):
         assert train.main([*flags, "--output", str(output)]) == 1
         assert [path.name for path in output.iterdir()] == ["settings.json"]
         error = capsys.readouterr().err.splitlines()[-1]
-        assert error.startswith(f"train: {output} ")
+        assert error.startswith(f"training.train: {output} ")
         return error
 
     return train_there
@@ -98,7 +98,7 @@ def refused(small_disk, judged, capsys, backbone):
 def test_a_disk_without_room_for_checkpoints_is_found_before_the_first_step(
     refused,
 ):
-    assert "needs 0.09 MB and has 0.0" in refused()
+    assert "needs 0.09 MB of disk space and has 0.0" in refused()
 
 
 def test_a_disk_that_became_full_is_found_when_a_run_goes_on(
