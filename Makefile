@@ -19,7 +19,7 @@ ELSEWHERE := parity or serving or engines or matrix or packaging or docs
 export TF_CPP_MIN_LOG_LEVEL := 3
 
 .PHONY: help demo test test-fast lint parity serving engines packaging matrix \
-	docs benchmark clean
+	docs pictures contact-sheet benchmark clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | \
@@ -60,6 +60,13 @@ docs: $(INSTALLED) ## build the documentation and run its examples
 	NO_MKDOCS_2_WARNING=1 $(VENV)/bin/mkdocs build --strict --site-dir build/docs
 	$(RUN) -m pytest -m docs
 
+pictures: $(INSTALLED) contact-sheet ## draw the pictures of the documentation
+	$(RUN) -m docs.pictures
+
+contact-sheet: $(INSTALLED) ## draw every type of distortion for the documentation
+	$(RUN) -m pipelines.contact_sheet --size 64 --scale 0.5 \
+	  --sheet docs/images/contact_sheet.jpg
+
 benchmark: $(PARITY_INSTALLED) ## measure speed and memory against the reference
 	$(PARITY_RUN) -m benchmarks.speed --output benchmarks/results
 
@@ -74,8 +81,9 @@ endef
 
 # $(call INSTALL,VENV,EXTRAS): an environment of the versions in constraints.txt.
 define INSTALL
+	@echo "Installing into $(1); this takes minutes the first time."
 	$(PYTHON) -m venv $(1)
-	$(UV) pip install --quiet --python $(1)/bin/python --compile-bytecode \
+	$(UV) pip install --python $(1)/bin/python --compile-bytecode \
 	  --constraints constraints.txt --editable '.[$(2)]'
 endef
 
