@@ -85,8 +85,8 @@ def prepare_all(config: PrepareConfig, options) -> None:
                 folder.rmdir()
     if len(empty) == len(configs):
         raise empty[0]
-    for error in empty:
-        print(f"Left out: {error}")
+    for reason in empty:
+        print(f"Left out: {reason}")
 
 
 def prepare(config: PrepareConfig, name: str, options) -> None:

@@ -96,12 +96,12 @@ def read_triplets(
             example[role] = patch * ((high - low) / 255) + low
         return example
 
-    instructions = _host_share(builder, splits, host_index, host_count)
+    share = _host_share(builder, splits, host_index, host_count)
     encoded_seed = None if cache else shuffle_seed
     if builder.info.file_format is tfds.core.FileFormat.ARRAY_RECORD:
-        dataset = _by_index(builder, instructions, task, encoded_seed)
+        dataset = _by_index(builder, share, task, encoded_seed)
     else:
-        dataset = _in_order(builder, instructions, task, encoded_seed)
+        dataset = _in_order(builder, share, task, encoded_seed)
     dataset = dataset.map(decode, tf.data.AUTOTUNE)
     if cache:
         dataset = dataset.cache("" if cache is True else str(cache))
@@ -113,7 +113,7 @@ def read_triplets(
 
 
 def _host_share(builder, splits, host_index, host_count):
-    """Returns the slices of the splits that a host reads."""
+    """Returns the slices that a host reads, as one instruction of TFDS."""
     instructions = []
     for split in splits:
         count = builder.info.splits[split].num_examples
@@ -126,66 +126,47 @@ def _host_share(builder, splits, host_index, host_count):
             f"`host_count` leaves host {host_index} without a triplet. "
             f"Received: host_count={host_count}"
         )
-    return instructions
+    return "+".join(instructions)
 
 
-def _in_order(builder, instructions, task, shuffle_seed):
+def _in_order(builder, split, task, shuffle_seed):
     """Reads records from start to end; patches are still PNG."""
-    parts = builder.as_dataset(
-        split=instructions,
+    dataset = builder.as_dataset(
+        split=split,
         decoders=dict.fromkeys(task.patches, tfds.decode.SkipDecoding()),
     )
-    dataset = parts[0]
-    for part in parts[1:]:
-        dataset = dataset.concatenate(part)
     if shuffle_seed is not None:
         dataset = dataset.shuffle(SHUFFLE_TRIPLETS, shuffle_seed)
     return dataset
 
 
-def _by_index(builder, instructions, task, shuffle_seed):
+def _by_index(builder, split, task, shuffle_seed):
     """Reads records by their index; patches are still PNG."""
     import tensorflow as tf
 
-    sources = builder.as_data_source(
-        split=instructions,
+    source = builder.as_data_source(
+        split=split,
         deserialize_method=tfds.decode.DeserializeMethod.RAW_BYTES,
     )
-    ends = np.cumsum([len(source) for source in sources])
     decoders = dict.fromkeys(task.patches, tfds.decode.SkipDecoding())
 
     def read(indices):
-        owners = np.searchsorted(ends, indices, "right")
-        records = np.empty(len(indices), object)
-        for owner in np.unique(owners):
-            (rows,) = np.nonzero(owners == owner)
-            source = sources[owner]
-            first = ends[owner] - len(source)
-            records[rows] = source.__getitems__(
-                [int(index) for index in indices[rows] - first]
-            )
-        return records
+        records = source.__getitems__([int(index) for index in indices])
+        return np.array(records, object)
+
+    def read_batch(indices):
+        records = tf.numpy_function(read, [indices], tf.string, stateful=False)
+        return tf.ensure_shape(records, [None])
 
     def deserialize(record):
-        return builder.info.features.deserialize_example(
-            record, decoders=decoders
-        )
+        features = builder.info.features
+        return features.deserialize_example(record, decoders=decoders)
 
-    dataset = tf.data.Dataset.range(int(ends[-1]))
+    dataset = tf.data.Dataset.range(len(source))
     if shuffle_seed is not None:
-        dataset = dataset.shuffle(int(ends[-1]), shuffle_seed)
-    return (
-        dataset.batch(READ_TRIPLETS)
-        .map(
-            lambda indices: tf.ensure_shape(
-                tf.numpy_function(read, [indices], tf.string, stateful=False),
-                [None],
-            ),
-            tf.data.AUTOTUNE,
-        )
-        .unbatch()
-        .map(deserialize, tf.data.AUTOTUNE)
-    )
+        dataset = dataset.shuffle(len(source), shuffle_seed)
+    dataset = dataset.batch(READ_TRIPLETS).map(read_batch, tf.data.AUTOTUNE)
+    return dataset.unbatch().map(deserialize, tf.data.AUTOTUNE)
 
 
 def _check_splits(builder, splits):

@@ -115,22 +115,12 @@ class Builder(tfds.core.ShardBasedBuilder):
             disable_shuffling=True,
         )
 
-    def _plan(self, dl_manager, download_config):
-        return preparation.plan(
-            options=self._options,
-            config=self.builder_config,
-            features=self.info.features,
-            folder=epath.Path(self.data_dir),
-            template_of=self._get_filename_template,
-            dl_manager=dl_manager,
-            download_config=download_config,
-        )
-
     def _shard_iterators_per_split(self, dl_manager):
-        plan = self._plan(dl_manager, tfds.download.DownloadConfig())
+        config = tfds.download.DownloadConfig()
+        plan = preparation.make_plan(self, self._options, dl_manager, config)
         return {
             split: [shard.examples for shard in shards]
-            for split, shards in plan.shards.items()
+            for split, (_, shards) in plan.splits.items()
         }
 
     def _download_and_prepare(self, dl_manager, download_config=None):
@@ -146,11 +136,8 @@ class Builder(tfds.core.ShardBasedBuilder):
             config.beam_runner is not None or config.beam_options is not None
         ):
             execute = BeamExecutor(config.beam_runner, config.beam_options)
+        plan = preparation.make_plan(self, self._options, dl_manager, config)
         splits = preparation.write(
-            self._plan(dl_manager, config),
-            self._options.tolerate,
-            epath.Path(self.data_dir),
-            self._get_filename_template,
-            execute,
+            plan, self.data_path, self._options.tolerate, execute
         )
         self.info.set_splits(tfds.core.SplitDict(splits))

@@ -68,7 +68,7 @@ def find_sources(where: epath.PathLike, task: str) -> list[Source]:
     return [
         source
         for source in sources
-        if not source.archive or source.archive.folder.task == task
+        if not source.archive or source.archive.task == task
     ]
 
 
@@ -93,7 +93,8 @@ def archive_source(
         if archive is None and name == known.file.removesuffix(".gz"):
             archive = known
     if archive is not None:
-        return Source(path, archive.file, archive.folder, archive, True)
+        folder = layout.Folder(archive.task, archive.part)
+        return Source(path, archive.file, folder, archive, True)
     words = re.split(r"[^a-z0-9]+", name.lower())
     return Source(path, path.name, _folder_of_words(words), None, True)
 

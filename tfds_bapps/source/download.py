@@ -7,7 +7,6 @@ from etils import epath
 
 from tfds_bapps.source import archives, published
 from tfds_bapps.source.errors import PreparationError
-from tfds_bapps.source.layout import split_name
 
 
 def find_or_download(
@@ -42,7 +41,7 @@ def find_or_download(
     found = [
         source
         for source in archives.find_sources(where, task)
-        if source.archive is None or _holds_wanted(source.archive, wants)
+        if source.archive is None or any(map(wants, source.archive.counts))
     ]
     if not found:
         raise PreparationError(f"{where} holds no archive with wanted splits.")
@@ -53,7 +52,7 @@ def _download(task, wants, dl_manager):
     wanted = [
         archive
         for archive in published.ARCHIVES
-        if archive.folder.task == task and _holds_wanted(archive, wants)
+        if archive.task == task and any(map(wants, archive.counts))
     ]
     if not wanted:
         raise PreparationError(
@@ -83,12 +82,3 @@ def _download(task, wants, dl_manager):
             )
         found.append(source)
     return found
-
-
-def _holds_wanted(archive, wants):
-    part = archive.folder.part
-    return any(
-        wants(split)
-        for split in published.COUNTS[archive.folder.task]
-        if split.startswith(split_name(part, ""))
-    )

@@ -1,9 +1,10 @@
-"""Reads and validates the files of a triplet: one example of the dataset."""
+"""Reads and validates the files of triplets: the examples of the dataset."""
 
 import hashlib
+from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, BinaryIO
 
 from etils import epath
 
@@ -30,112 +31,94 @@ class Example:
     sizes: list[str]
 
 
-class ExampleReader:
-    """Reads triplets by their rows in the index; a context manager.
+def read_examples(
+    triplets: Triplets,
+    votes: int | None,
+    shorter_side: int | None,
+    sha256: "hashlib._Hash | None" = None,
+) -> Iterator[Example | list[FileError]]:
+    """Reads triplets in order.
 
     Args:
         triplets: the triplets to be read.
         votes: judgements per triplet, or `None` if they are not known.
         shorter_side: height or width to which patches are resized, or `None`.
+        sha256: updated with all files, roles in order. Defaults to none.
 
-    Attributes:
-        sha256: digest over all files read so far, roles in order.
+    Yields:
+        For each triplet the example, or the errors of its files.
+
+    Raises:
+        PreparationError: the archive itself cannot be read.
     """
-
-    def __init__(
-        self, triplets: Triplets, votes: int | None, shorter_side: int | None
-    ):
-        self.sha256 = hashlib.sha256()
-        self._triplets = triplets
-        self._votes = votes
-        self._shorter_side = shorter_side
-        self._task = layout.TASKS[triplets.task]
-        self._open_archives = {}
-        self._stack = ExitStack()
-
-    def __enter__(self):
-        """Returns the reader."""
-        return self
-
-    def __exit__(self, *error):
-        """Closes the archive."""
-        self._stack.close()
-
-    def read(self, row: int) -> Example | list[FileError]:
-        """Reads one triplet.
-
-        Returns:
-            The example, or the errors of its files.
-
-        Raises:
-            PreparationError: the archive itself cannot be read.
-        """
-        name = self._triplets.names[row].decode()
-        features = {"subset": self._triplets.subset, "id": name}
-        sizes = []
-        errors = []
-        for column, role in enumerate(self._task.roles):
-            try:
-                data = self._bytes(role, name, row, column)
-                self.sha256.update(data)
-                if role == self._task.answer:
-                    features[role] = validation.read_answer(data, self._votes)
-                else:
+    task = layout.TASKS[triplets.task]
+    with ExitStack() as stack:
+        # Archives hold one role after another, so that each of these is read
+        # from start to end.
+        archives = [
+            stack.enter_context(_open_archive(triplets.path))
+            for _ in task.roles
+            if triplets.in_archive
+        ]
+        for row in range(len(triplets)):
+            name = triplets.names[row].decode()
+            features = {"subset": triplets.subset, "id": name}
+            sizes = []
+            errors = []
+            for column, role in enumerate(task.roles):
+                file = triplets.file(role, name)
+                size = int(triplets.sizes[row, column])
+                try:
+                    if archives:
+                        offset = int(triplets.offsets[row, column])
+                        data = _read_member(
+                            archives[column], triplets.path, offset, size
+                        )
+                    else:
+                        data = _read_file(f"{triplets.path}/{file}", size)
+                    if len(data) != size:
+                        raise InvalidFileError("has changed since the index")
+                    if sha256:
+                        sha256.update(data)
+                    if role == task.answer:
+                        features[role] = validation.read_answer(data, votes)
+                        continue
                     image = validation.read_patch(data)
                     features[role] = resize.stored_patch(
-                        image, data, self._shorter_side
+                        image, data, shorter_side
                     )
-                    size = resize.resized(image.size, self._shorter_side)
-                    sizes.append("x".join(map(str, size)))
-            except InvalidFileError as error:
-                errors.append(self._error(role, name, error))
-        return errors or Example(features, sizes)
+                    width, height = resize.resized(image.size, shorter_side)
+                    sizes.append(f"{width}x{height}")
+                except InvalidFileError as error:
+                    split = triplets.split
+                    errors.append(
+                        FileError(
+                            *(f"{split}/{name}", triplets.path, file),
+                            *(str(error), split),
+                        )
+                    )
+            yield errors or Example(features, sizes)
 
-    def _error(self, role, name, error):
-        return FileError(
-            f"{self._triplets.split}/{name}",
-            self._triplets.path,
-            self._triplets.file(role, name),
-            str(error),
-            self._triplets.split,
-        )
 
-    def _bytes(self, role, name, row, column):
-        size = int(self._triplets.sizes[row, column])
-        if self._triplets.in_archive:
-            file = self._archive(role)
-            try:
-                file.seek(int(self._triplets.offsets[row, column]))
-                data = file.read(size)
-            except OSError as error:
-                raise PreparationError(
-                    f"{self._triplets.path} cannot be read: {error}."
-                ) from error
-        else:
-            try:
-                inside = self._triplets.file(role, name)
-                path = epath.Path(self._triplets.path) / inside
-                with path.open("rb") as file:
-                    data = file.read(size + 1)
-            except OSError as error:
-                reason = error.strerror or error
-                raise InvalidFileError(f"cannot be read: {reason}") from None
-        if len(data) != size:
-            raise InvalidFileError("has another size than in the index")
-        return data
+def _open_archive(path: str) -> BinaryIO:
+    try:
+        return epath.Path(path).open("rb")
+    except OSError as error:
+        raise PreparationError(f"{path} cannot be read: {error}.") from error
 
-    def _archive(self, role):
-        """Returns the archive, opened once for each role.
 
-        Archives hold one role after another, so each of these files is read
-        from start to end.
-        """
-        if role not in self._open_archives:
-            try:
-                file = epath.Path(self._triplets.path).open("rb")
-            except OSError as error:
-                raise PreparationError(
-                    f"{self._triplets.path} cannot be read: {error}."
-                ) from error
-            self._open_archives[role] = self._stack.enter_context(file)
-        return self._open_archives[role]
+def _read_member(archive: BinaryIO, path: str, offset: int, size: int) -> bytes:
+    try:
+        archive.seek(offset)
+        return archive.read(size)
+    except OSError as error:
+        raise PreparationError(f"{path} cannot be read: {error}.") from error
+
+
+def _read_file(path: str, size: int) -> bytes:
+    try:
+        with epath.Path(path).open("rb") as file:
+            return file.read(size + 1)
+    except OSError as error:
+        reason = error.strerror or error
+        raise InvalidFileError(f"cannot be read: {reason}") from None

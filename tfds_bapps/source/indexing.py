@@ -122,7 +122,7 @@ def plain_archive(
     with source.path.open("rb") as file:
         if file.read(len(_GZIP_MAGIC)) != _GZIP_MAGIC:
             return source
-    packed_bytes = archives.file_size(source.path)
+    packed_bytes = archives.file_size(source.path) or 0
     limit = max(packed_bytes * MAX_GZIP_RATIO, GZIP_RATIO_FLOOR_BYTES)
     _check_room(source, packed_bytes, scratch)
     plain = scratch / f"{source.path.name.removesuffix('.gz')}.plain"

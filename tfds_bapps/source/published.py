@@ -20,18 +20,29 @@ class Archive:
 
     Attributes:
         file: its file name.
-        folder: task and part of its triplets.
+        task: "2afc" or "jnd".
+        part: "train" or "val".
         sha256: published digest, or `None` where none is known.
     """
 
     file: str
-    folder: layout.Folder
+    task: str
+    part: str
     sha256: str | None
 
     @property
     def url(self) -> str:
-        """URL of the archive."""
+        """The URL of the archive."""
         return HOST + self.file
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """The published number of triplets of each split in it."""
+        return {
+            split: count
+            for split, count in COUNTS[self.task].items()
+            if split.startswith(layout.split_name(self.part, ""))
+        }
 
 
 # A third party published the digests, without the sizes in bytes that
@@ -39,15 +50,17 @@ class Archive:
 ARCHIVES = (
     Archive(
         "twoafc_train.tar.gz",
-        layout.Folder("2afc", "train"),
+        "2afc",
+        "train",
         "b4f5c772c7cd88ac44bcb4ff0741745d434c05f0094f2bfb262ddcd0055bf393",
     ),
     Archive(
         "twoafc_val.tar.gz",
-        layout.Folder("2afc", "val"),
+        "2afc",
+        "val",
         "41486671b06de923e7ba277c4797d4d9d86d609863ba35ecdb576133f8b9d859",
     ),
-    Archive("jnd.tar.gz", layout.Folder("jnd", "val"), None),
+    Archive("jnd.tar.gz", "jnd", "val", None),
 )
 
 # Triplets of each subset. 2AFC val is exact; the others are given by the
@@ -70,30 +83,25 @@ ROUNDING = 50
 
 
 def count_errors(
-    folder: layout.Folder,
+    archive: Archive,
     counts: Mapping[str, int],
     wants: Callable[[str], bool],
 ) -> list[str]:
     """Compares the counts of an official archive with the published ones.
 
     Args:
-        folder: task and part of the archive.
+        archive: the archive.
         counts: triplets of each split in it, incomplete ones included.
         wants: whether a split is to be compared.
 
     Returns:
         A message for each split whose count differs from the published one.
     """
-    exact = (folder.task, folder.part) == ("2afc", "val")
+    exact = (archive.task, archive.part) == ("2afc", "val")
     slack = 0 if exact else ROUNDING
-    published = {
-        split: count
-        for split, count in COUNTS[folder.task].items()
-        if split.startswith(f"{folder.part}_") and wants(split)
-    }
     return [
         f"{split} has {counts.get(split, 0)} triplets, "
         f"{'' if exact else 'about '}{count} are published"
-        for split, count in published.items()
-        if abs(counts.get(split, 0) - count) > slack
+        for split, count in archive.counts.items()
+        if wants(split) and abs(counts.get(split, 0) - count) > slack
     ]

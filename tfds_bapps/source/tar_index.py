@@ -83,7 +83,7 @@ def read_members(file: BinaryIO, archive: str) -> Iterator[Member]:
         if info is None:
             break
         # Otherwise tarfile keeps every header that it has read.
-        tar.members = []
+        tar.members = []  # type: ignore[attr-defined]
         if info.size < 0 or info.offset_data < end:
             # PAX records replace the header's size.
             raise _damaged(archive, "a member has a negative size")

@@ -6,7 +6,7 @@ digits, 42 for a JND one.
 """
 
 from array import array
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -61,15 +61,11 @@ class Triplets:
 
     def __getitem__(self, rows: slice) -> "Triplets":
         """Returns a copy of a run of the triplets."""
-        return Triplets(
-            self.task,
-            self.part,
-            self.subset,
-            self.path,
-            self.in_archive,
-            self.names[rows].copy(),
-            self.offsets[rows].copy(),
-            self.sizes[rows].copy(),
+        return replace(
+            self,
+            names=self.names[rows].copy(),
+            offsets=self.offsets[rows].copy(),
+            sizes=self.sizes[rows].copy(),
         )
 
 
@@ -86,7 +82,7 @@ class SubsetTable:
         self.folder = folder
         self.path = path
         self.in_archive = in_archive
-        self._columns = {}
+        self._columns: dict[str, _Column] = {}
 
     @property
     def task(self) -> str:
@@ -108,9 +104,10 @@ class SubsetTable:
         Raises:
             PreparationError: no folder names the part of the subset.
         """
-        if self.folder.part is None:
+        part, subset = self.folder.part, self.folder.subset
+        if part is None or subset is None:
             raise PreparationError(
-                f"{self.path}: the subset {self.folder.subset!r} lies in none "
+                f"{self.path}: the subset {subset!r} lies in none "
                 f"of the folders {', '.join(layout.PARTS)}."
             )
         roles = layout.TASKS[self.task].roles
@@ -141,16 +138,9 @@ class SubsetTable:
         for i, (_, column_offsets, column_sizes) in enumerate(columns):
             offsets[:, i] = column_offsets[rows[i][whole]]
             sizes[:, i] = column_sizes[rows[i][whole]]
-        folder = self.folder
         triplets = Triplets(
-            self.task,
-            folder.part,
-            folder.subset,
-            self.path,
-            self.in_archive,
-            every[whole],
-            offsets,
-            sizes,
+            *(self.task, part, subset, self.path, self.in_archive),
+            *(every[whole], offsets, sizes),
         )
         return triplets, errors
 

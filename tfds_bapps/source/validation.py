@@ -87,7 +87,7 @@ def read_answer(data: bytes, votes: int | None) -> np.float32:
         raise InvalidFileError(f"holds {answer.dtype}, not float32")
     if answer.shape not in ((), (1,)):
         raise InvalidFileError(f"has the shape {answer.shape}, not (1,)")
-    value = answer.reshape(())[()]
+    value = np.float32(answer.item())
     if not np.isfinite(value):
         raise InvalidFileError(f"is {value}")
     if not 0 <= value <= 1:

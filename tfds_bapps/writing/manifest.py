@@ -22,15 +22,6 @@ FILE_NAME = "manifest.json"
 PACKAGES = ("numpy", "pillow", "tensorflow", "tensorflow-datasets")
 
 
-def source_entry(source: archives.Source) -> dict:
-    """Returns the entry of a source: name, sha256, published sha256."""
-    return {
-        "name": source.name,
-        "sha256": archives.digest(source) if source.in_archive else None,
-        "published_sha256": source.archive.sha256 if source.archive else None,
-    }
-
-
 def split_entry(shards: Sequence[Shard], reports: Sequence[Report]) -> dict:
     """Returns the entry of a split.
 
@@ -38,7 +29,7 @@ def split_entry(shards: Sequence[Shard], reports: Sequence[Report]) -> dict:
         shards: its shards, in order.
         reports: their reports.
     """
-    sizes = Counter()
+    sizes: Counter[str] = Counter()
     sha256 = hashlib.sha256()
     for report in reports:
         sizes.update(report.sizes)
@@ -56,7 +47,7 @@ def split_entry(shards: Sequence[Shard], reports: Sequence[Report]) -> dict:
 
 def write(
     folder: epath.Path,
-    sources: list[dict],
+    sources: Iterable[archives.Source],
     splits: dict[str, dict],
     errors: Iterable[FileError],
     ignored: int,
@@ -65,7 +56,7 @@ def write(
 
     Args:
         folder: the dataset's folder.
-        sources: `source_entry` of each source.
+        sources: the sources.
         splits: `split_entry` of each split.
         errors: the errors that were tolerated.
         ignored: number of files in the sources that belong to no triplet.
@@ -75,7 +66,16 @@ def write(
         with contextlib.suppress(metadata.PackageNotFoundError):
             versions[name] = metadata.version(name)
     manifest = {
-        "sources": sources,
+        "sources": [
+            {
+                "name": source.name,
+                "sha256": archives.digest(source)
+                if source.in_archive
+                else None,
+                "published_sha256": source.archive and source.archive.sha256,
+            }
+            for source in sources
+        ],
         "splits": splits,
         "left_out": [
             {

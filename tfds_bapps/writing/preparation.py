@@ -5,7 +5,6 @@ has returned, so a preparation that fails or is interrupted leaves no dataset.
 """
 
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import tensorflow_datasets as tfds
@@ -21,10 +20,11 @@ from tfds_bapps.source.errors import (
 from tfds_bapps.source.triplets import Triplets
 from tfds_bapps.writing import manifest
 from tfds_bapps.writing.shards import (
+    SHARD_TRIPLETS,
     Executor,
     Report,
     Shard,
-    plan_shards,
+    split_shards,
     write_shard,
 )
 
@@ -62,87 +62,85 @@ class PrepareOptions:
 
 @dataclass(frozen=True)
 class Plan:
-    """A preparation before anything is written.
+    """What a preparation is going to write.
 
     Attributes:
-        sources: what it reads.
-        shards: the shards of each split, in order.
+        sources: the sources that it reads.
+        splits: TFDS's template of the file names, and the shards in order, of
+            each split.
         errors: errors that the index found.
         ignored: number of files that belong to no triplet.
     """
 
     sources: list[archives.Source]
-    shards: dict[str, list[Shard]]
+    splits: dict[str, tuple[tfds.core.ShardedFileTemplate, list[Shard]]]
     errors: list[FileError]
     ignored: int
 
 
-def plan(
+def make_plan(
+    builder: tfds.core.DatasetBuilder,
     options: PrepareOptions,
-    config: tfds.core.BuilderConfig,
-    features: tfds.features.FeaturesDict,
-    folder: epath.Path,
-    template_of: Callable[..., tfds.core.ShardedFileTemplate],
     dl_manager: tfds.download.DownloadManager,
-    download_config: tfds.download.DownloadConfig,
+    config: tfds.download.DownloadConfig,
 ) -> Plan:
     """Finds the sources, indexes them and plans the shards.
 
     Args:
+        builder: the builder, whose folder exists.
         options: options of the preparation.
-        config: the builder's `task` and `shorter_side`.
-        features: TFDS's features of the dataset.
-        folder: the folder of the dataset.
-        template_of: returns the template of a split's file names.
         dl_manager: TFDS's download manager.
-        download_config: manual folder, number and size of shards.
-
-    Returns:
-        The plan.
+        config: manual folder, number and size of shards, most examples.
 
     Raises:
         PreparationError: there is no source, or it is damaged.
     """
+    task = builder.builder_config.task
     sources = download.find_or_download(
-        options.source,
-        config.task,
-        options.wants,
-        dl_manager,
-        download_config.manual_dir,
+        options.source, task, options.wants, dl_manager, config.manual_dir
     )
     index = indexing.merge(
-        _index(source, config.task, options, folder) for source in sources
+        _index(source, task, options, builder.data_path) for source in sources
     )
-    shards = {
-        split: plan_shards(
-            triplets[: download_config.max_examples_per_split],
-            template_of(split_name=split),
-            features,
-            options.votes_of(triplets),
-            config.shorter_side,
-            download_config.num_shards,
-            download_config.max_shard_size,
+    splits = {}
+    for split, triplets in sorted(index.splits.items()):
+        if not len(triplets):
+            continue
+        triplets = triplets[: config.max_examples_per_split]
+        total_bytes = int(triplets.sizes.sum(dtype="int64"))
+        count = config.num_shards or max(
+            -(-total_bytes // config.max_shard_size),
+            -(-len(triplets) // SHARD_TRIPLETS),
         )
-        for split, triplets in sorted(index.splits.items())
-        if len(triplets)
-    }
-    return Plan(sources, shards, index.errors, index.ignored)
+        file_format = builder.info.file_format.file_suffix
+        template = tfds.core.ShardedFileTemplate(
+            data_dir=builder.data_path,
+            dataset_name=builder.name,
+            split=split,
+            filetype_suffix=file_format,
+        )
+        whole = Shard(
+            path="",
+            file_format=file_format,
+            features=builder.info.features,
+            triplets=triplets,
+            votes=options.votes_of(triplets),
+            shorter_side=builder.builder_config.shorter_side,
+        )
+        count = min(count, len(triplets))
+        splits[split] = template, split_shards(whole, template, count)
+    return Plan(sources, splits, index.errors, index.ignored)
 
 
 def write(
-    plan: Plan,
-    tolerate: int,
-    folder: epath.Path,
-    template_of: Callable[..., tfds.core.ShardedFileTemplate],
-    execute: Executor,
+    plan: Plan, folder: epath.Path, tolerate: int, execute: Executor
 ) -> list[tfds.core.SplitInfo]:
     """Writes all shards, compares the counts and writes the manifest.
 
     Args:
         plan: the plan.
-        tolerate: number of bad triplets that are accepted.
         folder: the folder of the dataset.
-        template_of: returns the template of a split's file names.
+        tolerate: number of bad triplets that are accepted.
         execute: runs `write_shard` on all shards.
 
     Returns:
@@ -151,8 +149,8 @@ def write(
     Raises:
         PreparationError: a message, or a list of all bad files.
     """
-    shards = [shard for split in plan.shards.values() for shard in split]
-    written = [Report(**report) for report in execute(shards, write_shard)]
+    all_shards = [x for _, shards in plan.splits.values() for x in shards]
+    written = [Report(**report) for report in execute(all_shards, write_shard)]
     errors = plan.errors + [
         FileError(*fields) for report in written for fields in report.errors
     ]
@@ -161,22 +159,21 @@ def write(
     remaining = iter(written)
     entries = {}
     infos = []
-    for split, split_shards in plan.shards.items():
-        reports = [next(remaining) for _ in split_shards]
-        _check_written_counts(split, split_shards, reports)
-        entries[split] = manifest.split_entry(split_shards, reports)
+    for split, (template, shards) in plan.splits.items():
+        reports = [next(remaining) for _ in shards]
+        _check_written_counts(split, shards, reports)
+        entries[split] = manifest.split_entry(shards, reports)
         infos.append(
             tfds.core.SplitInfo(
                 name=split,
                 shard_lengths=[report.examples for report in reports],
                 num_bytes=sum(report.record_bytes for report in reports),
-                filename_template=template_of(split_name=split),
+                filename_template=template,
             )
         )
     for leftover in (*folder.glob("*.plain"), *folder.glob("*.report.json")):
         leftover.unlink()
-    sources = [manifest.source_entry(source) for source in plan.sources]
-    manifest.write(folder, sources, entries, errors, plan.ignored)
+    manifest.write(folder, plan.sources, entries, errors, plan.ignored)
     return infos
 
 
@@ -186,18 +183,20 @@ def _index(source, task, options, folder):
         source = indexing.plain_archive(source, folder)
     index = indexing.index_source(source, task)
     present = sorted(index.splits)
-    index.splits = {
-        split: index.splits[split] for split in present if options.wants(split)
-    }
     if source.archive:
-        wrong = published.count_errors(
-            source.archive.folder, _found_counts(index), options.wants
-        )
+        # Incomplete triplets count too.
+        bad = {(error.split, error.triplet) for error in index.errors}
+        counts = Counter(split for split, _ in bad)
+        counts.update({split: len(t) for split, t in index.splits.items()})
+        wrong = published.count_errors(source.archive, counts, options.wants)
         if wrong:
             raise PreparationError(
                 f"{source.name} is not the published archive: "
                 f"{'; '.join(wrong)}."
             )
+    index.splits = {
+        split: index.splits[split] for split in present if options.wants(split)
+    }
     if not index.splits:
         raise NothingFoundError(
             f"{source.name} holds no {task} triplets"
@@ -215,14 +214,6 @@ def _index(source, task, options, folder):
         if not error.split or options.wants(error.split)
     ]
     return index
-
-
-def _found_counts(index):
-    """Counts the triplets of each split, incomplete ones included."""
-    bad = {(error.split, error.triplet) for error in index.errors}
-    counts = Counter(split for split, _ in bad if split)
-    counts.update({split: len(t) for split, t in index.splits.items()})
-    return counts
 
 
 def _check_written_counts(split, shards, reports):

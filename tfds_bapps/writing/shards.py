@@ -6,6 +6,7 @@ or on how often and where it is written.
 """
 
 import dataclasses
+import hashlib
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -16,7 +17,7 @@ from etils import epath
 
 from tfds_bapps.source import layout
 from tfds_bapps.source.errors import PreparationError
-from tfds_bapps.source.examples import Example, ExampleReader
+from tfds_bapps.source.examples import Example, read_examples
 from tfds_bapps.source.triplets import Triplets
 
 # Few enough to spread the work evenly over workers.
@@ -52,18 +53,11 @@ class Shard:
         return self.path + REPORT_SUFFIX
 
     def examples(self) -> Iterator[tuple[int, dict[str, Any]]]:
-        """Yields the number in the shard and the features of each triplet.
-
-        Raises:
-            PreparationError: a triplet is invalid.
-        """
-        with ExampleReader(
-            self.triplets, self.votes, self.shorter_side
-        ) as reader:
-            for row in range(len(self.triplets)):
-                example = reader.read(row)
-                if not isinstance(example, Example):
-                    raise PreparationError("\n".join(map(str, example)))
+        """Yields the number and the features of each valid triplet."""
+        for row, example in enumerate(
+            read_examples(self.triplets, self.votes, self.shorter_side)
+        ):
+            if isinstance(example, Example):
                 yield row, example.features
 
 
@@ -95,47 +89,28 @@ class Report:
 Executor = Callable[[Sequence[Shard], Callable[..., dict]], list[dict]]
 
 
-def plan_shards(
-    triplets: Triplets,
-    template: tfds.core.ShardedFileTemplate,
-    features: tfds.features.FeaturesDict,
-    votes: int | None,
-    shorter_side: int | None,
-    num_shards: int | None,
-    max_shard_bytes: int,
+def split_shards(
+    shard: Shard, template: tfds.core.ShardedFileTemplate, count: int
 ) -> list[Shard]:
-    """Divides a split into runs of triplets of almost equal length.
+    """Divides a split into shards of almost equal length.
 
     Args:
-        triplets: the complete triplets of the split.
+        shard: the whole split.
         template: TFDS's template of the shards' file names.
-        features: TFDS's features of the dataset.
-        votes: judgements per triplet, or `None` if they are not known.
-        shorter_side: height or width to which patches are resized, or `None`.
-        num_shards: number of shards, or `None` for as many as keep each of
-            them below `max_shard_bytes` and `SHARD_TRIPLETS`.
-        max_shard_bytes: bytes of the source that go into a shard.
+        count: number of shards.
 
     Returns:
         The shards, in order; together they hold each triplet once.
     """
-    total = int(triplets.sizes.sum(dtype="int64"))
-    count = num_shards or max(
-        -(-total // max_shard_bytes),
-        -(-len(triplets) // SHARD_TRIPLETS),
-    )
-    count = min(count, len(triplets))
-    bounds = [len(triplets) * i // count for i in range(count + 1)]
+    total = len(shard.triplets)
+    bounds = [total * i // count for i in range(count + 1)]
     return [
-        Shard(
+        dataclasses.replace(
+            shard,
             path=str(
                 template.sharded_filepath(shard_index=i, num_shards=count)
             ),
-            file_format=template.filetype_suffix,
-            features=features,
-            triplets=triplets[bounds[i] : bounds[i + 1]],
-            votes=votes,
-            shorter_side=shorter_side,
+            triplets=shard.triplets[bounds[i] : bounds[i + 1]],
         )
         for i in range(count)
     ]
@@ -162,16 +137,15 @@ def write_shard(shard: Shard, shared: Any = None) -> dict:
         # TFDS removes the files that lost workers leave under such names.
         with tfds.core.utils.incomplete_file(epath.Path(shard.path)) as path:
             writer.write(path, _records(shard, report))
-    except OSError as error:
-        raise PreparationError(
-            f"{shard.path} cannot be written: {error.strerror or error}."
-        ) from error
     except Exception as error:
-        # TensorFlow's errors, recognized without importing TensorFlow.
-        if not hasattr(error, "error_code"):
+        # TensorFlow's errors have a code; they are recognized by it so that
+        # TensorFlow need not be imported.
+        if not (isinstance(error, OSError) or hasattr(error, "error_code")):
             raise
+        reason = getattr(error, "strerror", None)
+        reason = reason or getattr(error, "message", error)
         raise PreparationError(
-            f"{shard.path} cannot be written: {error.message}."
+            f"{shard.path} cannot be written: {reason}."
         ) from error
     return dataclasses.asdict(report)
 
@@ -230,27 +204,27 @@ def _records(shard, report) -> Iterator[tuple[int, bytes]]:
     report.answers = [0] * (
         shard.votes + 1 if shard.votes else UNKNOWN_VOTES_BINS
     )
-    sizes = Counter()
-    with ExampleReader(
-        shard.triplets, shard.votes, shard.shorter_side
-    ) as reader:
-        for row in range(len(shard.triplets)):
-            example = reader.read(row)
-            if not isinstance(example, Example):
-                report.errors += map(list, map(dataclasses.astuple, example))
-                continue
-            sizes.update(example.sizes)
-            encoded = serializer.get_tf_example(
-                shard.features.encode_example(example.features)
-            )
-            # By default protobuf writes the entries of a map in an order that
-            # differs from process to process.
-            record = encoded.SerializeToString(deterministic=True)
-            report.examples += 1
-            report.record_bytes += len(record)
-            report.answers[_bin(example.features[answer], shard.votes)] += 1
-            yield row, record
-        report.source_sha256 = reader.sha256.hexdigest()
+    sizes: Counter[str] = Counter()
+    sha256 = hashlib.sha256()
+    examples = read_examples(
+        shard.triplets, shard.votes, shard.shorter_side, sha256
+    )
+    for row, example in enumerate(examples):
+        if not isinstance(example, Example):
+            report.errors += map(list, map(dataclasses.astuple, example))
+            continue
+        sizes.update(example.sizes)
+        encoded = serializer.get_tf_example(
+            shard.features.encode_example(example.features)
+        )
+        # By default protobuf writes the entries of a map in an order that
+        # differs from process to process.
+        record = encoded.SerializeToString(deterministic=True)
+        report.examples += 1
+        report.record_bytes += len(record)
+        report.answers[_bin(example.features[answer], shard.votes)] += 1
+        yield row, record
+    report.source_sha256 = sha256.hexdigest()
     report.sizes = dict(sorted(sizes.items()))
 
 

@@ -3,8 +3,7 @@ from collections import Counter
 
 from tfds_bapps.source import layout, published
 
-VAL = layout.Folder("2afc", "val")
-TRAIN = layout.Folder("2afc", "train")
+TRAIN, VAL, _ = published.ARCHIVES
 
 
 def everything(split):

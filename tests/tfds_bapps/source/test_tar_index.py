@@ -146,20 +146,21 @@ def test_a_name_that_is_not_utf8_is_an_error(tmp_path):
     assert second.error == "has a name that is not UTF-8"
 
 
-@pytest.mark.parametrize("seed", range(200))
-def test_random_damage_ends_in_members_or_one_error(tmp_path, seed):
+def test_random_damage_ends_in_members_or_one_error(tmp_path):
     path = write_tar(tmp_path / "a.tar", dict(list(FILES.items())[:3]))
-    data = bytearray(path.read_bytes())
-    rng = random.Random(seed)
-    for _ in range(rng.randint(1, 6)):
-        # Most of a header's fields lie in its first 160 bytes.
-        block = 512 * rng.randrange(len(data) // 512)
-        data[block + rng.randrange(160)] = rng.randrange(256)
-        total = tarfile.calc_chksums(data[block : block + 512])[0]
-        data[block + 148 : block + 156] = b"%06o\0 " % total
-    path.write_bytes(data)
-    try:
-        found = members(path)
-    except PreparationError:
-        return
-    assert all(member.size >= 0 for member in found)
+    whole = path.read_bytes()
+    rng = random.Random(0)
+    for _ in range(500):
+        data = bytearray(whole)
+        for _ in range(rng.randint(1, 6)):
+            # Most of a header's fields lie in its first 160 bytes.
+            block = 512 * rng.randrange(len(data) // 512)
+            data[block + rng.randrange(160)] = rng.randrange(256)
+            total = tarfile.calc_chksums(data[block : block + 512])[0]
+            data[block + 148 : block + 156] = b"%06o\0 " % total
+        path.write_bytes(data)
+        try:
+            found = members(path)
+        except PreparationError:
+            continue
+        assert all(member.size >= 0 for member in found)
