@@ -21,7 +21,8 @@ def parse_with_beam(
     config: type[Config],
     description: str,
     argv: Sequence[str] | None = None,
-    prog: str = "",
+    *,
+    prog: str,
 ) -> tuple[Config, "PipelineOptions"]:
     """Parses the flags of a program, and Beam's options, which follow `--`.
 
@@ -34,17 +35,9 @@ def parse_with_beam(
     Returns:
         An instance of `config`, and Beam's options. Unknown ones exit with 2.
     """
-    if isinstance(config, str):
-        # (name, description, settings, argv), until all programs have moved.
-        import pipelines.program as old
-
-        words = sys.argv[1:] if prog is None else prog
-        ours, beams = split_command_line(words)
-        parsed, prog = old.parse(config, description, argv, ours), config
-    else:
-        words = sys.argv[1:] if argv is None else argv
-        ours, beams = split_command_line(words)
-        parsed = parse(config, description, ours, prog=prog)
+    words = sys.argv[1:] if argv is None else argv
+    ours, beams = split_command_line(words)
+    parsed = parse(config, description, ours, prog=prog)
     quiet_libraries()
     try:
         return parsed, parse_beam_options(beams)

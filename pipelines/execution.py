@@ -142,17 +142,7 @@ def run_tasks(
             f"{undone} of {len(tasks)} tasks are not done after {runs} "
             f"attempt{'s' * (runs > 1)}: {_cause_of(error)}"
         ) from error
-    return reports
-
-
-def perform_all(tasks, options=None):
-    """Runs tasks that have `prepare` and `perform`; use `run_tasks`."""
-    return run_tasks(tasks, _perform, options)
-
-
-def _perform(task, _):
-    task.prepare()
-    return task.perform()
+    return [report for report in reports if report is not None]
 
 
 def check_options(options: PipelineOptions) -> None:

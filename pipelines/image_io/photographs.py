@@ -74,5 +74,5 @@ def digest_of(image: np.ndarray) -> str:
         sha256 of its shape and bytes, in hexadecimal.
     """
     sha256 = hashlib.sha256(repr(image.shape).encode())
-    sha256.update(np.ascontiguousarray(image))
+    sha256.update(np.ascontiguousarray(image).data)
     return sha256.hexdigest()

@@ -180,7 +180,7 @@ def survey(
             for name, digest in report["digests"].items()
         ]
     # The least digest is kept, whatever the names of the files.
-    kept = {}
+    kept: dict[str, Photograph] = {}
     for photograph in sorted(found):
         first = kept.setdefault(pixel_digests[photograph.name], photograph)
         if first is not photograph:

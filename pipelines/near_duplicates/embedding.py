@@ -70,7 +70,9 @@ def embed_images(task: EmbeddingTask, embedder: Embedder) -> dict:
         The report: `blocks`, the size, file and positions of the images of
         each; `errors`, positions and sentences.
     """
-    errors, open_blocks, blocks = {}, {}, []
+    errors: dict[int, str] = {}
+    open_blocks: dict[tuple[int, int], _Block] = {}
+    blocks: list[list] = []
 
     def close(size):
         block = open_blocks.pop(size)

@@ -6,6 +6,7 @@
 
 import dataclasses
 import json
+from typing import Any
 
 import keras
 import numpy as np
@@ -37,7 +38,9 @@ def save_network(
         training: a record of its training, for JSON.
     """
     folder = epath.Path(folder)
-    weights = {x.path: np.asarray(x.value) for x in generator.weights}
+    weights: dict[str, Any] = {
+        x.path: np.asarray(x.value) for x in generator.weights
+    }
     with (folder / f"{name}.npz").open("wb") as file:
         np.savez(file, **weights)
     record = {"settings": dataclasses.asdict(settings), "training": training}

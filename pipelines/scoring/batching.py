@@ -72,7 +72,7 @@ def batch_by_size(decoded, max_pixels: int) -> Iterator[Batch]:
         decoded: positions, and tuples of uint8 arrays `(height, width, 3)`.
         max_pixels: most pixels of one side of all entries that are held.
     """
-    groups = defaultdict(list)
+    groups: dict[tuple[int, int], list] = defaultdict(list)
     held = 0
     for position, images in decoded:
         height, width, _ = images[0].shape

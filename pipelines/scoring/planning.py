@@ -52,7 +52,8 @@ def make_plan(config: ScoringConfig) -> Plan:
     pairs, unmatched = config.pairs, {}
     if pairs.count(",") == 1 and not FileSystems.exists(pairs):
         matched = FileSystems.join(config.output, MATCHED_LIST)
-        unmatched = match(*pairs.split(","), matched)
+        references, distorted = pairs.split(",")
+        unmatched = match(references, distorted, matched)
         files = [matched]
     else:
         files = list_files(pairs)

@@ -29,7 +29,7 @@ class Budget:
 
     def __init__(self, limit: int):
         self._limit = limit
-        self._held = {}
+        self._held: dict[int, int] = {}
         self._total = 0
         self._next = 0
         self._closed = False
@@ -98,7 +98,7 @@ def read_ahead(
         budget: a new one, which is closed before the readers are.
     """
     numbered = enumerate(entries)
-    coming = deque()
+    coming: deque[tuple[int, SimpleQueue]] = deque()
     while True:
         while len(coming) < READERS and (budget.has_room() or not coming):
             count, results = _submit_job(numbered, readers, budget)

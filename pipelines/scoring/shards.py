@@ -8,6 +8,8 @@ workers, or how often and where it is written.
 import contextlib
 from dataclasses import dataclass
 
+import numpy as np
+
 from pipelines.filesystems import replacing, write_bytes
 from pipelines.scoring.batching import read_batches
 from pipelines.scoring.model import Model
@@ -56,7 +58,9 @@ def score_shard(shard: Shard, model: Model) -> dict:
         distances.
     """
     config = model.config
-    names, errors, scored = [], {}, {}
+    names: list[tuple[str, ...]] = []
+    errors: dict[int, str] = {}
+    scored: dict[int, np.float32] = {}
     with contextlib.ExitStack() as stack:
         maps = None
         if config.maps:
@@ -70,7 +74,7 @@ def score_shard(shard: Shard, model: Model) -> dict:
         ):
             distances, spatial = model.score(batch)
             scored |= zip(batch.positions, distances, strict=True)
-            if maps:
+            if maps and spatial is not None:
                 for at, distance in zip(batch.positions, spatial, strict=True):
                     maps.add(str(at), distance)
         if maps:
@@ -79,7 +83,7 @@ def score_shard(shard: Shard, model: Model) -> dict:
     return {
         "scored": len(scored),
         "bad": len(errors),
-        "sum": sum(float(scored[position]) for position in sorted(scored)),
+        "sum": sum(float(scored[at]) for at in sorted(scored)),
     }
 
 

@@ -1,6 +1,7 @@
 """The types of distortion to draw from, by subset."""
 
 import functools
+from collections.abc import Sequence
 
 from keras_lpips_cli.errors import UserError
 from pipelines.distortions.distortion import Distortion
@@ -88,7 +89,7 @@ class Catalog:
                 "traditional".
             generator: source of the randomness.
         """
-        kinds = self._types[subset]
+        kinds: Sequence[Distortion] = self._types[subset]
         if subset == "traditional" and generator.random() < sequence_share:
             kinds = SEQUENCES
         return kinds[generator.integers(len(kinds))]

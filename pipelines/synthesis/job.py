@@ -231,8 +231,8 @@ def _write_metadata(folder, shards, reports, features, config):
 
 def _make_manifest(config, found: Survey, shards, reports):
     """Returns what was made of what, without times, hosts or paths."""
-    types = Counter()
-    subsets = Counter()
+    types: Counter[str] = Counter()
+    subsets: Counter[str] = Counter()
     for report in reports.values():
         types.update(report["types"])
     for split, run in shards.items():

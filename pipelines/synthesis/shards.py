@@ -71,8 +71,8 @@ def write_shard(shard: Shard, _=None) -> dict:
         The report: `triplets`, `record_bytes`, and `types`, how many patches
         were distorted by each.
     """
-    report = {"triplets": 0, "record_bytes": 0}
-    types = Counter()
+    report: dict = {"triplets": 0, "record_bytes": 0}
+    types: Counter[str] = Counter()
     writer = tfds.core.ExampleWriter(tfds.core.FileFormat(shard.file_format))
     with tfds.core.utils.incomplete_file(epath.Path(shard.path)) as path:
         writer.write(path, _records(shard, report, types))
@@ -149,7 +149,7 @@ def make_features(task: str) -> tfds.features.FeaturesDict:
 def to_example(triplet: Triplet, patches, share: np.float32) -> dict:
     """Returns an example with `make_features` of its task, patches as PNG."""
     roles = layout.TASKS[triplet.config.task]
-    example = {
+    example: dict = {
         role: encode_png(patch)
         for role, patch in zip(roles.patches, patches, strict=True)
     }

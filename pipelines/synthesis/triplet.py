@@ -1,5 +1,6 @@
 """Draws what a triplet is, and renders its patches."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -82,18 +83,22 @@ def draw_triplet(digest: str, index: int, config: SynthesisConfig) -> Triplet:
     key = (config.seed, digest, index)
     catalog = load_catalog(config)
     subset = catalog.find_subset(digest, index)
-    kinds = catalog.draw_two(subset, config.sequence_share, *key, "types")
+    first, second = catalog.draw_two(
+        subset, config.sequence_share, *key, "types"
+    )
     generator = generator_of(*key, "strengths")
+    kinds: tuple[Distortion, ...] = (first, second)
+    strengths: Sequence[float]
     if config.task == "jnd":
-        kinds = kinds[:1]
+        kinds = (first,)
         strengths = [generator.uniform(0, MAX_JND_STRENGTH)]
-    elif generator.random() < config.one_type_share or kinds[0] == kinds[1]:
-        kinds = (kinds[0], kinds[0])
+    elif generator.random() < config.one_type_share or first == second:
+        kinds = (first, first)
         weak = generator.uniform(MIN_STRENGTH, MAX_STRENGTH - MIN_STRENGTH_GAP)
         strong = generator.uniform(weak + MIN_STRENGTH_GAP, MAX_STRENGTH)
-        strengths = generator.permutation([weak, strong])
+        strengths = list(generator.permutation([weak, strong]))
     else:
-        strengths = generator.uniform(MIN_STRENGTH, MAX_STRENGTH, 2)
+        strengths = list(generator.uniform(MIN_STRENGTH, MAX_STRENGTH, 2))
     return Triplet(
         digest, index, subset, kinds, tuple(map(float, strengths)), config
     )

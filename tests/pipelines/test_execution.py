@@ -176,6 +176,8 @@ def test_repeated_bundles_run_a_task_once(tmp_path):
     assert [task.count_runs() for task in tasks] == [1] * 5
 
 
+@pytest.mark.slow
+@pytest.mark.distributed
 # Beam's own thread of the dead worker's connection ends with it.
 @pytest.mark.filterwarnings(
     "ignore::pytest.PytestUnhandledThreadExceptionWarning"
@@ -189,6 +191,8 @@ def test_what_a_killed_worker_leaves_is_run_again(tmp_path, processes, caplog):
     assert str(os.getpid()) not in pids
 
 
+@pytest.mark.slow
+@pytest.mark.distributed
 @pytest.mark.filterwarnings(
     "ignore::pytest.PytestUnhandledThreadExceptionWarning"
 )
@@ -201,6 +205,7 @@ def test_workers_that_die_again_and_again_are_given_up(tmp_path):
     assert tasks[0].count_runs() == 2
 
 
+@pytest.mark.distributed
 @pytest.mark.usefixtures("quiet_workers")
 def test_a_worker_process_does_not_log_its_steps(tmp_path, capfd):
     options = parse_beam_options(ONE_PROCESS)
@@ -211,6 +216,8 @@ def test_a_worker_process_does_not_log_its_steps(tmp_path, capfd):
         assert step not in logged
 
 
+@pytest.mark.slow
+@pytest.mark.distributed
 @pytest.mark.usefixtures("ctrl_c")
 def test_ctrl_c_cancels_the_job_of_a_service_and_a_rerun_finishes_it(
     tmp_path, job_service, worker_pool
@@ -231,6 +238,7 @@ def test_ctrl_c_cancels_the_job_of_a_service_and_a_rerun_finishes_it(
     assert reports == [{"double": 2 * n} for n in range(20)]
 
 
+@pytest.mark.engines
 @needs_flink
 def test_an_embedded_flink_runs_tasks(tmp_path, worker_pool):
     options = parse_beam_options(flink(worker_pool))

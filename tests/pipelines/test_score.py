@@ -103,6 +103,8 @@ def test_distances_are_those_of_the_package(pairs, here):
     assert manifest["net"] == "alex" and manifest["backbone_digest"]
 
 
+@pytest.mark.slow
+@pytest.mark.distributed
 def test_several_processes_write_the_same_bytes(pairs, here, tmp_path):
     assert run(pairs, tmp_path / "two", beam=PROCESSES) == digests(here)
 
@@ -232,6 +234,8 @@ def test_resuming_with_other_settings_or_pairs_is_refused(
     assert "was not made by this command" in capsys.readouterr().err
 
 
+@pytest.mark.slow
+@pytest.mark.distributed
 def test_a_stopped_run_goes_on_to_the_same_bytes(many, whole, tmp_path):
     output = tmp_path / "scores"
     command = [sys.executable, "-m", "pipelines.score"]

@@ -308,6 +308,8 @@ def test_the_manifest_counts_and_names(made):
     assert str(made.parent) not in json.dumps(manifest)
 
 
+@pytest.mark.slow
+@pytest.mark.distributed
 def test_the_bytes_depend_neither_on_workers_nor_on_the_place(
     photos, small_bank, tmp_path, backbone
 ):
@@ -323,6 +325,8 @@ def test_the_bytes_depend_neither_on_workers_nor_on_the_place(
         assert 0 < example["judge"] < 1
 
 
+@pytest.mark.slow
+@pytest.mark.distributed
 def test_a_killed_run_goes_on_and_makes_the_same(made, photos, tmp_path):
     output = tmp_path / "killed"
     argv = command(photos, output, "--families", "traditional", "algorithms")
