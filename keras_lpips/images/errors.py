@@ -1,10 +1,7 @@
-"""What may be wrong with an image, each in one sentence that names it."""
+"""Converts the many ways in which an image can be bad to `ImageError`."""
 
 import contextlib
-import struct
-import warnings
-
-from PIL import Image, UnidentifiedImageError
+from collections.abc import Iterator
 
 from keras_lpips.images.validation import ImageError
 
@@ -15,66 +12,35 @@ WHITE_IS_ZERO, PLANES_APART = 0, 2
 
 
 @contextlib.contextmanager
-def as_image_error(name):
-    """Raises as `ImageError` what goes wrong inside, without warnings.
+def as_image_error(name) -> Iterator[None]:
+    """Converts exceptions raised in the block to `ImageError`.
+
+    Except for `MemoryError`, which says nothing of the image.
 
     Args:
-        name: the path of the image, or what it is called.
+        name: the path of the image, or its name in messages.
     """
     try:
-        with warnings.catch_warnings():
-            # On the way to an error, or of what does not touch the pixels.
-            warnings.simplefilter("ignore")
-            yield
-    except ImageError:
+        yield
+    except (ImageError, MemoryError):
         raise
-    except Image.DecompressionBombError:
-        raise ImageError(
-            f"{name} has more than {2 * Image.MAX_IMAGE_PIXELS:,} pixels and "
-            "is refused, since it may be a decompression bomb"
-        ) from None
-    except UnidentifiedImageError:
-        raise ImageError(f"{name} is not an image that can be read") from None
     except FileNotFoundError:
         raise ImageError(f"{name} does not exist") from None
     except OSError as error:
         reason = error.strerror or str(error)
         raise ImageError(f"{name} cannot be read: {reason}") from None
-    # Pillow's decoders let these through on files that were tampered with.
-    except (
-        SyntaxError,
-        ValueError,
-        EOFError,
-        TypeError,
-        LookupError,
-        ArithmeticError,
-        struct.error,
-    ) as error:
-        raise ImageError(f"{name} cannot be used: {error}") from None
-
-
-@contextlib.contextmanager
-def pixel_limit(pixels):
-    """Raises Pillow's limit against decompression bombs, inside.
-
-    Args:
-        pixels: the largest height times width that is not refused.
-    """
-    before = Image.MAX_IMAGE_PIXELS
-    # Pillow warns above its limit and refuses above twice that.
-    Image.MAX_IMAGE_PIXELS = pixels // 2
-    try:
-        yield
-    finally:
-        Image.MAX_IMAGE_PIXELS = before
+    # On damaged files, the plugins of Pillow let many kinds through.
+    except Exception as error:
+        reason = str(error) or type(error).__name__
+        raise ImageError(f"{name} cannot be used: {reason}") from None
 
 
 def check_not_misread(image, name) -> None:
-    """Raises `ImageError` if Pillow would not give the pixels as meant.
+    """Raises `ImageError` if Pillow would misread the pixels.
 
     Args:
         image: a `PIL.Image.Image`.
-        name: what it is called.
+        name: its name in messages.
     """
     frames = getattr(image, "n_frames", 1)
     if frames > 1 and image.format != "MPO":

@@ -1,4 +1,4 @@
-"""Reading images: any common file to uint8 RGB, or one sentence why not."""
+"""Reads image files as uint8 RGB."""
 
 import contextlib
 import io
@@ -14,9 +14,15 @@ from keras_lpips.images.errors import (
     as_image_error,
     check_not_misread,
 )
+from keras_lpips.images.formats import (
+    PngCompleteness,
+    check_before_decoding,
+    check_regular_file,
+    open_image,
+)
 from keras_lpips.images.validation import ImageError
 
-# What `list_images` takes for an image.
+# The files that `list_images` returns.
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
 # EXIF orientations that swap height and width.
 ORIENTATION_TAG = 0x0112
@@ -26,8 +32,12 @@ LOSSLESS = {".png": {}, ".bmp": {}, ".tif": {}, ".tiff": {}}
 LOSSLESS[".webp"] = {"lossless": True}
 
 
-def load_image(source, resize=None) -> np.ndarray:
-    """Reads an image.
+def load_image(
+    source,
+    resize: tuple[int, int] | None = None,
+    max_pixels: int | None = None,
+) -> np.ndarray:
+    """Reads an image: PNG, JPEG, WebP, TIFF, BMP, GIF or PNM, by its content.
 
     Gray is repeated to three channels and palettes are looked up. Alpha is
     dropped, as the reference and the loader of BAPPS do, so what lies under a
@@ -40,58 +50,65 @@ def load_image(source, resize=None) -> np.ndarray:
         resize: `(height, width)` in pixels to resize to, with Pillow's
             antialiased bilinear filter; `None` keeps the size. Defaults to
             `None`.
+        max_pixels: most height times width, compared with the header. Defaults
+            to `None`, twice `PIL.Image.MAX_IMAGE_PIXELS`.
 
     Returns:
         uint8 RGB, `(height, width, 3)`, [0, 255].
 
     Raises:
-        ImageError: if it cannot be read, has several frames, is too large
-            (Pillow's limit against decompression bombs) or holds 32-bit or
-            signed values, whose range is unknown.
+        ImageError: if it cannot be read, is incomplete, has several frames or
+            too many pixels, or holds 32-bit or signed values, whose range is
+            unknown.
     """
     size = _checked_size(resize)
     if isinstance(source, Image.Image):
         name = getattr(source, "filename", "") or "The image"
         with as_image_error(name):
             return _to_rgb(source, name, size)
-    with _opened(source) as image:
+    with _opened(source, max_pixels) as image:
         return _to_rgb(image, source, size)
 
 
-def decode_image(data: bytes, name, resize=None) -> np.ndarray:
-    """Reads an image from a file's bytes.
+def decode_image(
+    data: bytes, name, resize: tuple[int, int] | None = None
+) -> np.ndarray:
+    """Reads an image from the bytes of a file.
 
     Args:
         data: the content of the file.
-        name: what messages call it.
+        name: its name in messages.
         resize: see `load_image`.
 
     Returns:
-        What `load_image` does.
+        uint8 RGB, as `load_image` returns it.
 
     Raises:
         ImageError: as `load_image` does.
     """
     size = _checked_size(resize)
-    with as_image_error(name), Image.open(io.BytesIO(data)) as image:
+    with (
+        as_image_error(name),
+        open_image(io.BytesIO(data), name) as image,
+    ):
         return _to_rgb(image, name, size)
 
 
 def read_size(path) -> tuple[int, int]:
-    """Returns `(height, width)` from a file's head, as `load_image` gives it.
+    """Returns the `(height, width)` of a file's image from its header.
 
     Raises:
         ImageError: if it cannot be read.
     """
     with _opened(path) as image:
         orientation = image.getexif().get(ORIENTATION_TAG)
-        # Pillow turns a TIFF, and only that, as it opens it.
+        # Pillow turns a TIFF, and no other format, when it opens it.
         swapped = orientation in SWAPPED and image.format != "TIFF"
         return image.size if swapped else image.size[::-1]
 
 
 def load_pair(reference, distorted, resize=None):
-    """Reads two images that are to be compared.
+    """Reads two images of one size.
 
     Args:
         reference: see `load_image`.
@@ -110,12 +127,12 @@ def load_pair(reference, distorted, resize=None):
 
 
 def check_pair(reference, distorted, pair) -> None:
-    """Raises `ImageError` if two images that were read differ in size.
+    """Raises `ImageError` if two images differ in size.
 
     Args:
-        reference: what the first is called.
-        distorted: what the second is called.
-        pair: the images, of any kind that has a `shape`.
+        reference: the name of the first in messages.
+        distorted: the name of the second.
+        pair: the images, or other objects with a `shape`.
     """
     if pair[0].shape != pair[1].shape:
         sizes = " and ".join(f"{x.shape[1]}x{x.shape[0]}" for x in pair)
@@ -126,10 +143,10 @@ def check_pair(reference, distorted, pair) -> None:
 
 
 def list_images(folder) -> list[Path]:
-    """Returns the image files of a folder, by name, not of its subfolders.
+    """Returns the image files of a folder, sorted, without its subfolders.
 
-    Which files are images is told by their suffixes. Hidden files, such as
-    the companions that macOS leaves, are not.
+    Files are selected by their suffixes. Hidden files, such as the companions
+    that macOS writes, are left out.
 
     Raises:
         ImageError: if the folder cannot be listed or holds no image.
@@ -160,7 +177,7 @@ def write_image(path, pixels: np.ndarray) -> None:
 def _is_image(path):
     if path.name.startswith(".") or path.suffix.lower() not in SUFFIXES:
         return False
-    # A link that leads nowhere is an image that cannot be read.
+    # A broken link is listed, so that reading it fails with its name.
     return path.is_file() or not path.exists()
 
 
@@ -180,23 +197,44 @@ def _checked_size(resize):
 
 
 @contextlib.contextmanager
-def _opened(path):
-    with as_image_error(path), Image.open(path) as image:
-        yield image
+def _opened(path, max_pixels=None):
+    with as_image_error(path):
+        check_regular_file(path)
+        with (
+            open(path, "rb") as file,
+            open_image(file, path, max_pixels) as image,
+        ):
+            yield image
 
 
 def _to_rgb(image, name, size):
     check_not_misread(image, name)
-    # Not without need, here and below: these are copies. A TIFF that is turned
-    # as it is loaded forgets its orientation.
-    image.load()
+    # Here and below, copies are made only where they are needed.
+    _load(image, name)
     if image.getexif().get(ORIENTATION_TAG, 1) != 1:
         image = ImageOps.exif_transpose(image)
     if image.mode in SIXTEEN_BIT_GRAY:
         high = (np.asarray(image).astype(np.uint16) >> 8).astype(np.uint8)
         image = Image.fromarray(high)
     if image.mode != "RGB":
+        if "transparency" in image.info:
+            # Alpha is dropped; Pillow would warn of a palette's.
+            image = image.copy()
+            del image.info["transparency"]
         image = image.convert("RGB")
     if size is not None:
         image = image.resize(size[::-1], Image.Resampling.BILINEAR)
     return np.asarray(image)
+
+
+def _load(image, name):
+    """Decodes the pixels of an image that was opened; checks that all came."""
+    if getattr(image, "fp", None) is None or not getattr(image, "tile", None):
+        # Made in memory, or decoded already. A TIFF that is turned when it is
+        # decoded forgets its orientation.
+        image.load()
+        return
+    check_before_decoding(image, name)
+    completeness = PngCompleteness(image)
+    image.load()
+    completeness.check(image, name)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_lpips.images.errors import as_image_error, pixel_limit
+from keras_lpips.images.errors import as_image_error
 from keras_lpips.images.reader import check_pair, load_image
 
 TIFF_SUFFIXES = (".tif", ".tiff")
@@ -41,8 +41,7 @@ def open_rows(path, resize=None):
         # Whatever is unusual about it, Pillow reads it or says what.
         with contextlib.suppress(Exception), _unheard("tifffile"):
             return TiffRows(path)
-    with pixel_limit(MOST_HELD_PIXELS):
-        return load_image(path, resize)
+    return load_image(path, resize, MOST_HELD_PIXELS)
 
 
 def open_pair(reference, distorted, resize=None):

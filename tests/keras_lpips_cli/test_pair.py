@@ -152,7 +152,8 @@ def test_tiles_are_told_in_json_and_drawn_as_a_whole_image(
     )
     assert results[1].keys() == results[0].keys()
     whole, tiled = (np.asarray(Image.open(path)) for path in pictures)
-    assert np.abs(whole.astype(int) - tiled).max() <= 1
+    # One level of the colour map is up to 2 of a channel.
+    assert np.abs(whole.astype(int) - tiled).max() <= 2
 
 
 def test_tiles_that_cannot_be_used_are_refused(refused, large_paths, tmp_path):

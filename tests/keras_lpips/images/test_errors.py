@@ -1,5 +1,7 @@
 import io
+import os
 import struct
+import threading
 import warnings
 import zlib
 
@@ -9,7 +11,10 @@ import tifffile
 from PIL import Image
 
 from keras_lpips import ImageError
-from keras_lpips.images.reader import load_image, read_size
+from keras_lpips.images import reader
+from keras_lpips.images.errors import as_image_error
+from keras_lpips.images.formats import ADAM7
+from keras_lpips.images.reader import decode_image, load_image, read_size
 
 
 def fault(path):
@@ -47,7 +52,7 @@ def test_a_damaged_png_is_one_sentence(tmp_path, photo):
 def test_what_is_no_image_is_named(tmp_path):
     path = tmp_path / "text.png"
     path.write_text("no image")
-    assert fault(path) == f"{path} is not an image that can be read"
+    assert fault(path).startswith(f"{path} is not an image that can be read (")
     assert fault(tmp_path / "none.png").endswith("does not exist")
     (tmp_path / "folder.png").mkdir()
     assert "Is a directory" in fault(tmp_path / "folder.png")
@@ -55,11 +60,12 @@ def test_what_is_no_image_is_named(tmp_path):
 
 def test_a_file_that_may_not_be_read_is_named(tmp_path, photo, monkeypatch):
     path = tmp_path / "image.png"
+    path.touch()
 
     def refuse(*arguments):
         raise PermissionError(13, "Permission denied", str(path))
 
-    monkeypatch.setattr(Image, "open", refuse)
+    monkeypatch.setattr(reader, "open_image", refuse)
     assert fault(path) == f"{path} cannot be read: Permission denied"
 
 
@@ -125,3 +131,151 @@ def test_pil_images_that_fail_late_are_one_sentence(tmp_path, photo):
             load_image(image)
     with pytest.raises(ImageError, match="The image cannot be used"):
         load_image(Image.new("La", (40, 40)))
+
+
+EPS = b"""%!PS-Adobe-3.0 EPSF-3.0
+%%BoundingBox: 0 0 64 64
+%%EndComments
+showpage
+"""
+
+
+@pytest.mark.parametrize("format", ["EPS", "DDS", "ICO", "TGA", "JPEG2000"])
+def test_other_formats_are_refused_whatever_their_name(
+    tmp_path, photo, format, monkeypatch
+):
+    def run(*arguments, **keywords):
+        raise AssertionError("a program is started")
+
+    monkeypatch.setattr("subprocess.check_call", run)
+    monkeypatch.setattr("subprocess.run", run)
+    stream = io.BytesIO(EPS)
+    if format != "EPS":
+        stream = io.BytesIO()
+        Image.fromarray(photo).save(stream, format)
+    path = tmp_path / "image.png"
+    path.write_bytes(stream.getvalue())
+    sentence = fault(path)
+    assert "(PNG, JPEG, WebP, TIFF, BMP, GIF, PNM are)" in sentence
+    with pytest.raises(ImageError, match="not an image that can be read"):
+        decode_image(stream.getvalue(), "x.png")
+    with pytest.raises(ImageError, match="not an image that can be read"):
+        read_size(path)
+
+
+@pytest.mark.parametrize(
+    "error", [RuntimeError("of AVIF"), NotImplementedError(), OverflowError()]
+)
+def test_any_exception_of_a_plugin_is_an_image_error(error):
+    with pytest.raises(ImageError, match="x.png cannot be used: "):
+        with as_image_error("x.png"):
+            raise error
+    with pytest.raises(MemoryError), as_image_error("x.png"):
+        raise MemoryError
+
+
+def test_a_pipe_is_refused_instead_of_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe.png")
+    assert fault(tmp_path / "pipe.png").endswith("is not a regular file")
+
+
+def png_of_rows(photo, share, interlace=0):
+    """A PNG whose header promises more rows than it holds."""
+    passes = ADAM7 if interlace else [(0, 0, 1, 1)]
+    rows = [
+        row
+        for left, top, across, down in passes
+        for row in photo[top::down, left::across]
+    ]
+
+    def chunk(name, data):
+        crc = zlib.crc32(name + data)
+        return struct.pack(">I", len(data)) + name + data + crc.to_bytes(4)
+
+    height, width = photo.shape[:2]
+    head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, interlace)
+    rows = rows[: max(1, int(share * len(rows)))]
+    data = b"".join(b"\0" + row.tobytes() for row in rows)
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", head)
+        + chunk(b"IDAT", zlib.compress(data))
+        + chunk(b"IEND", b"")
+    )
+
+
+@pytest.mark.parametrize("share", [0.01, 0.125, 0.5, 0.99])
+@pytest.mark.parametrize("interlace", [0, 1])
+def test_a_png_with_missing_rows_is_refused(tmp_path, photo, share, interlace):
+    path = tmp_path / "image.png"
+    path.write_bytes(png_of_rows(photo, 1, interlace))
+    np.testing.assert_array_equal(load_image(path), photo)
+    path.write_bytes(png_of_rows(photo, share, interlace))
+    assert "truncated" in fault(path)
+    with pytest.raises(ImageError, match="truncated"):
+        decode_image(path.read_bytes(), "x.png")
+    with Image.open(path) as image, pytest.raises(ImageError, match="truncat"):
+        load_image(image)
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "L", "P", "1", "I;16"])
+def test_a_png_with_black_rows_is_not_taken_for_a_truncated_one(
+    tmp_path, photo, mode
+):
+    path = tmp_path / "image.png"
+    pixels = np.zeros((40, 47, 3), np.uint8)
+    pixels[:9] = photo[:9, :47]
+    Image.fromarray(pixels).convert(mode).save(path)
+    assert load_image(path).shape == (40, 47, 3)
+    path.write_bytes(png_of_rows(np.zeros((1, 1, 3), np.uint8), 1))
+    assert load_image(path).shape == (1, 1, 3)
+
+
+@pytest.mark.parametrize("tile", [None, (32, 32)])
+def test_a_tiff_with_missing_strips_or_tiles_is_refused(tmp_path, photo, tile):
+    path = tmp_path / "image.tif"
+    options = {"tile": tile} if tile else {"rowsperstrip": 8}
+    tifffile.imwrite(path, photo, photometric="rgb", **options)
+    assert load_image(path).shape == photo.shape
+    content = path.read_bytes()
+    with tifffile.TiffFile(path) as file:
+        length = file.pages[0].tags["ImageLength"]
+    taller = bytearray(content)
+    taller[length.valueoffset : length.valueoffset + 2] = struct.pack(
+        f"{file.byteorder}H", 640
+    )
+    path.write_bytes(taller)
+    assert "strips or tiles" in fault(path)
+    path.write_bytes(content[:-100])
+    assert "truncated" in fault(path)
+
+
+def test_reading_leaves_the_filters_of_warnings_alone(tmp_path, photo):
+    path = tmp_path / "image.png"
+    image = Image.fromarray(photo).quantize(200)
+    image.save(path, transparency=bytes(range(200)))
+    before, limit = list(warnings.filters), Image.MAX_IMAGE_PIXELS
+    seen = []
+
+    def read():
+        for _ in range(20):
+            load_image(path)
+            seen.append(warnings.filters == before)
+
+    threads = [threading.Thread(target=read) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(seen) == 80 and all(seen)
+    assert Image.MAX_IMAGE_PIXELS == limit
+
+
+def test_a_jpeg_of_very_many_scans_is_refused(tmp_path, photo):
+    path = tmp_path / "image.jpg"
+    Image.fromarray(photo).save(path, progressive=True)
+    assert load_image(path).shape == photo.shape
+    content = path.read_bytes()
+    at = content.rindex(b"\xff\xda")
+    path.write_bytes(content[:at] + content[at:-2] * 300 + content[-2:])
+    assert "scans" in fault(path)
