@@ -29,6 +29,7 @@ import logging
 import os
 import signal
 import sys
+import warnings
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from typing import Annotated, TypeVar
@@ -177,6 +178,8 @@ def quiet_libraries() -> None:
     `TF_CPP_MIN_LOG_LEVEL` is set unless it is set already.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    # What Pillow says of metadata that do not change the pixels.
+    warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
     for logger in (None, "tensorflow"):
         logging.getLogger(logger).addFilter(_is_helpful)
 
