@@ -29,8 +29,8 @@ import logging
 import os
 import signal
 import sys
-import warnings
 import threading
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from typing import Annotated, TypeVar
 
