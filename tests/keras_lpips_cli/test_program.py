@@ -1,5 +1,3 @@
-import dataclasses
-import importlib
 import io
 import logging
 import os
@@ -303,16 +301,3 @@ def test_every_program_parses_before_it_imports_heavy_modules(program):
         stdout=subprocess.PIPE,
     )
     assert done.stdout.splitlines()[-1] == "heavy:"
-
-
-def test_configurations_are_frozen_and_live_outside_of_main(program):
-    """A class of `__main__` cannot be pickled for other processes."""
-    module = importlib.import_module(program)
-    configs = [
-        value
-        for name, value in vars(module).items()
-        if name.endswith("Config") and dataclasses.is_dataclass(value)
-    ]
-    for config in configs:
-        assert config.__dataclass_params__.frozen
-        assert config.__module__ != program
