@@ -42,5 +42,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         The exit status; see `program.run`.
     """
     description = "Computes LPIPS, the perceptual image distance (CVPR 2018)."
-    config = parse(Command, description, argv, prog=NAME)
+    # mypy has no type for a union that is an argument.
+    config: Any = parse(Command, description, argv, prog=NAME)  # type: ignore
     return run(NAME, lambda: WORK[type(config)](config))

@@ -29,7 +29,7 @@ def write_heat_map(
         title: text above the map.
     """
     figure = _figure((10.5, 3.9))
-    panels = (
+    panels: tuple[tuple[str, np.ndarray, dict], ...] = (
         ("reference", reference, {}),
         ("distorted", distorted, {}),
         (title, heat, {"cmap": "inferno", "vmin": 0}),
@@ -63,7 +63,8 @@ def write_tiled_heat_map(path, images, tap_maps, title: str) -> None:
         for x in images
     ]
     heat = shrink_bands(map_bands(tap_maps, height, width, factor), factor)
-    write_heat_map(path, *(np.uint8(x.round()) for x in drawn), heat, title)
+    reference, distorted = (x.round().astype(np.uint8) for x in drawn)
+    write_heat_map(path, reference, distorted, heat, title)
 
 
 def write_curve(

@@ -21,9 +21,10 @@ def fingerprint(paths: Iterable[Path], settings: dict) -> str:
     for path in paths:
         try:
             stat = path.stat()
-            state = (str(path.resolve()), stat.st_size, stat.st_mtime_ns)
+            state = f"{path.resolve()} {stat.st_size} {stat.st_mtime_ns}"
         except OSError as error:
-            state = (str(path), error.errno)
+            state = f"{path} {error.errno}"
+        # Names need not be UTF-8, nor free of line breaks.
         digest.update(repr(state).encode())
     return digest.hexdigest()
 

@@ -39,7 +39,7 @@ def compare_two_videos(config: VideoConfig) -> None:
     output, resize = config.output, config.resize
     inputs = (config.reference, config.distorted)
     check_output(output, (".csv",), inputs=inputs)
-    videos = [Video(path) for path in inputs]
+    videos = Video(config.reference), Video(config.distorted)
     check_videos(*videos, resize)
     settings = {**describe(*config.metric), "resize": resize and list(resize)}
     log = ResumeLog(output)

@@ -107,7 +107,7 @@ def _write_saved_model(signatures: dict[str, Signature], folder: Path) -> None:
     archive = keras.export.ExportArchive()
     # The layer is not tracked: Keras would write every variable a second time
     # (keras#23553). It finds the variables of the endpoints without that.
-    traced = {}
+    traced: dict = {}
     for name, signature in signatures.items():
         function = signature.function
         if function in traced:
