@@ -118,6 +118,10 @@ def test_a_resize_that_is_no_size_is_explained(command, paths, size):
     assert done.status == 2 and "is not HEIGHTxWIDTH" in done.err
 
 
+# Neighbours in "inferno" differ by at most this much in a channel.
+COLOR_STEP = 5
+
+
 @pytest.fixture
 def large_paths(tmp_path, backbone):
     """A photograph larger than a tile, and the same, quantized."""
@@ -136,7 +140,7 @@ def test_tiles_change_the_memory_not_the_output(command, large_paths):
         assert (tiled.status, tiled.out) == (0, whole.out)
 
 
-def test_tiles_are_told_in_json_and_drawn_as_a_whole_image(
+def test_tiles_give_the_json_and_the_map_of_the_whole_image(
     command, large_paths, tmp_path
 ):
     pictures = [tmp_path / "whole.png", tmp_path / "tiled.png"]
@@ -152,8 +156,10 @@ def test_tiles_are_told_in_json_and_drawn_as_a_whole_image(
     )
     assert results[1].keys() == results[0].keys()
     whole, tiled = (np.asarray(Image.open(path)) for path in pictures)
-    # One level of the colour map is up to 2 of a channel.
-    assert np.abs(whole.astype(int) - tiled).max() <= 2
+    difference = np.abs(whole.astype(int) - tiled)
+    # Rounding moves few pixels by one of the color map's 256 colors.
+    assert difference.max() <= COLOR_STEP
+    assert np.mean(difference > 0) < 1e-3
 
 
 def test_tiles_that_cannot_be_used_are_refused(refused, large_paths, tmp_path):
