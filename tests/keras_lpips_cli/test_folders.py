@@ -66,7 +66,9 @@ def test_identical_folders_have_zero_distance(command, photo_folders, tmp_path):
     assert set(rows(output).values()) == {0.0}
 
 
-def test_names_in_one_folder_only_are_said(command, photo_folders, tmp_path):
+def test_names_in_one_folder_only_are_reported(
+    command, photo_folders, tmp_path
+):
     output = tmp_path / "out.csv"
     (photo_folders[0] / "rocket.png").rename(photo_folders[0] / "new.png")
     done = command("folders", *photo_folders, "--output", output)
@@ -76,7 +78,7 @@ def test_names_in_one_folder_only_are_said(command, photo_folders, tmp_path):
     assert "rocket.png" in second and str(photo_folders[1]) in second
 
 
-def test_folders_that_cannot_be_compared_are_refused(
+def test_folders_that_cannot_be_compared_are_an_error(
     refused, photo_folders, tmp_path
 ):
     output = tmp_path / "out.csv"
@@ -104,7 +106,7 @@ def test_folders_that_cannot_be_compared_are_refused(
         ("out", "must end in .csv"),
     ],
 )
-def test_an_output_that_cannot_be_written_is_refused_before_the_work(
+def test_an_output_that_cannot_be_written_is_an_error_before_the_work(
     refused, photo_folders, tmp_path, monkeypatch, name, message
 ):
     monkeypatch.setattr(folder, "score_batches", None)
@@ -167,7 +169,7 @@ def test_tolerated_pairs_are_listed_and_left_out(
     assert result["mean"] == pytest.approx(sum(rows(output).values()) / 2)
 
 
-def test_no_pair_at_all_is_never_a_result(command, photo_folders, tmp_path):
+def test_a_run_without_any_result_fails(command, photo_folders, tmp_path):
     for path in photo_folders[0].iterdir():
         path.write_bytes(b"")
     output = tmp_path / "out.csv"
@@ -188,7 +190,7 @@ def test_tolerate_is_an_integer_of_at_least_0(
     assert done.status == 2 and "Error parsing --tolerate: " in done.err
 
 
-def test_images_too_small_for_the_net_are_told_from_the_others(
+def test_images_too_small_for_the_net_are_reported(
     command, photo_folders, tmp_path
 ):
     for photos in photo_folders:
@@ -222,7 +224,7 @@ def stop_after(monkeypatch, count):
     return calls
 
 
-def test_a_stopped_run_goes_on_to_the_same_bytes(
+def test_an_interrupted_run_resumes_to_the_same_bytes(
     command, photo_folders, tmp_path, one_pair_batches, monkeypatch
 ):
     whole, stopped = tmp_path / "whole.csv", tmp_path / "stopped.csv"
@@ -240,7 +242,7 @@ def test_a_stopped_run_goes_on_to_the_same_bytes(
     assert [path.name for path in tmp_path.glob(".*")] == []
 
 
-def test_after_a_stop_what_has_changed_is_compared_again(
+def test_files_that_changed_are_compared_again_on_resume(
     command, photo_folders, tmp_path, one_pair_batches, monkeypatch
 ):
     output = tmp_path / "out.csv"
@@ -256,7 +258,7 @@ def test_after_a_stop_what_has_changed_is_compared_again(
 @pytest.mark.parametrize(
     "option", ["--off-the-shelf", "--version=0.0", "--resize=40x40"]
 )
-def test_after_a_stop_other_settings_start_anew(
+def test_other_settings_do_not_resume(
     command, photo_folders, tmp_path, one_pair_batches, monkeypatch, option
 ):
     output, alone = tmp_path / "out.csv", tmp_path / "alone.csv"
@@ -272,7 +274,7 @@ def test_after_a_stop_other_settings_start_anew(
     assert output.read_bytes() == alone.read_bytes()
 
 
-def test_a_killed_run_goes_on_to_the_same_bytes(
+def test_a_killed_run_resumes_to_the_same_bytes(
     command, photo_folders, tmp_path
 ):
     whole, killed = tmp_path / "whole.csv", tmp_path / "killed.csv"

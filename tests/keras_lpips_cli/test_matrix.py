@@ -84,7 +84,7 @@ def test_identical_images_are_exactly_zero_apart(
     assert (found > 0).sum() == 8 * 7 - 3 * 2
 
 
-def test_features_that_do_not_fit_into_memory_give_the_same_bytes(
+def test_features_kept_on_the_disk_give_the_same_bytes(
     command, folder, tmp_path, monkeypatch
 ):
     contents = []
@@ -128,9 +128,7 @@ def test_sizes_that_differ_need_resize(command, refused, folder, tmp_path):
     assert found[position] == pytest.approx(expected, rel=1e-4)
 
 
-def test_turned_photographs_count_in_their_upright_size(
-    command, folder, tmp_path
-):
+def test_the_exif_orientation_changes_the_size(command, folder, tmp_path):
     for path in folder.iterdir():
         Image.open(path).resize((64, 40)).save(path)
     exif = Image.Exif()

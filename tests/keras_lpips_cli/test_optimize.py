@@ -60,7 +60,7 @@ def test_noise_depends_on_the_seed_alone(command, paths, output, no_descent):
 
 
 @pytest.mark.parametrize("mode", ["L", "LA", "RGBA", "P", "1", "CMYK"])
-def test_images_of_any_kind_can_be_taken(
+def test_images_of_any_mode_can_be_optimized(
     command, paths, output, no_descent, mode
 ):
     suffix = "tif" if mode == "CMYK" else "png"
@@ -73,7 +73,7 @@ def test_images_of_any_kind_can_be_taken(
 
 
 @pytest.mark.parametrize("suffix", [".webp", ".tif", ".bmp"])
-def test_other_formats_without_loss_can_be_written(
+def test_all_lossless_formats_can_be_written(
     command, paths, output, no_descent, suffix
 ):
     output = output.with_suffix(suffix)
@@ -91,7 +91,7 @@ def test_other_formats_without_loss_can_be_written(
         ("../sharp/coffee.png", "would overwrite an input"),
     ],
 )
-def test_a_bad_output_is_refused_before_the_work(
+def test_a_bad_output_is_an_error_before_the_work(
     refused, paths, output, monkeypatch, name, message
 ):
     monkeypatch.setattr(optimize_image, "optimize_image", None)
@@ -152,7 +152,7 @@ def test_a_full_disk_leaves_nothing(refused, paths, small_disk, no_descent):
     assert "out" in error and len(list(small_disk.iterdir())) == 1
 
 
-def test_sizes_that_differ_or_are_too_small_are_refused(
+def test_sizes_that_differ_or_are_too_small_are_an_error(
     refused, paths, photo_folders, output
 ):
     other = photo_folders[0] / "rocket.png"

@@ -6,8 +6,8 @@ import skimage.data
 from PIL import Image
 
 from keras_lpips import distance
-
-EXAMPLES = {"ex_p0.png": 0.721880709, "ex_p1.png": 0.137565609}
+from tests.support.golden_values import golden, golden_batch, within
+from tests.support.images import encode_png
 
 
 @pytest.fixture
@@ -16,13 +16,17 @@ def paths(photo_folders, backbone):
     return [folder / "coffee.png" for folder in photo_folders]
 
 
-def test_it_prints_the_published_distance(command, backbone, shared_data):
-    backbone("alex")
-    examples = shared_data / "examples"
-    for name, expected in EXAMPLES.items():
-        done = command("pair", examples / "ex_ref.png", examples / name)
-        assert (done.status, done.err) == (0, "")
-        assert float(done.out) == pytest.approx(expected, abs=2e-6)
+@pytest.mark.parametrize("net", ["alex", "vgg"])
+def test_it_prints_the_distance_of_the_reference(
+    command, backbone, tmp_path, net
+):
+    backbone(net)
+    paths = [tmp_path / "reference.png", tmp_path / "distorted.png"]
+    for path, images in zip(paths, golden_batch(), strict=True):
+        path.write_bytes(encode_png(images[0]))
+    done = command("pair", *paths, "--net", net)
+    assert (done.status, done.err) == (0, "")
+    assert within(float(done.out), golden(net)["distances"][0])
 
 
 def test_it_prints_what_distance_returns(command, paths):
@@ -81,7 +85,7 @@ def test_sizes_that_differ_need_resize(command, refused, paths, photo_folders):
     assert float(done.out) == pytest.approx(expected, abs=1e-6)
 
 
-def test_images_that_cannot_be_used_are_named(refused, paths, tmp_path):
+def test_errors_name_the_image(refused, paths, tmp_path):
     bad = tmp_path / "bad.png"
     assert str(bad) in refused("pair", paths[0], bad)
     bad.write_bytes(paths[0].read_bytes()[:999])
@@ -101,7 +105,7 @@ def test_images_that_cannot_be_used_are_named(refused, paths, tmp_path):
         ("sharp/coffee.png", "would overwrite an input"),
     ],
 )
-def test_a_map_that_cannot_be_written_is_refused_before_the_work(
+def test_a_map_that_cannot_be_written_is_an_error_before_the_work(
     refused, paths, tmp_path, monkeypatch, name, message
 ):
     monkeypatch.setattr("keras_lpips.inference.scorer.scorer", None)
@@ -113,7 +117,7 @@ def test_a_map_that_cannot_be_written_is_refused_before_the_work(
 
 
 @pytest.mark.parametrize("size", ["0x8", "8", "8x", "axb", "-1x5", "8x8x8"])
-def test_a_resize_that_is_no_size_is_explained(command, paths, size):
+def test_a_malformed_size_is_an_error_of_usage(command, paths, size):
     done = command("pair", *paths, f"--resize={size}")
     assert done.status == 2 and "is not HEIGHTxWIDTH" in done.err
 
@@ -162,7 +166,7 @@ def test_tiles_give_the_json_and_the_map_of_the_whole_image(
     assert np.mean(difference > 0) < 1e-3
 
 
-def test_tiles_that_cannot_be_used_are_refused(refused, large_paths, tmp_path):
+def test_tiles_that_cannot_be_used_are_an_error(refused, large_paths, tmp_path):
     error = refused("pair", *large_paths, "--tile", 100)
     assert "at least 177 pixels" in error
     error = refused("pair", *large_paths, "--tile=200", "--saved-model=x")

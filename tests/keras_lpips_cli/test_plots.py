@@ -37,7 +37,7 @@ def test_bands_but_the_last_are_a_multiple_of_rows():
     assert sum(rows) == 1000 and all(count % 7 == 0 for count in rows[:-1])
 
 
-def test_shrinking_takes_means_also_of_what_is_left_at_the_end():
+def test_shrinking_takes_means_of_cut_squares_too():
     image = np.arange(5 * 7 * 3).reshape(5, 7, 3)
     found = shrink_bands([image[:2], image[2:4], image[4:]], 2)
     assert found.shape == (3, 4, 3) and found.dtype == np.float32

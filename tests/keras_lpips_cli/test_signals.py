@@ -1,4 +1,4 @@
-"""Ctrl-C ends a loop after the step it came in, even if a library eats it."""
+"""Loops that Ctrl-C ends between two steps."""
 
 import os
 import signal
@@ -11,7 +11,7 @@ from keras_lpips_cli.signals import interruptible
 pytestmark = pytest.mark.usefixtures("ctrl_c")
 
 
-def test_the_step_is_finished_and_the_next_not_begun():
+def test_ctrl_c_waits_for_the_end_of_the_step():
     begun, finished = [], []
     with pytest.raises(KeyboardInterrupt):
         for step in interruptible(range(5)):
@@ -23,7 +23,7 @@ def test_the_step_is_finished_and_the_next_not_begun():
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
-def test_a_second_one_is_raised_at_once():
+def test_a_second_ctrl_c_is_raised_at_once():
     finished = []
     with pytest.raises(KeyboardInterrupt):
         for step in interruptible(range(5)):
@@ -33,12 +33,12 @@ def test_a_second_one_is_raised_at_once():
     assert not finished
 
 
-def test_without_any_all_steps_are_made_and_the_handler_is_put_back():
+def test_all_steps_run_and_the_handler_is_restored():
     assert list(interruptible("abc")) == ["a", "b", "c"]
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
-def test_another_thread_makes_all_steps():
+def test_another_thread_runs_all_steps():
     made = []
     thread = threading.Thread(
         target=lambda: made.extend(interruptible(range(3)))

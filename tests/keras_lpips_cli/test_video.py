@@ -21,7 +21,7 @@ def rows(path):
         return list(csv.DictReader(file))
 
 
-def test_frames_are_compared_as_images_are(command, videos, tmp_path):
+def test_frames_are_compared_as_images(command, videos, tmp_path):
     output = tmp_path / "out.csv"
     done = command("video", *videos, "--output", output)
     assert (done.status, done.err) == (0, "")
@@ -56,7 +56,9 @@ def test_a_video_has_no_distance_from_itself(command, videos, tmp_path):
     assert {float(row["distance"]) for row in rows(output)} == {0.0}
 
 
-def test_mismatches_are_said_and_written(command, make_video, videos, tmp_path):
+def test_mismatches_are_printed_and_written(
+    command, make_video, videos, tmp_path
+):
     output = tmp_path / "out.csv"
     longer = make_video("c.avi", frames=7, rate=30)
     done = command("video", videos[0], longer, "--output", output)
@@ -85,7 +87,7 @@ def test_sizes_that_differ_need_resize(
     )
 
 
-def test_what_cannot_be_compared_is_refused(
+def test_videos_that_cannot_be_compared_are_an_error(
     refused, make_video, videos, tmp_path
 ):
     output = tmp_path / "out.csv"
@@ -101,7 +103,7 @@ def test_what_cannot_be_compared_is_refused(
     assert not output.exists() and not output.with_suffix(".json").exists()
 
 
-def test_a_stopped_run_goes_on_to_the_same_bytes(
+def test_an_interrupted_run_resumes_to_the_same_bytes(
     command, videos, tmp_path, monkeypatch
 ):
     # Two frames in a batch.

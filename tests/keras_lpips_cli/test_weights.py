@@ -37,7 +37,7 @@ def test_where_prints_each_path_and_what_is_missing(command, empty_cache):
     assert not empty_cache.exists()
 
 
-def test_fetch_and_verify_are_content_with_a_whole_cache(command, backbone):
+def test_fetch_and_verify_pass_with_a_complete_cache(command, backbone):
     backbone("alex")
     path = presets.backbone_path("alex")
     done = command("weights", "fetch", "alex")
@@ -84,7 +84,7 @@ def test_the_shared_file_of_squeeze_can_be_imported(
     assert command("weights", "verify", "squeeze").status == 0
 
 
-def test_files_that_are_not_the_nets_weights_are_refused(
+def test_files_without_the_weights_of_the_net_are_an_error(
     refused, empty_cache, tmp_path
 ):
     (tmp_path / "text.npz").write_text("no archive")
@@ -107,7 +107,7 @@ def test_files_that_are_not_the_nets_weights_are_refused(
     assert not empty_cache.exists()
 
 
-def test_weights_of_another_net_are_refused(
+def test_weights_of_another_net_are_an_error(
     refused, backbone, tmp_path, monkeypatch
 ):
     backbone("alex")
@@ -119,7 +119,7 @@ def test_weights_of_another_net_are_refused(
     assert not (tmp_path / "cache").exists()
 
 
-def test_verify_tells_missing_and_damaged_backbones(
+def test_verify_reports_missing_and_damaged_backbones(
     command, empty_cache, tmp_path
 ):
     done = command("weights", "verify")
@@ -131,7 +131,7 @@ def test_verify_tells_missing_and_damaged_backbones(
     assert done.status == 1 and "is not a readable .npz" in done.err
 
 
-def test_verify_tells_damaged_heads(command, backbone, monkeypatch):
+def test_verify_reports_damaged_heads(command, backbone, monkeypatch):
     backbone("alex")
     alex = BACKBONES["alex"]
     heads = {**alex.heads, "0.0": "0" * 64}
@@ -140,7 +140,7 @@ def test_verify_tells_damaged_heads(command, backbone, monkeypatch):
     assert done.status == 1 and "version 0.0, is damaged" in done.err
 
 
-def test_unknown_nets_are_refused_before_any_is_fetched(command, empty_cache):
+def test_unknown_nets_are_an_error_before_any_is_fetched(command, empty_cache):
     for arguments in (["fetch", "alex", "resnet"], ["import", "resnet", "a"]):
         done = command("weights", *arguments)
         assert done.status == 2 and "resnet" in done.err
