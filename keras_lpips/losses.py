@@ -2,15 +2,17 @@
 
 import keras
 
-from keras_lpips.layers.frozen import FrozenLPIPS
-from keras_lpips.layers.lpips import LPIPS
+from keras_lpips.images.validation import check_images, check_sample_weight
+from keras_lpips.layers.frozen import FrozenLPIPS, restore_owner
 
 
 @keras.saving.register_keras_serializable("keras_lpips")
 class LPIPSLoss(keras.Loss):
-    """LPIPS between what a model should have made and what it made.
+    """Computes LPIPS between `y_true` and `y_pred`.
 
-    Gradients reach `y_pred` only, and are finite everywhere.
+    Gradients flow to both and are finite everywhere. The backbone is not
+    trained and not saved with the model. Losses and metrics of one net, dtype
+    and distribution strategy hold its weights once.
 
     Args:
         net: see `LPIPS`. Defaults to "vgg".
@@ -22,19 +24,31 @@ class LPIPSLoss(keras.Loss):
         reduction: as in `keras.Loss`. Defaults to "sum_over_batch_size".
         name: name of the loss. Defaults to "lpips".
         dtype: dtype or dtype policy of the backbone; norms and distances are
-            float32 under any. Defaults to the global policy.
+            float32 under any but float64. Defaults to the global policy.
 
     Call arguments:
         y_true: images, `(batch, height, width, 3)`, in `value_range`.
         y_pred: images of the same shape.
-        sample_weight: `(batch,)` weights.
+        sample_weight: weights of the images, `(batch,)` or `(batch, 1)`.
 
     Returns:
-        float32: reduced, or `(batch,)` if `reduction` is `None` or "none".
+        float32 (float64 under that policy): reduced, or `(batch,)` if
+        `reduction` is `None` or "none". NaN for an image that holds NaN or
+        infinity.
+
+    Raises:
+        ValueError: as in `LPIPS`, and for a weight per pixel.
 
     Example:
 
-    >>> model.compile("adam", loss=LPIPSLoss(value_range=(0, 1)))
+    >>> import numpy as np
+    >>> from keras_lpips import LPIPSLoss
+    >>> black = np.zeros((1, 64, 64, 3), np.float32)
+    >>> loss = LPIPSLoss(net="alex", value_range=(0, 1))
+    >>> print(f"{float(loss(black, 1 - black)):.4f}")
+    DISTANCE_HERE
+
+    As the loss of a model: `model.compile("adam", loss=LPIPSLoss())`.
     """
 
     def __init__(
@@ -48,22 +62,29 @@ class LPIPSLoss(keras.Loss):
         reduction="sum_over_batch_size",
         name="lpips",
         dtype=None,
-        _frozen=None,
     ):
-        super().__init__(name=name, reduction=reduction, dtype="float32")
-        self._frozen = _frozen or FrozenLPIPS(
-            LPIPS(
-                net,
-                version,
-                calibrated,
-                value_range=value_range,
-                taps=taps,
-                dtype=dtype,
-            )
+        frozen = FrozenLPIPS(net, version, calibrated, value_range, taps, dtype)
+        super().__init__(
+            name=name, reduction=reduction, dtype=frozen.lpips.result_dtype
         )
+        self._frozen = frozen
+
+    def __call__(self, y_true, y_pred, sample_weight=None):
+        """Returns the reduced loss; see the class."""
+        # Keras converts integers to float before `call`.
+        for images in (y_true, y_pred):
+            if hasattr(images, "dtype"):
+                check_images(
+                    images.shape,
+                    keras.backend.standardize_dtype(images.dtype),
+                    self._frozen.lpips.value_range,
+                    self._frozen.lpips.smallest_size,
+                )
+        check_sample_weight(sample_weight)
+        return super().__call__(y_true, y_pred, sample_weight)
 
     def call(self, y_true, y_pred):
-        """Returns the distances, float32, `(batch,)`."""
+        """Returns the distances, `(batch,)`."""
         return self._frozen(y_true, y_pred)
 
     def get_config(self):
@@ -76,5 +97,5 @@ class LPIPSLoss(keras.Loss):
 
     @classmethod
     def from_config(cls, config):
-        """Re-creates the loss without fetching anything."""
-        return cls(**config, _frozen=FrozenLPIPS.from_settings(config))
+        """Re-creates the loss without downloading anything."""
+        return restore_owner(cls, config)

@@ -17,6 +17,7 @@ from keras_lpips.backbones.alexnet import ALEXNET
 from keras_lpips.backbones.backbone import Backbone, Stack
 from keras_lpips.backbones.squeezenet import SQUEEZENET
 from keras_lpips.backbones.vgg16 import VGG16
+from keras_lpips.layers.initial_values import StoredInitializers
 
 BACKBONES: dict[str, Backbone] = {
     backbone.name: backbone for backbone in (ALEXNET, VGG16, SQUEEZENET)
@@ -62,6 +63,25 @@ def build_backbone(
     backbone.build(stack)
     taps = [stack.outputs[name] for name in backbone.taps]
     return keras.Model(stack.image, taps, name=f"{net}_backbone")
+
+
+def build_backbone_from_arrays(net: str, arrays, dtype=None) -> keras.Model:
+    """Builds a backbone whose initial weights are given.
+
+    Args:
+        net: name of a backbone.
+        arrays: float32 arrays by `<layer>/<weight>`; `None` for NaN, until
+            saved weights are loaded.
+        dtype: dtype or dtype policy of the layers. Defaults to the global
+            policy.
+
+    Returns:
+        What `build_backbone` returns.
+    """
+    initializers = StoredInitializers(arrays)
+    backbone = build_backbone(net, dtype, initializers=initializers)
+    initializers.release(backbone)
+    return backbone
 
 
 def _random_initializers(backbone, seed):

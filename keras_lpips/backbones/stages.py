@@ -1,9 +1,34 @@
-"""The backbone of a layer: one of the paper's, or a model of the user's."""
+"""The taps of a backbone, its weights, and its computation tap by tap."""
+
+import contextlib
+import contextvars
 
 import keras
-from keras import ops
 
-from keras_lpips.backbones.registry import build_backbone, find_backbone
+from keras_lpips.backbones.registry import (
+    build_backbone,
+    build_backbone_from_arrays,
+    find_backbone,
+)
+from keras_lpips.layers.isolation import run_outside_scopes
+from keras_lpips.weights.presets import cached_backbone, fetch_backbone
+
+_from_saved = contextvars.ContextVar("from_saved", default=False)
+
+
+@contextlib.contextmanager
+def restoring_from_config():
+    """Marks that a layer is re-created: nothing is downloaded in the block."""
+    token = _from_saved.set(True)
+    try:
+        yield
+    finally:
+        _from_saved.reset(token)
+
+
+def is_restoring_from_config() -> bool:
+    """Returns whether a layer is being re-created from its configuration."""
+    return _from_saved.get()
 
 
 def is_custom_backbone(net) -> bool:
@@ -42,26 +67,28 @@ def check_taps(net, taps) -> list[str]:
     return sorted(taps, key=known.index)
 
 
-def make_backbone(net, taps, dtype, seed) -> keras.Model:
-    """Returns a model from images to the list of taps.
+def copy_backbone(model: keras.Model, taps) -> keras.Model:
+    """Returns a copy of a user's model that ends in the taps.
+
+    Freezing or training one does not touch the other.
 
     Args:
-        net: name of a backbone, whose weights will be random, or a
-            `keras.Model`, which is copied with its weights, so that
-            freezing or training one does not touch the other.
+        model: functional model.
         taps: names of the layers whose outputs are wanted, in order.
-        dtype: dtype policy of a named backbone's layers.
-        seed: seed of its weights, or `None`.
     """
-    if is_custom_backbone(net):
-        model = _part(net, taps, "backbone")
-        copy = keras.models.clone_model(model)
-        copy.set_weights(model.get_weights())
-        return copy
-    return _part(build_backbone(net, dtype, seed), taps, f"{net}_backbone")
+
+    def copy():
+        part = end_at_taps(model, taps, "backbone")
+        clone = keras.models.clone_model(part)
+        clone.set_weights(part.get_weights())
+        return clone
+
+    # Values that are set inside a scope would be lost.
+    return run_outside_scopes(copy)
 
 
-def _part(model, taps, name):
+def end_at_taps(model: keras.Model, taps, name: str) -> keras.Model:
+    """Returns a model with the layers of `model` that ends in the taps."""
     outputs = [model.get_layer(tap).output for tap in taps]
     return keras.Model(model.inputs[0], outputs, name=name)
 
@@ -70,27 +97,46 @@ def set_backbone_weights(backbone, arrays) -> None:
     """Sets every weight of a backbone.
 
     Args:
-        backbone: a model, or a part of one, that `make_backbone` made.
-        arrays: float32 arrays by `<layer>/<weight>`; `None` where what was
-            saved follows. Until then the weights are NaN, so that no number
-            passes for a distance.
+        backbone: a model, or a part of one, of a named backbone.
+        arrays: float32 arrays by `<layer>/<weight>`.
     """
     for layer in backbone.layers:
         for variable in layer.weights:
-            if arrays is None:
-                value = ops.full(variable.shape, float("nan"))
+            variable.assign(arrays[f"{layer.name}/{variable.name}"])
+
+
+class Stages:
+    """Computes the taps of a backbone one after another.
+
+    Each tap's features can be dropped before the next tap's are made.
+
+    Args:
+        backbone: functional model whose outputs are the taps, in order.
+    """
+
+    def __init__(self, backbone: keras.Model):
+        self._models = split_at_taps(backbone)
+
+    def run(self, *batches):
+        """Yields, for each tap, the list of its features of every batch.
+
+        Args:
+            *batches: float `(batch, height, width, 3)`, scaled images.
+        """
+        for model in self._models:
+            batches = [model(batch, training=False) for batch in batches]
+            if isinstance(batches[0], (list, tuple)):
+                yield from zip(*batches, strict=True)
             else:
-                value = arrays[f"{layer.name}/{variable.name}"]
-            variable.assign(value)
+                yield batches
 
 
 def split_at_taps(model: keras.Model) -> list[keras.Model]:
     """Cuts a backbone into one model per tap, each fed by the tap before.
 
-    Running the pieces in turn lets a caller drop each tap's features before
-    the next are made. The layers are shared with `model`. A backbone whose taps
-    are not a chain (a later tap also depends on something before an earlier
-    one) cannot be cut and comes back whole.
+    The layers are shared with `model`. A backbone whose taps are not a chain
+    (a later tap also depends on something before an earlier one) cannot be
+    cut and is returned whole.
 
     Args:
         model: functional model whose outputs are the taps, in order.
@@ -98,13 +144,56 @@ def split_at_taps(model: keras.Model) -> list[keras.Model]:
     Returns:
         A list of models: one per tap, or `model` alone.
     """
-    stages = []
-    source = model.inputs[0]
-    for tap in model.outputs:
+    sources = [model.inputs[0], *model.outputs[:-1]]
+    cuts = list(zip(sources, model.outputs, strict=True))
+    if len(cuts) == 1 or not all(
+        _depends_only_on(source, tap, model) for source, tap in cuts
+    ):
+        return [model]
+    return [
+        keras.Model(source, tap, name=f"{model.name}_{i}")
+        for i, (source, tap) in enumerate(cuts)
+    ]
+
+
+def _depends_only_on(source, tap, model):
+    """Returns whether every path to `tap` passes through `source`."""
+    inputs_of = {}
+    for layer in model.layers:
         try:
-            stage = keras.Model(source, tap)
-        except ValueError:
-            return [model]
-        stages.append(stage)
-        source = tap
-    return stages
+            inputs = keras.tree.flatten(layer.input)
+            outputs = keras.tree.flatten(layer.output)
+        except (AttributeError, ValueError):
+            continue  # A layer that is called several times.
+        inputs_of |= {id(output): (layer, inputs) for output in outputs}
+    pending, seen = [tap], set()
+    while pending:
+        tensor = pending.pop()
+        if tensor is source or id(tensor) in seen:
+            continue
+        seen.add(id(tensor))
+        layer, inputs = inputs_of.get(id(tensor), (None, ()))
+        if layer is None or isinstance(layer, keras.layers.InputLayer):
+            return False
+        pending += inputs
+    return True
+
+
+def named_backbone(net: str, dtype, weights: str, seed) -> tuple:
+    """Builds a backbone with the weights that its user asks for.
+
+    Args:
+        net: name of a backbone.
+        dtype: dtype policy.
+        weights: "imagenet" or "random".
+        seed: seed of random weights.
+
+    Returns:
+        The model, and whether its weights are missing: they are NaN while a
+        layer is restored from its configuration and the cache has no file.
+    """
+    if weights == "random":
+        return build_backbone(net, dtype, seed), False
+    load = cached_backbone if is_restoring_from_config() else fetch_backbone
+    arrays = load(net)
+    return build_backbone_from_arrays(net, arrays, dtype), arrays is None

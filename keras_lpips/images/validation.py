@@ -83,3 +83,17 @@ def check_same_shape(reference, distorted) -> None:
             "`reference` and `distorted` must have one shape. Received: "
             f"{tuple(reference)} and {tuple(distorted)}"
         )
+
+
+def check_sample_weight(sample_weight) -> None:
+    """Raises `ImageError` unless each image has one weight.
+
+    Args:
+        sample_weight: array, tensor or number; `None` if all weigh the same.
+    """
+    shape = tuple(getattr(sample_weight, "shape", ()))
+    if len(shape) > 2 or (len(shape) == 2 and shape[1] not in (1, None)):
+        raise ImageError(
+            "`sample_weight` must hold one weight per image, (batch,) or "
+            f"(batch, 1). Received: sample_weight.shape={shape}"
+        )

@@ -1,26 +1,57 @@
-"""The LPIPS inside a loss or a metric: used, neither saved nor trained."""
+"""The LPIPS layer inside a loss or a metric, neither saved nor trained."""
 
+import threading
+import weakref
+
+import keras
+
+from keras_lpips.backbones.stages import restoring_from_config
+from keras_lpips.layers.isolation import current_strategy, run_outside_scopes
 from keras_lpips.layers.lpips import LPIPS
 from keras_lpips.weights.npz import WeightsError
 
 SETTINGS = ("net", "version", "calibrated", "value_range", "taps", "dtype")
 
+_shared_backbones: weakref.WeakValueDictionary = weakref.WeakValueDictionary()
+_lock = threading.Lock()
+
 
 class FrozenLPIPS:
-    """Holds a layer out of Keras's sight.
+    """Hides an LPIPS layer from Keras's variable tracking.
 
-    Its weights are the published ones, so a saved model needs only its
-    settings, and stays small.
+    The weights of a named backbone are the published ones, so a saved model
+    needs only the settings and stays small. All losses and metrics with the
+    same net, dtype and distribution strategy use the same variables.
+
+    The layer is made outside the caller's scopes: an object that is made
+    while Keras builds or traces a model is the same as any other.
 
     Args:
-        lpips: the layer.
+        net: see `LPIPS`.
+        version: see `LPIPS`.
+        calibrated: see `LPIPS`.
+        value_range: see `LPIPS`.
+        taps: see `LPIPS`.
+        dtype: dtype or dtype policy of the backbone. `None` is the global
+            policy.
     """
 
-    def __init__(self, lpips):
-        self.lpips = lpips
+    def __init__(self, net, version, calibrated, value_range, taps, dtype):
+        policy = keras.dtype_policies.get(dtype or keras.config.dtype_policy())
+        self.lpips = run_outside_scopes(
+            lambda: SharingLPIPS(
+                net,
+                version,
+                calibrated,
+                value_range=value_range,
+                taps=taps,
+                dtype=policy,
+                name="lpips",
+            )
+        )
 
     def __call__(self, y_true, y_pred):
-        """Returns the distances, float32, `(batch,)`."""
+        """Returns the distances, `(batch,)`."""
         if self.lpips.created_without_weights:
             raise WeightsError(
                 f"The backbone of {self.lpips.net!r} was not saved with the "
@@ -35,8 +66,44 @@ class FrozenLPIPS:
         config = self.lpips.get_config()
         return {name: config[name] for name in SETTINGS}
 
-    @classmethod
-    def from_settings(cls, config):
-        """Re-creates the layer from the local cache, without fetching."""
-        known = {name: config[name] for name in SETTINGS if name in config}
-        return cls(LPIPS.from_config(known))
+
+def restore_owner(cls, config):
+    """Re-creates a loss or metric from its configuration.
+
+    Args:
+        cls: class of the loss or metric.
+        config: what its `get_config` returned.
+    """
+    config = dict(config)
+    if isinstance(config.get("net"), dict):
+        config["net"] = keras.saving.deserialize_keras_object(config["net"])
+    with restoring_from_config():
+        return cls(**config)
+
+
+class _SharedBackbone:
+    """A backbone that is in use, and the strategy that it was made under."""
+
+    def __init__(self, model, strategy):
+        self.model = model
+        # Its identity is part of the key, so it must live as long.
+        self.strategy = strategy
+
+
+class SharingLPIPS(LPIPS):
+    """An `LPIPS` layer that uses the shared variables of a named backbone."""
+
+    def _named_backbone(self, net):
+        strategy = current_strategy()
+        policy = keras.dtype_policies.serialize(self.dtype_policy)
+        key = (net, repr(policy), id(strategy))
+        with _lock:
+            shared = _shared_backbones.get(key)
+            if shared is None:
+                model, missing = super()._named_backbone(net)
+                if missing:
+                    return model, True
+                shared = _SharedBackbone(model, strategy)
+                _shared_backbones[key] = shared
+        self._shared_backbone = shared
+        return shared.model, False

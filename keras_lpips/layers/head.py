@@ -1,41 +1,52 @@
-"""The heads: one non-negative weight per channel of a tap."""
+"""The linear heads: one non-negative weight per channel of a tap."""
 
 import keras
 from keras import ops
 
+from keras_lpips.layers.initial_values import StoredValues
+
 
 @keras.saving.register_keras_serializable("keras_lpips")
 class Head(keras.layers.Layer):
-    """Weighs the squared feature differences of one tap.
+    """Computes the weighted sum of the squared feature differences of a tap.
 
     Formula: `sum_c w_c x_c`, `w >= 0`, without a bias: the reference's 1x1
     convolution to one channel. The constraint on `w` is the kernel's own and
     touches nothing else.
 
     Args:
-        channels: channels of the tap.
-        seed: seed of the initial weights, U(-1/sqrt(channels),
-            1/sqrt(channels)). Defaults to `None`.
+        channels: number of channels of the tap.
+        seed: seed of random weights, U(-1/sqrt(channels), 1/sqrt(channels)).
+            Defaults to `None`.
+        kernel_initializer: initializer of the weights. Defaults to `None`,
+            random ones.
         **kwargs: `name` and `dtype` of the layer.
 
     Call arguments:
-        squared: float32, `(batch, h, w, channels)`, [0, 4].
+        squared: float, `(batch, h, w, channels)`, [0, 4].
 
     Returns:
-        float32, `(batch, h, w)`.
+        float, `(batch, h, w)`.
     """
 
-    def __init__(self, channels, seed=None, **kwargs):
+    def __init__(self, channels, seed=None, kernel_initializer=None, **kwargs):
         super().__init__(**kwargs)
         self.channels = int(channels)
         self.seed = seed
-        bound = self.channels**-0.5
+        if kernel_initializer is None:
+            bound = self.channels**-0.5
+            kernel_initializer = keras.initializers.RandomUniform(
+                -bound, bound, seed
+            )
+        self.kernel_initializer = keras.initializers.get(kernel_initializer)
         self.kernel = self.add_weight(
             shape=(self.channels,),
-            initializer=keras.initializers.RandomUniform(-bound, bound, seed),
+            initializer=self.kernel_initializer,
             constraint=keras.constraints.NonNeg(),
             name="kernel",
         )
+        if isinstance(self.kernel_initializer, StoredValues):
+            self.kernel_initializer.release(self.kernel)
         self.built = True
 
     def call(self, squared):
@@ -48,4 +59,7 @@ class Head(keras.layers.Layer):
             **super().get_config(),
             "channels": self.channels,
             "seed": self.seed,
+            "kernel_initializer": keras.initializers.serialize(
+                self.kernel_initializer
+            ),
         }

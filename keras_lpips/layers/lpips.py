@@ -4,12 +4,15 @@ import keras
 from keras import ops
 
 from keras_lpips.backbones.stages import (
+    Stages,
     check_taps,
+    copy_backbone,
+    end_at_taps,
     is_custom_backbone,
-    make_backbone,
-    set_backbone_weights,
+    is_restoring_from_config,
+    named_backbone,
+    restoring_from_config,
     smallest_size,
-    split_at_taps,
 )
 from keras_lpips.images.validation import (
     check_images,
@@ -18,17 +21,22 @@ from keras_lpips.images.validation import (
     check_value_range,
 )
 from keras_lpips.layers.head import Head
-from keras_lpips.layers.normalization import scale_images, unit_normalize
+from keras_lpips.layers.initial_values import StoredValues
+from keras_lpips.layers.normalization import (
+    norm_epsilon,
+    scale_images,
+    unit_normalize,
+)
+from keras_lpips.layers.runtime_checks import check_at_run_time
 from keras_lpips.layers.upsampling import upsample
 from keras_lpips.weights.heads import read_heads
-from keras_lpips.weights.presets import cached_backbone, fetch_backbone
 
 VERSIONS = ("0.1", "0.0")
 
 
 @keras.saving.register_keras_serializable("keras_lpips")
 class LPIPS(keras.layers.Layer):
-    """Learned Perceptual Image Patch Similarity of two batches of images.
+    """Computes the LPIPS distance between two batches of images.
 
     Formula (Zhang et al. 2018, eq. 1), with `f_l` the activations of the
     backbone at tap `l` and `w_l >= 0` its head:
@@ -38,32 +46,34 @@ class LPIPS(keras.layers.Layer):
     d   = sum_l mean_hw sum_c w_lc (y_l - y0_l)^2    # w = 1 if not calibrated
     ```
 
-    The layer always runs in inference mode, has finite gradients everywhere
-    and forms norms and distances in float32 whatever its compute dtype. Its
-    weights are set when it is made: a named backbone is fetched on first use,
-    the heads come with the package.
+    The layer always runs in inference mode and has finite gradients
+    everywhere. It computes norms and distances in float32, under a float64
+    policy in float64. The published weights are the initial values of its
+    variables: no random numbers are drawn. A named backbone is downloaded on
+    first use; the heads come with the package.
 
     Args:
         net: "alex", "vgg" or "squeeze"; or a `keras.Model` of your own from
             float32 images `(batch, height, width, 3)`, with `taps`. The
-            layer keeps a copy, which receives what ours do: images shifted
-            and scaled by ImageNet's statistics for version "0.1", in
-            [-1, 1] for "0.0". Defaults to "alex".
-        version: "0.1" or "0.0", the heads of the paper's first version, which
-            leave out that shift and scale. Defaults to "0.1".
-        calibrated: whether features are weighted by the heads that people's
-            judgements taught. `False` is the paper's "w = 1". A backbone of
-            your own has no such heads, and needs `False` or random ones.
-            Defaults to `True`.
+            layer keeps a copy. It receives the same images as the named
+            backbones: shifted and scaled by ImageNet's statistics for
+            version "0.1", in [-1, 1] for "0.0". Defaults to "alex".
+        version: "0.1", or "0.0" for the heads of the paper's first version,
+            which leave out that shift and scale. Defaults to "0.1".
+        calibrated: whether features are weighted by linear heads fitted to
+            human judgements. `False` is the paper's "w = 1". No heads are
+            published for a backbone of your own, which needs `False` or
+            random ones. Defaults to `True`.
         spatial: whether the call returns a distance per pixel instead of one
             per image. Defaults to `False`.
         value_range: `(lowest, highest)` value that the images can hold, for
-            example `(0, 255)`. Not checked against the values. Defaults to
+            example `(0, 255)`. The values are not checked. Defaults to
             `(-1.0, 1.0)`.
         taps: names of the layers to compare, a subset of the net's. Defaults
             to `None`, all of the net's.
-        backbone_weights: "imagenet" or "random" (torchvision's initialisation).
-            Ignored for a backbone of your own. Defaults to "imagenet".
+        backbone_weights: "imagenet", or "random" for torchvision's
+            initialization. Ignored for a backbone of your own. Defaults to
+            "imagenet".
         head_weights: "judgements" or "random". Defaults to "judgements".
         trainable_backbone: whether the backbone is trained. Defaults to
             `False`.
@@ -79,16 +89,25 @@ class LPIPS(keras.layers.Layer):
 
     Returns:
         Distances, float32, `(batch,)`, not reduced over the batch; or
-        `(batch, height, width)` if `spatial`. 0 for identical images.
+        `(batch, height, width)` if `spatial`. 0 for identical images; NaN
+        for an image that holds NaN or infinity.
 
     Raises:
-        ValueError: on an unknown argument, on images of another rank, number
-            of channels or size than the net can take, or of two shapes.
+        ValueError: if an argument is unknown, or if images have another
+            rank, number of channels or size than the net can take, or two
+            different shapes. Where sizes are known only when a TensorFlow
+            graph runs, the graph raises `tf.errors.InvalidArgumentError`;
+            compiled by XLA, which drops assertions, it returns NaN.
 
     Example:
 
+    >>> import numpy as np
+    >>> from keras_lpips import LPIPS
+    >>> black = np.zeros((1, 64, 64, 3), np.uint8)
+    >>> white = np.full((1, 64, 64, 3), 255, np.uint8)
     >>> lpips = LPIPS(net="alex", value_range=(0, 255))
-    >>> lpips(reference, distorted)
+    >>> print(f"{float(lpips(black, white)[0]):.4f}")
+    DISTANCE_HERE
     """
 
     def __init__(
@@ -107,7 +126,6 @@ class LPIPS(keras.layers.Layer):
         seed=None,
         **kwargs,
     ):
-        offline = kwargs.pop("_offline", False)
         # Images must reach the scaling step in float32 under any policy.
         super().__init__(autocast=False, **kwargs)
         self.version = _one_of("version", version, VERSIONS)
@@ -125,22 +143,16 @@ class LPIPS(keras.layers.Layer):
         self.seed = seed
         self.taps = check_taps(net, taps)
         self.smallest_size = smallest_size(net)
-        self.backbone = make_backbone(net, self.taps, self.dtype_policy, seed)
         self._net_name = None if is_custom_backbone(net) else net
-        # Held in a plain function: Keras would track the pieces, whose layers
-        # are the backbone's, a second time.
-        stages = split_at_taps(self.backbone)
-        self._stages = lambda: stages
+        self._make_backbone(net)
+        self._stages = Stages(self.backbone)
         self.heads = self._make_heads() if self.calibrated else []
-        self._set_weights(offline)
         self._freeze()
         self.built = True
 
-    # What is computed.
-
     def __call__(self, *args, **kwargs):
         """Calls the layer; see the class."""
-        # Keras would refuse files, too, without a word of what reads them.
+        # Keras's own error does not name what reads files.
         for images in (*args, *kwargs.values()):
             check_not_files(images)
         return super().__call__(*args, **kwargs)
@@ -173,11 +185,7 @@ class LPIPS(keras.layers.Layer):
             A list with one float32 array `(batch, h, w, channels)` per tap:
             features of unit length at every pixel.
         """
-        images = self._checked_images(images)
-        embedding = []
-        for (features,) in self._walk(images):
-            embedding.extend(unit_normalize(tap) for tap in features)
-        return embedding
+        return [features for (features,) in self._unit_features(images)]
 
     def compare(self, reference, distorted, transform=None):
         """Returns the distances between two results of `embed`.
@@ -279,29 +287,27 @@ class LPIPS(keras.layers.Layer):
 
         A tap's features are dropped before the next tap's are made.
         """
-        reference = self._checked_images(reference)
-        distorted = self._checked_images(distorted)
-        check_same_shape(reference.shape, distorted.shape)
-        tap = 0
-        for features, features0 in self._walk(reference, distorted):
-            for a, b in zip(features, features0, strict=True):
-                a, b = unit_normalize(a), unit_normalize(b)
-                yield self._weigh(tap, a, b)
-                tap += 1
+        pairs = self._unit_features(reference, distorted)
+        for tap, (a, b) in enumerate(pairs):
+            yield self._weigh(tap, a, b)
 
-    def _walk(self, *batches):
-        """Yields, stage by stage, the list of taps of every batch."""
+    def _unit_features(self, *batches):
+        """Yields, for each tap, the unit features of every batch."""
+        batches = [self._checked_images(images) for images in batches]
+        check_same_shape(_known(batches[0].shape), _known(batches[-1].shape))
+        batches, valid = check_at_run_time(batches, self.smallest_size)
+        dtype = self.result_dtype
         batches = [
-            ops.cast(
-                scale_images(images, self.value_range, self.version),
-                self.compute_dtype,
-            )
+            scale_images(images, self.value_range, self.version, dtype)
             for images in batches
         ]
-        for stage in self._stages():
-            batches = [stage(images, training=False) for images in batches]
-            taps = [x if isinstance(x, list) else [x] for x in batches]
-            yield taps
+        epsilons = [norm_epsilon(images, valid) for images in batches]
+        batches = [ops.cast(x, self.compute_dtype) for x in batches]
+        for taps in self._stages.run(*batches):
+            yield [
+                unit_normalize(features, dtype, epsilon)
+                for features, epsilon in zip(taps, epsilons, strict=True)
+            ]
 
     def _weigh(self, tap, reference, distorted, transform=None):
         squared = ops.square(reference - distorted)
@@ -311,65 +317,68 @@ class LPIPS(keras.layers.Layer):
             return ops.sum(squared, axis=-1)
         return self.heads[tap](squared)
 
-    # How it is made.
-
     @property
     def net(self):
         """The net's name, or the layer's copy of a backbone of your own."""
         return self._net_name or self.backbone
 
+    @property
+    def result_dtype(self):
+        """The dtype of norms and distances, "float32" or "float64"."""
+        return "float64" if self.compute_dtype == "float64" else "float32"
+
+    def _make_backbone(self, net):
+        """Sets `backbone`, and whether its weights are still missing."""
+        if is_custom_backbone(net):
+            self.backbone = copy_backbone(net, self.taps)
+            self.created_without_weights = is_restoring_from_config()
+            return
+        whole, self.created_without_weights = self._named_backbone(net)
+        self.backbone = end_at_taps(whole, self.taps, whole.name)
+
+    def _named_backbone(self, net):
+        return named_backbone(
+            net, self.dtype_policy, self.backbone_weights, self.seed
+        )
+
     def _make_heads(self):
-        if is_custom_backbone(self.net) and self.head_weights != "random":
-            raise ValueError(
-                "No heads were calibrated for a backbone of your own: pass "
-                "`calibrated=False`, or `head_weights='random'` to train "
-                "them. Received: head_weights='judgements'"
-            )
+        arrays = {}
+        if self.head_weights == "judgements":
+            if is_custom_backbone(self.net):
+                raise ValueError(
+                    "No heads were calibrated for a backbone of your own: "
+                    "pass `calibrated=False`, or `head_weights='random'` to "
+                    "train them. Received: head_weights='judgements'"
+                )
+            arrays = {
+                name.removesuffix("/kernel"): StoredValues(array)
+                for name, array in read_heads(self.net, self.version).items()
+            }
         return [
             Head(
                 output.shape[-1],
                 seed=None if self.seed is None else self.seed + i,
+                kernel_initializer=arrays.get(tap),
                 name=f"head_{tap}",
-                dtype="float32",
+                dtype=self.result_dtype,
             )
             for i, (tap, output) in enumerate(
                 zip(self.taps, self.backbone.outputs, strict=True)
             )
         ]
 
-    def _set_weights(self, offline):
-        if self.calibrated and self.head_weights == "judgements":
-            arrays = read_heads(self.net, self.version)
-            for tap, head in zip(self.taps, self.heads, strict=True):
-                head.kernel.assign(arrays[f"{tap}/kernel"])
-        self.created_without_weights = False
-        if is_custom_backbone(self.net):
-            self.created_without_weights = offline
-            return
-        if self.backbone_weights == "random":
-            return
-        arrays = (
-            cached_backbone(self.net) if offline else fetch_backbone(self.net)
-        )
-        self.created_without_weights = arrays is None
-        set_backbone_weights(self.backbone, arrays)
-
-    @property
-    def trainable(self):
-        """Whether the parts that may be trained are."""
-        return keras.layers.Layer.trainable.fget(self)
-
-    @trainable.setter
+    @keras.layers.Layer.trainable.setter
     def trainable(self, value):
-        keras.layers.Layer.trainable.fset(self, value)
+        """Sets whether the parts that may be trained are trained."""
+        keras.layers.Layer.trainable.__set__(self, value)
         if getattr(self, "built", False):
             self._freeze()
 
     def _freeze(self):
-        """Keeps what was not asked for out of the optimizer's sight.
+        """Makes only the parts trainable that the user asked for.
 
-        Setting `trainable` on a model that holds this layer reaches down to
-        every variable, so it is done again after that.
+        Setting `trainable` on a model that holds this layer changes every
+        variable below it, so this is called again after that.
         """
         self.backbone.trainable = self.trainable and self.trainable_backbone
         for head in self.heads:
@@ -379,7 +388,9 @@ class LPIPS(keras.layers.Layer):
         check_not_files(images)
         images = ops.convert_to_tensor(images)
         dtype = keras.backend.standardize_dtype(images.dtype)
-        check_images(images.shape, dtype, self.value_range, self.smallest_size)
+        check_images(
+            _known(images.shape), dtype, self.value_range, self.smallest_size
+        )
         return images
 
     def compute_output_spec(self, reference, distorted):
@@ -388,9 +399,13 @@ class LPIPS(keras.layers.Layer):
         shape = reference.shape[:3] if self.spatial else reference.shape[:1]
         distorted = self._checked_images(distorted)
         check_same_shape(reference.shape, distorted.shape)
-        return keras.KerasTensor(shape, dtype="float32")
+        return keras.KerasTensor(shape, dtype=self.result_dtype)
 
-    # How it is saved.
+    def compute_output_shape(self, reference_shape, distorted_shape=None):
+        """Returns the shape of the distances."""
+        if distorted_shape is not None:
+            check_same_shape(reference_shape, distorted_shape)
+        return tuple(reference_shape[: 3 if self.spatial else 1])
 
     def get_config(self):
         """Returns the constructor's arguments."""
@@ -414,15 +429,21 @@ class LPIPS(keras.layers.Layer):
 
     @classmethod
     def from_config(cls, config):
-        """Re-creates the layer without fetching anything.
+        """Re-creates the layer without downloading anything.
 
-        The backbone's weights come from the local cache; where it has none they
-        are NaN until a saved model's are loaded into them.
+        The backbone's weights come from the local cache. Where it has none
+        they are NaN until those of a saved model are loaded.
         """
         config = dict(config)
         if isinstance(config["net"], dict):
             config["net"] = keras.saving.deserialize_keras_object(config["net"])
-        return cls(**config, _offline=True)
+        with restoring_from_config():
+            return cls(**config)
+
+
+def _known(shape):
+    """Returns a shape with `None` in place of JAX's symbolic dimensions."""
+    return tuple(size if isinstance(size, int) else None for size in shape)
 
 
 def _one_of(name, value, allowed):

@@ -1,5 +1,7 @@
 """Input scaling and feature normalization."""
 
+import math
+
 import numpy as np
 from keras import ops
 
@@ -15,61 +17,96 @@ NORM_EPSILON = 1e-10
 SMALLEST_SQUARED_NORM = 1e-12
 
 
-def to_signed_unit(images):
+def to_signed_unit(images, dtype="float32"):
     """Scales images from [0, 255] to [-1, 1]: `x / 127.5 - 1`.
 
     Args:
         images: array or tensor of any shape, uint8 or float, [0, 255].
+        dtype: dtype of the result. Defaults to "float32".
 
     Returns:
-        float32, of the same shape: a NumPy array for a NumPy array, otherwise
-        a tensor.
+        Images of that dtype and of the same shape: a NumPy array for a NumPy
+        array, otherwise a tensor.
+
+    Example:
+
+    >>> to_signed_unit(np.array([0, 255], np.uint8))
+    array([-1.,  1.], dtype=float32)
     """
     if isinstance(images, np.ndarray):
-        return images.astype(np.float32) / np.float32(127.5) - 1
-    return ops.cast(images, "float32") / 127.5 - 1
+        return images.astype(dtype) / np.dtype(dtype).type(127.5) - 1
+    return ops.cast(images, dtype) / 127.5 - 1
 
 
-def scale_images(images, value_range, version):
-    """Shifts and scales images to what the backbone was trained on.
+def scale_images(images, value_range, version, dtype="float32"):
+    """Shifts and scales images to the values that the backbone expects.
 
     Args:
-        images: float or integer RGB, `(batch, height, width, 3)`.
+        images: float or integer RGB tensor, `(batch, height, width, 3)`.
         value_range: `(lowest, highest)` value that they can hold.
         version: "0.1", or "0.0", which leaves them in [-1, 1].
+        dtype: dtype of the result. Defaults to "float32".
 
     Returns:
-        float32, of the same shape.
+        Images of that dtype and of the same shape.
     """
     lowest, highest = value_range
     if (lowest, highest) == (0.0, 255.0):
-        images = to_signed_unit(ops.convert_to_tensor(images))
+        images = to_signed_unit(ops.convert_to_tensor(images), dtype)
     else:
-        images = ops.cast(images, "float32")
-    if (lowest, highest) not in ((-1.0, 1.0), (0.0, 255.0)):
-        images = (images - lowest) * (2 / (highest - lowest)) - 1
+        images = ops.cast(images, dtype)
+        if (lowest, highest) != (-1.0, 1.0):
+            images = (images - lowest) * (2 / (highest - lowest)) - 1
     if version == "0.1":
         # On flat rows: an innermost axis of three channels is what TensorFlow
         # broadcasts along slowest, five times as long as this.
         shape = ops.shape(images)
         width = shape[2]
         rows = ops.reshape(images, (-1, width * len(SHIFT)))
-        shift = ops.tile(ops.convert_to_tensor(SHIFT, "float32"), [width])
-        scale = ops.tile(ops.convert_to_tensor(SCALE, "float32"), [width])
+        shift = ops.tile(ops.convert_to_tensor(SHIFT, dtype), [width])
+        scale = ops.tile(ops.convert_to_tensor(SCALE, dtype), [width])
         images = ops.reshape((rows - shift) / scale, shape)
     return images
 
 
-def unit_normalize(features):
-    """Divides each pixel's feature vector by its length, in float32.
+def norm_epsilon(images, valid=None):
+    """Returns what is added to feature norms: NaN for unusable images.
+
+    A fused ReLU returns 0 for NaN in compiled code, so that a backbone may
+    return numbers for images that hold NaN. With this, all features of such
+    an image are NaN, and no other value changes.
+
+    Args:
+        images: float, `(batch, height, width, channels)`.
+        valid: bool scalar, whether any image can be used. Defaults to `None`,
+            they can.
+
+    Returns:
+        `NORM_EPSILON`, or NaN where an image holds NaN or infinity; of the
+        same dtype, `(batch, 1, 1, 1)`.
+    """
+    total = ops.sum(images, axis=(1, 2, 3), keepdims=True)
+    usable = ops.abs(total) < math.inf
+    if valid is not None:
+        usable = ops.logical_and(usable, valid)
+    epsilon = ops.full_like(total, NORM_EPSILON)
+    return ops.where(usable, epsilon, ops.full_like(total, math.nan))
+
+
+def unit_normalize(features, dtype="float32", epsilon=NORM_EPSILON):
+    """Divides each pixel's feature vector by its length.
 
     Args:
         features: float of any width, `(batch, h, w, channels)`.
+        dtype: dtype of the result. Defaults to "float32".
+        epsilon: what is added to each norm, see `norm_epsilon`. Defaults to
+            `NORM_EPSILON`.
 
     Returns:
-        float32, of the same shape; 0 where all channels are.
+        Features of that dtype and of the same shape; 0 where all channels
+        are.
     """
-    features = ops.cast(features, "float32")
+    features = ops.cast(features, dtype)
     squared_norm = ops.sum(ops.square(features), axis=-1, keepdims=True)
     norm = ops.sqrt(ops.maximum(squared_norm, SMALLEST_SQUARED_NORM))
-    return features / (norm + NORM_EPSILON)
+    return features / (norm + epsilon)

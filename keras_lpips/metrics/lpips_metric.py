@@ -2,16 +2,18 @@
 
 import keras
 
-from keras_lpips.layers.frozen import FrozenLPIPS
-from keras_lpips.layers.lpips import LPIPS
+from keras_lpips.images.validation import check_sample_weight
+from keras_lpips.layers.frozen import FrozenLPIPS, restore_owner
 
 
 @keras.saving.register_keras_serializable("keras_lpips")
 class LPIPSMetric(keras.metrics.Mean):
-    """The mean LPIPS over all images since the last reset.
+    """Computes the mean LPIPS over all images since the last reset.
 
     Its state is two scalars, `total` and `count`, summed over the replicas of
-    a distribution strategy.
+    a distribution strategy. The backbone is not saved with the model. Losses
+    and metrics of one net, dtype and distribution strategy hold its weights
+    once.
 
     Args:
         net: see `LPIPS`. Defaults to "alex".
@@ -26,9 +28,14 @@ class LPIPSMetric(keras.metrics.Mean):
 
     Example:
 
+    >>> import numpy as np
+    >>> from keras_lpips import LPIPSMetric
+    >>> black = np.zeros((1, 64, 64, 3), np.float32)
     >>> metric = LPIPSMetric(value_range=(0, 1))
-    >>> metric.update_state(y_true, y_pred)
-    >>> metric.result()
+    >>> metric.update_state(black, black)
+    >>> metric.update_state(black, 1 - black)
+    >>> print(f"{float(metric.result()):.4f}")
+    HALF_HERE
     """
 
     def __init__(
@@ -41,19 +48,12 @@ class LPIPSMetric(keras.metrics.Mean):
         taps=None,
         name="lpips",
         dtype="float32",
-        _frozen=None,
     ):
-        super().__init__(name=name, dtype="float32")
-        self._frozen = _frozen or FrozenLPIPS(
-            LPIPS(
-                net,
-                version,
-                calibrated,
-                value_range=value_range,
-                taps=taps,
-                dtype=dtype,
-            )
-        )
+        frozen = FrozenLPIPS(net, version, calibrated, value_range, taps, dtype)
+        super().__init__(name=name, dtype=frozen.lpips.result_dtype)
+        self._frozen = frozen
+        # Read by `EarlyStopping` and `ModelCheckpoint`, as in Keras's metrics.
+        self._direction = "down"
 
     def update_state(self, y_true, y_pred, sample_weight=None):
         """Adds a batch.
@@ -61,8 +61,13 @@ class LPIPSMetric(keras.metrics.Mean):
         Args:
             y_true: images, `(batch, height, width, 3)`, in `value_range`.
             y_pred: images of the same shape.
-            sample_weight: `(batch,)` weights. Defaults to `None`, all 1.
+            sample_weight: weights of the images, `(batch,)` or `(batch, 1)`.
+                Defaults to `None`, all 1.
+
+        Raises:
+            ValueError: as in `LPIPS`, and for a weight per pixel.
         """
+        check_sample_weight(sample_weight)
         distances = self._frozen(y_true, y_pred)
         return super().update_state(distances, sample_weight)
 
@@ -72,5 +77,5 @@ class LPIPSMetric(keras.metrics.Mean):
 
     @classmethod
     def from_config(cls, config):
-        """Re-creates the metric without fetching anything."""
-        return cls(**config, _frozen=FrozenLPIPS.from_settings(config))
+        """Re-creates the metric without downloading anything."""
+        return restore_owner(cls, config)

@@ -1,0 +1,51 @@
+"""Running a function outside the scopes that its caller is in."""
+
+import contextlib
+import contextvars
+import threading
+from concurrent.futures import Future
+
+import keras
+
+
+def run_outside_scopes(function):
+    """Calls `function` where no scope of the caller is in force.
+
+    Stateless and symbolic scopes, graphs and traces belong to a thread in
+    Keras, TensorFlow and JAX. In a thread of its own the function computes at
+    once, whatever its caller is tracing. The caller's distribution strategy
+    is entered again, so that variables are created under it.
+
+    Args:
+        function: a function without arguments. It must not depend on the
+            global dtype policy, which belongs to a thread, too.
+
+    Returns:
+        What the function returns.
+    """
+    context = contextvars.copy_context()
+    strategy = current_strategy()
+
+    future: Future = Future()
+
+    def call():
+        scope = strategy.scope() if strategy else contextlib.nullcontext()
+        try:
+            with scope:
+                future.set_result(context.run(function))
+        except BaseException as error:
+            future.set_exception(error)
+
+    # A daemon, so that Ctrl-C does not wait for a download to end.
+    threading.Thread(target=call, daemon=True).start()
+    return future.result()
+
+
+def current_strategy():
+    """Returns TensorFlow's distribution strategy; `None` if there is none."""
+    if keras.backend.backend() != "tensorflow":
+        return None
+    import tensorflow as tf
+
+    has_strategy = tf.distribute.has_strategy()
+    return tf.distribute.get_strategy() if has_strategy else None
