@@ -106,7 +106,9 @@ def test_weights_are_the_published_ones_bit_for_bit(backbone):
                 arrays.pop(f"{part.name}/{variable.name}").view(np.uint32),
             )
     assert not arrays
-    for tap, array in zip(layer.heads, read_heads(NET, "0.1").values()):
+    for tap, array in zip(
+        layer.heads, read_heads(NET, "0.1").values(), strict=True
+    ):
         np.testing.assert_array_equal(tap.kernel, array)
 
 
