@@ -46,7 +46,7 @@ class LPIPSLoss(keras.Loss):
     >>> black = np.zeros((1, 64, 64, 3), np.float32)
     >>> loss = LPIPSLoss(net="alex", value_range=(0, 1))
     >>> print(f"{float(loss(black, 1 - black)):.4f}")
-    DISTANCE_HERE
+    0.8140
 
     As the loss of a model: `model.compile("adam", loss=LPIPSLoss())`.
     """

@@ -35,7 +35,7 @@ class LPIPSMetric(keras.metrics.Mean):
     >>> metric.update_state(black, black)
     >>> metric.update_state(black, 1 - black)
     >>> print(f"{float(metric.result()):.4f}")
-    HALF_HERE
+    0.4070
     """
 
     def __init__(

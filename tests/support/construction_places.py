@@ -275,7 +275,7 @@ WITHOUT_RANDOM_NUMBERS = {
     "LPIPS, uncalibrated": lambda: LPIPS(NET, calibrated=False),
     "LPIPSLoss": lambda: LPIPSLoss(NET),
     "LPIPSMetric": lambda: LPIPSMetric(NET),
-    "distance": lambda: keras_lpips.distance(*images()),
+    "distance": lambda: keras_lpips.distance(*images(), value_range=RANGE),
     "load_model": _save_and_load,
 }
 
