@@ -6,6 +6,7 @@ import tarfile
 import numpy as np
 import pytest
 import tensorflow_datasets as tfds
+from apache_beam.options.pipeline_options import PipelineOptions
 
 from tests.support.fake_bapps import (
     files,
@@ -15,7 +16,7 @@ from tests.support.fake_bapps import (
     write_tar,
     write_tree,
 )
-from tfds_bapps import PreparationError
+from tfds_bapps import Builder, PreparationError
 from tfds_bapps.source import published
 
 COUNTS = {"val/cnn": 7, "val/color": 3, "train/mix": 4}
@@ -32,7 +33,7 @@ def manifest(builder):
     return json.loads((builder.data_path / "manifest.json").read_text())
 
 
-def test_every_triplet_is_read_back_as_it_was(tmp_path, prepare):
+def test_every_triplet_is_read_back_unchanged(tmp_path, prepare):
     made = files(COUNTS)
     builder = prepare(write_tree(tmp_path / "tree", made))
     assert set(builder.info.splits) == {"val_cnn", "val_color", "train_mix"}
@@ -72,6 +73,41 @@ def test_trees_and_archives_give_the_same_records(tmp_path, prepare):
     assert not list(gz.data_path.glob("*plain*"))
 
 
+def test_beam_writes_the_same_bytes_in_either_format(tmp_path, prepare):
+    tree = write_tree(tmp_path / "tree", files({"val/cnn": 5, "val/color": 2}))
+    for file_format in ("tfrecord", "array_record"):
+        with_beam, without = (
+            prepare(
+                tree,
+                to=f"{file_format}_{bool(options)}",
+                file_format=file_format,
+                download={"num_shards": 2, "beam_options": options},
+            )
+            for options in (PipelineOptions([]), None)
+        )
+        written = {
+            path.name: path.read_bytes()
+            for path in with_beam.data_path.iterdir()
+        }
+        assert len(written) == 7
+        for name, data in written.items():
+            assert (without.data_path / name).read_bytes() == data
+
+
+def test_the_iterators_of_shards_yield_every_triplet(tmp_path):
+    tree = write_tree(tmp_path / "tree", files({"val/cnn": 3}))
+    builder = Builder(config="twoafc", data_dir=tmp_path / "data", source=tree)
+    # TFDS's interface, called without a download manager.
+    splits = builder._shard_iterators_per_split(None)
+    ids = [
+        (split, key, example["id"])
+        for split, iterators in splits.items()
+        for iterator in iterators
+        for key, example in iterator()
+    ]
+    assert ids == [("val_cnn", i, f"{i:06}") for i in range(3)]
+
+
 def test_several_archives_in_a_folder_are_one_source(tmp_path, prepare):
     folder = tmp_path / "archives"
     folder.mkdir()
@@ -81,7 +117,7 @@ def test_several_archives_in_a_folder_are_one_source(tmp_path, prepare):
     assert set(builder.info.splits) == {"val_cnn", "val_color"}
 
 
-def test_a_split_in_two_archives_is_refused(tmp_path, prepare, nothing_made):
+def test_a_split_in_two_archives_is_an_error(tmp_path, prepare, nothing_made):
     folder = tmp_path / "archives"
     folder.mkdir()
     for name in "ab":
@@ -101,7 +137,7 @@ def test_a_subset_can_be_chosen(tmp_path, prepare):
         prepare(tree, subset="nope", to="nope")
 
 
-def test_judgements_of_ones_own_may_have_other_votes(tmp_path, prepare):
+def test_own_judgements_may_have_another_number_of_votes(tmp_path, prepare):
     made = files({"train/sharpen": 2})
     made["2afc/train/sharpen/judge/000001.npy"] = share(1 / 7)
     tree = write_tree(tmp_path / "tree", made)
@@ -137,7 +173,7 @@ BAD_FILES = {
 
 @pytest.mark.parametrize("bad", BAD_FILES)
 @pytest.mark.parametrize("kind", ["tree", "tar"])
-def test_a_bad_file_names_itself_and_nothing_is_made(
+def test_a_bad_file_is_named_and_nothing_is_prepared(
     tmp_path, prepare, nothing_made, kind, bad
 ):
     name, data = BAD_FILES[bad]
@@ -183,7 +219,7 @@ def test_all_bad_files_are_listed_before_failing(tmp_path, prepare):
     prepare(source, tolerate=16)
 
 
-def test_a_split_without_a_whole_triplet_is_refused(
+def test_a_split_without_valid_triplets_is_an_error(
     tmp_path, prepare, nothing_made
 ):
     made = files({"val/cnn": 2, "val/color": 2})
@@ -194,7 +230,7 @@ def test_a_split_without_a_whole_triplet_is_refused(
     nothing_made()
 
 
-def test_a_name_that_is_twice_in_an_archive_is_refused(tmp_path, prepare):
+def test_a_name_that_exists_twice_in_an_archive_is_an_error(tmp_path, prepare):
     made = files({"val/cnn": 3})
     twice = {f"./{name}": data for name, data in made.items() if "ref" in name}
     source = write_tar(tmp_path / "mine.tar", made | twice)
@@ -203,7 +239,7 @@ def test_a_name_that_is_twice_in_an_archive_is_refused(tmp_path, prepare):
     assert str(raised.value).count("exists twice") == 3
 
 
-def test_members_that_lead_out_and_links_are_refused(
+def test_links_and_names_outside_the_archive_are_errors(
     tmp_path, prepare, nothing_made
 ):
     made = files({"val/cnn": 3})
@@ -275,7 +311,7 @@ def test_a_folder_that_cannot_be_read_is_named(tmp_path, prepare, nothing_made):
         ("notes", "holds no 2afc triplets: files lie in 2afc/"),
     ],
 )
-def test_a_tree_of_another_layout_is_told_the_right_one(
+def test_the_error_for_another_layout_shows_the_right_one(
     tmp_path, prepare, place, message
 ):
     made = {f"{place}/{role}/1.png": png() for role in ("ref", "p0", "p1")}
@@ -301,7 +337,7 @@ def test_an_official_archive_must_have_the_published_counts(
     assert prepare(source).info.splits.total_num_examples == 6
 
 
-def test_the_manifest_says_what_the_dataset_was_made_from(tmp_path, prepare):
+def test_the_manifest_describes_sources_and_splits(tmp_path, prepare):
     source = write_tar(
         tmp_path / "mine.tar", files(COUNTS) | {"notes.txt": b"x"}
     )
