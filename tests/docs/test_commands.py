@@ -16,7 +16,7 @@ PAGES = [
 ]
 PACKAGES = ("pipelines", "training", "saved_models")
 SUBCOMMANDS = ("pair", "folders", "matrix", "video", "optimize", "weights")
-SHELL = re.compile(r"^```(?:bash|sh)?\n(.*?)^```", re.MULTILINE | re.DOTALL)
+BLOCK = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 pytestmark = pytest.mark.docs
 
@@ -45,7 +45,8 @@ def documented_commands():
     """Returns (page, program, flags) of each command of ours in a page."""
     found = []
     for page in PAGES:
-        for block in SHELL.findall(page.read_text(encoding="utf-8")):
+        blocks = BLOCK.findall(page.read_text(encoding="utf-8"))
+        for block in [text for language, text in blocks if not language]:
             for line in block.replace("\\\n", " ").splitlines():
                 words = shlex.split(line, comments=True)
                 match words:
