@@ -48,8 +48,8 @@ def compare_all(
         ImageError: naming the file, if an image cannot be used.
         OSError: if the disk has no room for the vectors.
     """
-    with tempfile.TemporaryFile(dir=folder) as file:
-        place = folder or tempfile.gettempdir()
+    place = os.fspath(folder or tempfile.gettempdir())
+    with tempfile.TemporaryFile(dir=place) as file:
         vectors = _embed(score, paths, size, resize, file, place, progress)
         return squared_distances(vectors)
 

@@ -130,5 +130,7 @@ def read_from_sdist(path, member_suffix: str) -> bytes:
     with tarfile.open(path) as archive:
         for member in archive:
             if member.isfile() and member.name.endswith(member_suffix):
-                return archive.extractfile(member).read()
+                file = archive.extractfile(member)
+                if file is not None:
+                    return file.read()
     raise WeightsError(f"{path} holds no {member_suffix}")

@@ -50,7 +50,7 @@ def write_npz(path, arrays: dict[str, np.ndarray]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     # An open file, since `savez` appends a suffix to a path without one.
     with open_atomic(path) as file:
-        np.savez(file, **arrays)
+        np.savez(file, **arrays)  # type: ignore[arg-type]
 
 
 def content_digest(arrays: dict[str, np.ndarray]) -> str:

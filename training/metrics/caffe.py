@@ -17,7 +17,7 @@ from skimage.color import rgb2lab
 from training.metrics.metric import Metric, MetricError
 
 # Caffe, `convert_imageset`'s mean of ILSVRC 2012, by channel: B, G, R.
-MEAN_BGR = np.float32([104, 117, 123])
+MEAN_BGR = np.array([104, 117, 123], np.float32)
 # Reference, `normalize_tensor`.
 EPSILON = 1e-10
 FIRST_OF_THE_CLASSIFIER = "InnerProduct"

@@ -63,7 +63,9 @@ def columns_of(subsets) -> dict[str, tuple[str, ...]]:
     """
     ordered = [subset for subset in SUBSETS if subset in subsets]
     ordered += sorted(set(subsets) - set(SUBSETS))
-    columns = {subset: (subset,) for subset in ordered}
+    columns: dict[str, tuple[str, ...]] = {
+        subset: (subset,) for subset in ordered
+    }
     for name, members in AVERAGES.items():
         if set(members) <= set(subsets):
             columns[name] = members

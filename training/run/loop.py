@@ -114,11 +114,11 @@ class Loop:
         *distances, judge, losses, weights = columns
         # Without the rows that fill up the last batch.
         real = weights > 0
-        distances = [values[real] for values in distances]
-        score = np.nan
-        if np.isfinite(distances).all():
-            score = np.mean(two_afc_scores(*distances, judge[real]))
-        return float(losses[real].mean(dtype=np.float64)), 100 * float(score)
+        first, second = (values[real] for values in distances)
+        score = float("nan")
+        if np.isfinite([first, second]).all():
+            score = float(np.mean(two_afc_scores(first, second, judge[real])))
+        return float(losses[real].mean(dtype=np.float64)), 100 * score
 
     @functools.cached_property
     def _train_step(self):

@@ -3,6 +3,7 @@
 import dataclasses
 import time
 from pathlib import Path
+from typing import Any
 
 from training.configs import TrainConfig
 from training.data.batches import RecordSource
@@ -42,7 +43,7 @@ def train(config: TrainConfig, strategy, callbacks=()) -> TripletModel:
     """
     recipe = find_recipe(config.recipe)
     builder = open_prepared(config.data_dir, config.config)
-    sources = {
+    sources: dict[str, Any] = {
         name: RecordSource(builder, splits)
         for name, splits in sources_of(builder).items()
     }

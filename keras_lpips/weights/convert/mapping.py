@@ -55,7 +55,8 @@ def backbone_from_flax(net: str, arrays: dict) -> dict:
     The heads that the same checkpoint holds are left out: ours come from the
     reference itself.
     """
-    scope = find_backbone(net).weights.flax_scope
+    weights = find_backbone(net).weights
+    scope = weights and weights.flax_scope
     backbone = {
         name: array
         for name, array in arrays.items()
