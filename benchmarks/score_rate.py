@@ -11,7 +11,7 @@ its last, in turn. With --processes each process has a core and, unless told
 otherwise, one thread of TensorFlow; all begin each turn together, and their
 rates are summed.
 
-`pipelines/README.md` has the numbers.
+`docs/speed.md` has the numbers.
 """
 
 import argparse

@@ -10,7 +10,7 @@ that, how many pairs the bare model compares on the same cores. Without
 
 On two AVX-512 cores that server answers up to 351 pairs of 64 pixels a second
 (p99 19 ms, 4 in flight), where the bare layer compares 394 one at a time; and
-75 of 256 pixels, the bare layer 86. `saved_models/README.md` has the table.
+75 of 256 pixels, the bare layer 86. `docs/speed.md` has the table.
 """
 
 import argparse

@@ -7,7 +7,7 @@ difference, so starting (imports, worker processes, the survey of the
 photographs) is told apart. The steps take turns, and the median turn is told,
 with the median share by which it is dearer than the distortions alone in the
 same turn. Wall-clock time: the machine must be free.
-`pipelines/synthesis/README.md` has the numbers.
+`docs/speed.md` has the numbers.
 """
 
 import argparse

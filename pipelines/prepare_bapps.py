@@ -5,7 +5,7 @@ r"""Prepares BAPPS, or judgements of your own, as a TensorFlow dataset.
         -- --direct_running_mode=multi_processing --direct_num_workers=4
 
 Beam's options follow `--`. Without them, everything runs in this process.
-`tfds_bapps/README.md` has the commands for job services, Flink and Spark.
+`docs/engines.md` has the options for job services, Flink and Spark.
 """
 
 import logging

@@ -6,7 +6,7 @@ r"""Scores pairs of images: their LPIPS distances, at any scale.
 
 Beam's options follow `--`. The same command writes the same bytes on any
 runner and with any number of workers; `--resume` continues after a stop.
-`pipelines/README.md` says how it runs on a cluster.
+`docs/engines.md` says how it runs on a cluster.
 """
 
 import sys
