@@ -101,6 +101,31 @@ def test_training_lowers_the_loss(alex, policy, jit):
     assert len(owned) < 20
 
 
+def test_callbacks_know_that_a_lower_distance_is_better(alex, tmp_path):
+    model = autoencoder()
+    model.compile("sgd", loss="mse", metrics=[LPIPSMetric(alex)])
+    callback = keras.callbacks.EarlyStopping("val_lpips", patience=0)
+    x = images(4)
+    model.fit(
+        x, x, epochs=2, validation_data=(x, x), verbose=0, callbacks=[callback]
+    )
+    assert callback.monitor_op(0.1, 0.2)
+    assert callback.best == pytest.approx(
+        min(model.history.history["val_lpips"])
+    )
+
+
+def test_a_float64_policy_gives_float64(alex, distances):
+    a, b = images(seed=1), images(seed=2)
+    layer = LPIPS(alex, value_range=(0, 1), dtype="float64")
+    loss = LPIPSLoss(alex, value_range=(0, 1), dtype="float64", reduction=None)
+    for found in (layer(a, b), loss(a, b)):
+        assert keras.backend.standardize_dtype(found.dtype) == "float64"
+        np.testing.assert_allclose(found, distances, rtol=1e-5)
+    single = LPIPSLoss(alex, dtype="mixed_bfloat16")(a, b)
+    assert keras.backend.standardize_dtype(single.dtype) == "float32"
+
+
 def test_mirrored_replicas_agree_with_one_device(alex):
     x = images(6, seed=5)
 

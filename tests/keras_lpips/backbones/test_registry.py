@@ -4,6 +4,8 @@ import keras
 import numpy as np
 import pytest
 
+from keras_lpips import LPIPS, LPIPSLoss, LPIPSMetric, WeightsError
+from keras_lpips.backbones.backbone import Backbone
 from keras_lpips.backbones.registry import (
     BACKBONES,
     build_backbone,
@@ -77,6 +79,48 @@ def test_taps_that_are_no_chain_stay_together():
     b = keras.layers.Conv2D(2, 1)(a)
     model = keras.Model(x, [b, keras.layers.Add()([a, b])])
     assert split_at_taps(model) == [model]
+
+
+def test_taps_beside_each_other_stay_together():
+    x = keras.Input((None, None, 3))
+    a = keras.layers.Conv2D(2, 1)(x)
+    b = keras.layers.Conv2D(2, 1)(x)
+    model = keras.Model(x, [a, b])
+    assert split_at_taps(model) == [model]
+
+
+@pytest.fixture
+def tiny(monkeypatch):
+    """A registered backbone without published weights or heads."""
+
+    def build(stack):
+        stack.convolution("first", 4, 3, stride=2)
+        stack.convolution("second", 8, 3, padding=1)
+
+    backbone = Backbone(
+        name="tiny",
+        taps=("first", "second"),
+        tap_channels=(4, 8),
+        smallest_size=3,
+        convolutions={"first": "features.0", "second": "features.2"},
+        build=build,
+        initializers=BACKBONES["vgg"].initializers,
+    )
+    monkeypatch.setitem(BACKBONES, "tiny", backbone)
+    return "tiny"
+
+
+def test_a_net_without_published_weights_or_heads_can_be_used(tiny):
+    random = {"backbone_weights": "random", "seed": 0}
+    pair = image(9, 10), image(9, 10, seed=1)
+    assert LPIPS(tiny, calibrated=False, **random)(*pair) > 0
+    trained = LPIPS(tiny, head_weights="random", **random)
+    assert LPIPS.from_config(trained.get_config())(*pair) == trained(*pair)
+    with pytest.raises(WeightsError, match="No heads .* for 'tiny'"):
+        LPIPS(tiny, **random)
+    for make in (LPIPS, LPIPSLoss, LPIPSMetric):
+        with pytest.raises(WeightsError, match="No pretrained weights .*tiny"):
+            make(tiny, calibrated=False)
 
 
 def test_initial_weights_are_torchvisions():
