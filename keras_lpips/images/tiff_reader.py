@@ -1,4 +1,4 @@
-"""Rows of large image files, without the rest of the file in memory."""
+"""Reads rows of large image files without holding the whole image."""
 
 import contextlib
 import logging
@@ -11,7 +11,7 @@ from keras_lpips.images.errors import as_image_error
 from keras_lpips.images.reader import check_pair, load_image
 
 TIFF_SUFFIXES = (".tif", ".tiff")
-# What is decoded whole takes 3 bytes a pixel: up to 3 GiB.
+# An image that is decoded whole takes 3 bytes a pixel: up to 3 GiB.
 MOST_HELD_PIXELS = 1 << 30
 # A strip or tile of a TIFF beyond this is better decoded whole.
 MOST_SEGMENT_BYTES = 1 << 26
@@ -19,27 +19,27 @@ LOSSLESS = {"NONE", "LZW", "DEFLATE", "ADOBE_DEFLATE", "PACKBITS", "ZSTD"}
 
 
 def open_rows(path, resize=None):
-    """Opens an image whose rows can be read one stretch at a time.
+    """Opens an image whose rows can be read in slices.
 
-    A TIFF of 8-bit RGB or gray, without compression or with one that loses
-    nothing and that tifffile can undo, is read strip by strip or tile by tile.
-    Any other image is decoded whole and held, at 3 bytes a pixel.
+    A TIFF of 8-bit RGB or gray, uncompressed or with a lossless compression
+    that tifffile supports, is read by strips or tiles. Any other image is
+    decoded whole and held in memory, at 3 bytes a pixel.
 
     Args:
         path: the file.
         resize: see `load_image`. With it, the image is decoded whole.
 
     Returns:
-        What has a `shape`, `(height, width, 3)`, and gives uint8 RGB rows by
-        `[start:stop]`.
+        An object with a `shape`, `(height, width, 3)`, whose slices
+        `[start:stop]` are uint8 RGB rows.
 
     Raises:
-        ImageError: if it cannot be read, or must be held and has more than
-            2**30 pixels.
+        ImageError: if it cannot be read, or must be decoded whole and has more
+            than 2**30 pixels.
     """
     if resize is None and Path(path).suffix.lower() in TIFF_SUFFIXES:
-        # Whatever is unusual about it, Pillow reads it or says what.
-        with contextlib.suppress(Exception), _unheard("tifffile"):
+        # Whatever tifffile does not support, Pillow reads or rejects.
+        with contextlib.suppress(Exception), _silenced("tifffile"):
             return TiffRows(path)
     return load_image(path, resize, MOST_HELD_PIXELS)
 
@@ -52,13 +52,13 @@ def open_pair(reference, distorted, resize=None):
 
 
 class TiffRows:
-    """The rows of a TIFF, read as they are asked for.
+    """The rows of a TIFF, read on demand.
 
     Args:
         path: the file.
 
     Raises:
-        ValueError: if it is not one that can be read so.
+        ValueError: if its layout cannot be read by rows.
     """
 
     def __init__(self, path):
@@ -68,7 +68,7 @@ class TiffRows:
         with tifffile.TiffFile(path) as file:
             self._page = _plain_page(file)
             self.shape = (self._page.imagelength, self._page.imagewidth, 3)
-            # Tried now, while there is another way to read it.
+            # Read once now, while another reader can still take over.
             self._read(0, 1)
 
     def __getitem__(self, rows):
@@ -99,7 +99,7 @@ class TiffRows:
             offset=page.dataoffsets[0] + start * row_bytes,
         )
         if pixels.size != shape[0] * row_bytes:
-            raise ValueError("the file is cut")
+            raise ValueError("the file is truncated")
         return pixels.reshape(shape)
 
     def _read_segments(self, start, stop):
@@ -126,12 +126,12 @@ class TiffRows:
         file.seek(page.dataoffsets[index])
         data = file.read(page.databytecounts[index])
         if len(data) != page.databytecounts[index]:
-            raise ValueError("the file is cut")
+            raise ValueError("the file is truncated")
         return page.decode(data, index)[0]
 
 
 @contextlib.contextmanager
-def _unheard(name):
+def _silenced(name):
     logger = logging.getLogger(name)
     before, logger.disabled = logger.disabled, True
     try:
@@ -141,7 +141,7 @@ def _unheard(name):
 
 
 def _plain_page(file):
-    """Returns a file's page if its rows mean what Pillow would make of them."""
+    """Returns a file's page if Pillow would read the same pixels from it."""
     (page,) = file.pages
     width = page.tilewidth if page.is_tiled else page.imagewidth
     height = page.tilelength if page.is_tiled else page.rowsperstrip
@@ -160,9 +160,9 @@ def _plain_page(file):
             page.is_contiguous
             or height * width * page.samplesperpixel <= MOST_SEGMENT_BYTES
         )
-        # A segment that is not there is all zero, by some readers.
+        # Some readers take a missing segment for zeros.
         and all(page.databytecounts)
     )
     if not plain:
-        raise ValueError("it is not one that can be read by rows")
+        raise ValueError("its layout cannot be read by rows")
     return page

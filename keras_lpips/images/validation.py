@@ -1,17 +1,18 @@
-"""What images must be, checked on shapes and dtypes alone."""
+"""Checks of images by their shapes and dtypes alone."""
 
 import contextlib
 import math
 import os
+from collections.abc import Iterator
 
 
 class ImageError(ValueError):
-    """Images cannot be used; the message names them and says why."""
+    """Raised if images cannot be used; the message names them and says why."""
 
 
 @contextlib.contextmanager
-def prefix_errors(images):
-    """Puts the images' name before the message of an `ImageError`."""
+def prefix_errors(images) -> Iterator[None]:
+    """Prefixes the message of an `ImageError` with the images' name."""
     try:
         yield
     except ImageError as error:
@@ -33,7 +34,7 @@ def check_value_range(value_range) -> tuple[float, float]:
 
 
 def check_not_files(images) -> None:
-    """Raises `ImageError` for names of files in place of images."""
+    """Raises `ImageError` if file names are passed instead of images."""
     if isinstance(images, (list, tuple)) and images:
         images = images[0]
     if isinstance(images, (str, bytes, os.PathLike)):
@@ -45,7 +46,7 @@ def check_not_files(images) -> None:
 
 
 def check_images(shape, dtype: str, value_range, smallest_size: int) -> None:
-    """Raises `ImageError` unless a backbone can take such images.
+    """Raises `ImageError` unless a backbone accepts such images.
 
     Args:
         shape: shape of the batch, with `None` where it is not known yet.

@@ -1,4 +1,4 @@
-"""Frames of a video file, one after another, through OpenCV."""
+"""Reads the frames of a video file in order, with OpenCV."""
 
 import os
 from pathlib import Path
@@ -11,15 +11,14 @@ from keras_lpips.images.validation import ImageError
 class Video:
     """A video file that is read from its first frame to its last.
 
-    Frames come as OpenCV decodes them: 8 bits, RGB by its own conversion,
-    turned as the file asks for.
+    Frames are decoded by OpenCV: 8 bits, RGB by its own conversion, rotated as
+    the file's metadata say.
 
     Args:
         path: the file.
 
     Raises:
-        ImageError: if OpenCV is missing, or the file is no video that it can
-            read.
+        ImageError: if OpenCV is missing, or cannot read the file as a video.
 
     Attributes:
         rate: frames per second that the file declares, or `None`.
@@ -31,10 +30,10 @@ class Video:
     def __init__(self, path):
         self._cv2 = cv2 = _import_opencv()
         if not Path(path).is_file():
-            raise ImageError(f"{path} does not exist or is no file")
+            raise ImageError(f"{path} does not exist or is not a file")
         logging = cv2.utils.logging
         level = logging.setLogLevel(logging.LOG_LEVEL_SILENT)
-        # Others would take a name with a percent sign for many images.
+        # Other backends take a percent sign in a name for a list of images.
         self._capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
         logging.setLogLevel(level)
         if not self._capture.isOpened():
@@ -55,7 +54,7 @@ class Video:
         Fewer than `count` only at the end.
 
         Raises:
-            ImageError: if the size changes on the way.
+            ImageError: if the size changes between frames.
         """
         frames = []
         while len(frames) < count:
@@ -64,7 +63,7 @@ class Video:
                 break
             if frame.shape[:2] != self.size:
                 raise ImageError(
-                    f"{self.path} changes its size at frame {self.read}, from "
+                    f"{self.path} changes size at frame {self.read}, from "
                     f"{_shown(self.size)} to {_shown(frame.shape)}"
                 )
             self.read += 1
@@ -72,7 +71,7 @@ class Video:
         return frames
 
     def skip(self, count=None) -> None:
-        """Passes over frames, all that are left by default."""
+        """Skips frames. Defaults to all that are left."""
         while count is None or count > 0:
             if self._first is not None:
                 self._first = None
@@ -86,7 +85,7 @@ class Video:
         self._capture.release()
 
     def describe(self) -> dict:
-        """Returns what a result is to be written with, once all is read."""
+        """Returns the facts that results record, once all frames are read."""
         return {
             "path": str(self.path),
             "size": list(self.size),
@@ -117,7 +116,7 @@ def check_videos(reference, distorted, resize) -> None:
 
 
 def mismatches(reference, distorted) -> list[str]:
-    """Returns sentences on what two videos, read to the end, differ in."""
+    """Returns sentences on how two videos, read to their ends, differ."""
     sentences = []
     pair = reference, distorted
     for video in pair:
@@ -143,8 +142,7 @@ def mismatches(reference, distorted) -> list[str]:
 
 
 def _import_opencv():
-    # What FFmpeg has to say of a bad file is told in one sentence. It looks
-    # this up when it is first used.
+    # Silences FFmpeg, which reads this when it is first used.
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
     try:
         import cv2

@@ -1,4 +1,4 @@
-"""What the pixels of a backbone's taps see of the image, from its layers."""
+"""Receptive fields of a backbone's taps, computed from its layers."""
 
 import math
 from dataclasses import dataclass
@@ -10,15 +10,15 @@ from keras_lpips.layers.ceil_pooling import CeilMaxPooling2D
 
 @dataclass(frozen=True)
 class Grid:
-    """Where the pixels of a layer's output lie in the image, on one axis.
+    """The positions of a layer's output pixels in the image, on one axis.
 
     Pixel `i` depends on the image's pixels from `i * stride + first` to
     `i * stride + last`; those outside the image are padding.
 
     Attributes:
-        stride: pixels of the image from one to the next.
-        first: where the first lies that pixel 0 depends on, at most 0.
-        last: where the last lies that pixel 0 depends on, at least 0.
+        stride: distance of two neighbouring pixels, in pixels of the image.
+        first: the first pixel of the image that pixel 0 depends on, at most 0.
+        last: the last pixel of the image that pixel 0 depends on, at least 0.
     """
 
     stride: int = 1
@@ -27,7 +27,7 @@ class Grid:
 
 
 def tap_grids(backbone) -> list[tuple[Grid, Grid]]:
-    """Returns for every tap its grid along the height and along the width.
+    """Returns each tap's grids along the height and along the width.
 
     Args:
         backbone: a functional model from images to a list of taps, made of
@@ -41,7 +41,7 @@ def tap_grids(backbone) -> list[tuple[Grid, Grid]]:
     for layer in backbone.layers:
         if isinstance(layer, layers.InputLayer):
             continue
-        # Of several calls the first is that of the whole backbone.
+        # A layer may be called several times; the first call is the backbone's.
         inputs = layer.input if isinstance(layer.input, list) else [layer.input]
         grids = [found[id(tensor)] for tensor in inputs]
         found[id(layer.output)] = tuple(
@@ -60,18 +60,18 @@ def _after(layer, axis, grids):
         )
     (grid,) = grids
     if isinstance(layer, layers.ZeroPadding2D):
-        return _slid(grid, 1, 1, layer.padding[axis][0])
+        return _windowed(grid, 1, 1, layer.padding[axis][0])
     pools = isinstance(layer, layers.MaxPooling2D) and layer.padding == "valid"
     if pools or isinstance(layer, CeilMaxPooling2D):
-        return _slid(grid, layer.pool_size[axis], layer.strides[axis], 0)
-    # A subclass may compute something else.
+        return _windowed(grid, layer.pool_size[axis], layer.strides[axis], 0)
+    # Not a subclass, which may compute something else.
     if type(layer) is layers.Conv2D:
         extent = (layer.kernel_size[axis] - 1) * layer.dilation_rate[axis] + 1
         stride = layer.strides[axis]
         if layer.padding == "valid":
-            return _slid(grid, extent, stride, 0)
+            return _windowed(grid, extent, stride, 0)
         if layer.padding == "same" and stride == 1:
-            return _slid(grid, extent, 1, (extent - 1) // 2)
+            return _windowed(grid, extent, 1, (extent - 1) // 2)
     raise ValueError(
         "Only a backbone of convolutions, max pools, zero padding and "
         "concatenations, whose padding does not depend on the image's size, "
@@ -84,7 +84,7 @@ def _one_stride(grids):
     return len({grid.stride for grid in grids}) == 1
 
 
-def _slid(grid, extent, stride, padding):
+def _windowed(grid, extent, stride, padding):
     """Returns the grid of windows of `extent` pixels of `grid`."""
     return Grid(
         grid.stride * stride,
@@ -94,5 +94,5 @@ def _slid(grid, extent, stride, padding):
 
 
 def common_stride(grids) -> int:
-    """Returns the pixels after which all grids of an axis begin again."""
+    """Returns the least common multiple of the grids' strides."""
     return math.lcm(*(grid.stride for grid in grids))

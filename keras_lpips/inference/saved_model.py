@@ -1,4 +1,4 @@
-"""A SavedModel of LPIPS, as `saved_models.export` writes it, used locally."""
+"""Runs a SavedModel of LPIPS, written by `saved_models.export`, locally."""
 
 import json
 from pathlib import Path
@@ -10,7 +10,7 @@ from keras_lpips.weights.npz import WeightsError
 
 GRAPH_FILE = "saved_model.pb"
 CARD_FILE = Path("assets.extra", "card.json")
-# What a card tells of that a result is to be written with.
+# The fields of a card that results record.
 DESCRIPTION = (
     "metric",
     "net",
@@ -24,11 +24,11 @@ DESCRIPTION = (
 
 
 class Exported:
-    """Compares NumPy batches as `Scorer` does, through an exported graph.
+    """Compares NumPy batches through an exported graph, as `Scorer` does.
 
     Args:
-        folder: a model's folder, of which the highest version is used, or the
-            folder of a version.
+        folder: a model's folder, whose highest version is used, or the folder
+            of one version.
 
     Raises:
         WeightsError: if the folder holds no export.
@@ -38,7 +38,7 @@ class Exported:
     """
 
     def __init__(self, folder):
-        # It runs on TensorFlow whatever Keras runs on.
+        # It runs on TensorFlow whatever the backend of Keras is.
         import tensorflow as tf
 
         version = find_version(folder)
@@ -46,14 +46,14 @@ class Exported:
             card = json.loads((version / CARD_FILE).read_text())
         except FileNotFoundError:
             raise WeightsError(
-                f"{version} has no card, {CARD_FILE}: saved_models.export did "
-                "not write it"
+                f"{version} has no {CARD_FILE}: it was not written by "
+                "saved_models.export"
             ) from None
         self.taps = card["taps"]
         self.description = {name: card[name] for name in DESCRIPTION}
         self.description["saved_model"] = str(version)
         self._refusal = tf.errors.InvalidArgumentError
-        # Held, since its variables go with it.
+        # Kept, since its variables are deleted with it.
         self._model = tf.saved_model.load(str(version))
 
     def per_layer(self, reference, distorted):
@@ -82,15 +82,15 @@ class Exported:
             outputs = self._model.signatures[signature](**scaled)
         except self._refusal as error:
             raise ImageError(
-                f"The export refused: {_sentence(error.message)}"
+                f"The export rejected the images: {_sentence(error.message)}"
             ) from None
         return outputs[output].numpy()
 
 
 def _sentence(message):
-    """Returns what the graph said, without where in the graph it did.
+    """Returns the message of an assertion, without its place in the graph.
 
-    An assertion's parts each come in brackets.
+    Each part of the message is in brackets.
     """
     said = message.rsplit("assertion failed: ", 1)[-1].splitlines()[0]
     return said.replace("] [", " ").strip("[]")
@@ -108,8 +108,8 @@ def find_version(folder) -> Path:
     versions = list_versions(folder) if folder.is_dir() else []
     if not versions:
         raise WeightsError(
-            f"{folder} holds no version of a model: a folder that is named by "
-            "an integer, as saved_models.export writes it"
+            f"{folder} holds no version of a model, a folder named by an "
+            "integer that saved_models.export writes"
         )
     return folder / str(versions[-1])
 

@@ -1,4 +1,4 @@
-"""The distance of images of any size, computed tile by tile, exactly."""
+"""Computes the exact distance of images of any size in tiles."""
 
 import itertools
 from collections.abc import Callable, Iterable, Sequence
@@ -16,15 +16,15 @@ from keras_lpips.inference.receptive_field import common_stride, tap_grids
 
 @dataclass(frozen=True)
 class Span:
-    """A stretch of one axis that goes through the backbone at a time.
+    """An interval of one axis that goes through the backbone at a time.
 
     Attributes:
         start: first pixel of the image.
         stop: the pixel after the last.
-        kept: for every tap, the pixels of the stretch's own tap that see
-            only what they see in the whole image.
-        places: for every tap, where these lie in the whole image's tap. The
-            places of an axis's spans follow one another without a gap.
+        kept: for every tap, the interval's own tap pixels whose receptive
+            field holds what it holds in the whole image.
+        places: for every tap, the positions of these pixels in the whole
+            image's tap. The places of consecutive spans are adjacent.
     """
 
     start: int
@@ -34,7 +34,7 @@ class Span:
 
 
 def smallest_tile(grids) -> int:
-    """Returns the smallest tile that advances, in pixels.
+    """Returns the smallest tile that keeps any pixels, in pixels.
 
     Args:
         grids: the taps' `Grid`s along one axis.
@@ -44,16 +44,16 @@ def smallest_tile(grids) -> int:
 
 
 def cut_axis(size: int, tile: int, grids, counts) -> list[Span]:
-    """Cuts an axis into overlapping stretches of `tile` pixels.
+    """Divides an axis into overlapping intervals of `tile` pixels.
 
-    All stretches but the last have one length, so that few shapes are
+    All intervals but the last have one length, so that few shapes are
     compiled. Each starts at 0 or at a multiple of the strides, so that its
-    taps lie on the whole image's grids, and its own padding stands only where
-    the whole image's does, or out of sight of what is kept.
+    taps lie on the whole image's grids. Its own padding lies where the whole
+    image has padding, or outside the receptive fields of the pixels kept.
 
     Args:
         size: pixels of the axis.
-        tile: pixels of a stretch, at least `smallest_tile`.
+        tile: pixels of an interval, at least `smallest_tile`.
         grids: the taps' `Grid`s along the axis.
         counts: pixels of each tap of the whole image along the axis.
     """
@@ -82,7 +82,7 @@ def cut_axis(size: int, tile: int, grids, counts) -> list[Span]:
 
 
 def _halo(grids):
-    """Pixels needed before and after what is kept, and its steps."""
+    """Returns the margins before and after the kept pixels, and the step."""
     step = common_stride(grids)
     before = max(-grid.first for grid in grids)
     after = max(grid.last + 1 - grid.stride for grid in grids)
@@ -91,12 +91,12 @@ def _halo(grids):
 
 @dataclass(frozen=True)
 class Tiled:
-    """What `TiledScorer.compare` found.
+    """The result of `TiledScorer.compare`.
 
     Attributes:
         per_layer: each tap's share of the distance, float64, `(taps,)`.
         tap_maps: for every tap, the distance at each of its pixels, float32,
-            `(h, w)`; empty if not asked for.
+            `(h, w)`; empty unless `with_maps`.
     """
 
     per_layer: np.ndarray
@@ -106,15 +106,14 @@ class Tiled:
 class TiledScorer:
     """Compares two images of any size through tiles of bounded size.
 
-    The values are those of the whole images: each tile is cut with a margin
-    as wide as the backbone sees, on the whole image's grid, and sums are kept
-    in float64. The network takes the memory that it takes for two images of
-    `tile` x `tile` pixels.
+    The values are those of the whole images: each tile has a margin as wide as
+    the receptive field, on the whole image's grid, and sums are accumulated
+    in float64. The network needs the memory of two images of `tile` x `tile`
+    pixels.
 
     Args:
         score: a `Scorer`.
-        tile: height and width, in pixels, of what goes through the network
-            at a time, with its margin.
+        tile: height and width, in pixels, of a tile with its margin.
 
     Raises:
         ImageError: if a tile is not larger than its margin.

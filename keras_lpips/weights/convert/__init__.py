@@ -1,1 +1,1 @@
-"""Conversion of foreign weight files to this package's names and layout."""
+"""Converts weight files of other projects to the names and layout used here."""

@@ -1,8 +1,8 @@
-"""Pure mappings from other projects' names and layouts to ours.
+"""Maps names and layouts of weights of other projects to those used here.
 
-Ours are `<layer>/kernel`, `(height, width, channels in, channels out)`, and
-`<layer>/bias`. Names that a mapping does not know are refused, except where a
-file is known to hold more than the backbone.
+Here they are `<layer>/kernel`, `(height, width, channels in, channels out)`,
+and `<layer>/bias`. Unknown names are rejected, except in files that are known
+to hold more than the backbone.
 """
 
 import numpy as np
@@ -100,7 +100,7 @@ def _rename(net, arrays, foreign_names, convert_kernel=lambda kernel: kernel):
         if kernel not in arrays or bias not in arrays:
             raise WeightsError(f"{kernel} or {bias} is missing for {net!r}")
         if arrays[kernel].ndim != 4:
-            raise WeightsError(f"{kernel} is no kernel of a convolution")
+            raise WeightsError(f"{kernel} is not the kernel of a convolution")
         converted[f"{ours}/kernel"] = _float32(convert_kernel(arrays[kernel]))
         converted[f"{ours}/bias"] = _float32(arrays[bias])
         used |= {kernel, bias}

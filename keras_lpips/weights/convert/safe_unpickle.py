@@ -1,9 +1,9 @@
-"""Reads arrays out of other projects' pickles, and nothing else.
+"""Reads arrays, and nothing else, from pickles of other projects.
 
-A pickle builds its objects by calling what it names. Here every name that it
-may use is listed and stands for a class of this file's own, which only holds
-numbers; any other name is refused. NumPy's own classes are not handed out,
-since their state can be set to point outside of their memory.
+A pickle creates objects by calling the names in it. Here each allowed name is
+replaced by a class of this module, which only holds numbers; any other name is
+rejected. NumPy's own classes are not used, since a pickle could set their state
+to point outside their memory.
 """
 
 import io
@@ -33,18 +33,18 @@ def read_numpy_pickle(data: bytes) -> dict[str, np.ndarray]:
 
 
 class PickleStub:
-    """What a name in a pickle stands for; its state cannot be set."""
+    """Replaces an object named in a pickle; its state cannot be set."""
 
     def __setstate__(self, state):
-        """Refuses any state."""
-        raise WeightsError("a pickle sets the state of what has none")
+        """Rejects any state."""
+        raise WeightsError("unsupported pickle: unexpected object state")
 
 
 class Array(PickleStub):
-    """Stands for an array; what `numpy.core.multiarray._reconstruct` makes.
+    """Replaces an array, as `numpy.core.multiarray._reconstruct` creates it.
 
     Attributes:
-        array: its values, or `None` as long as they have not come.
+        array: its values, or `None` before its state is set.
     """
 
     def __init__(self, array_type, shape, code):
@@ -52,7 +52,7 @@ class Array(PickleStub):
         self.array = None
 
     def __setstate__(self, state):
-        """Takes shape, dtype, order and bytes, as NumPy writes them."""
+        """Sets shape, dtype, order and bytes, as NumPy writes them."""
         version, shape, dtype, is_fortran, data = state
         del version
         if not isinstance(dtype, DType):
@@ -60,7 +60,7 @@ class Array(PickleStub):
         if isinstance(data, str):
             data = data.encode("latin1")
         if not isinstance(data, bytes):
-            raise WeightsError("an array of objects is refused")
+            raise WeightsError("arrays of objects are not allowed")
         array = np.frombuffer(data, dtype.numpy)
         if min(shape, default=0) < 0:
             raise WeightsError("an array has a negative size")
@@ -69,26 +69,26 @@ class Array(PickleStub):
 
 
 class DType(PickleStub):
-    """Stands for `numpy.dtype`, of plain real numbers only."""
+    """Replaces `numpy.dtype`, for real numbers only."""
 
     def __init__(self, code, align=False, copy=True):
         del align, copy
         self.numpy = np.dtype(str(code))
         if self.numpy.kind not in "fiu":
-            raise WeightsError(f"an array of {self.numpy} is refused")
+            raise WeightsError(f"arrays of {self.numpy} are not allowed")
 
     def __setstate__(self, state):
-        """Takes the byte order, as NumPy writes it."""
+        """Sets the byte order, as NumPy writes it."""
         version, byte_order, *rest = state
         del version
-        # No parts, no fields, nothing of another size.
+        # No subarray, no fields, no other item size.
         if rest != [None, None, None, -1, -1, 0]:
-            raise WeightsError("a dtype that is no plain number is refused")
+            raise WeightsError("structured dtypes are not allowed")
         self.numpy = self.numpy.newbyteorder(byte_order)
 
 
 class ArrayType(PickleStub):
-    """Stands for `numpy.ndarray`."""
+    """Replaces `numpy.ndarray`."""
 
 
 NUMPY_NAMES = {
@@ -100,12 +100,13 @@ NUMPY_NAMES = {
 
 
 class ArraysOnly(pickle.Unpickler):
-    """An unpickler that knows the names it is given.
+    """An unpickler that accepts only the names it is given.
 
     Args:
-        stream: where the pickle is read from.
-        names: what `(module, name)` stands for.
-        load_storage: returns what the pickle keeps outside itself.
+        stream: the pickle, an open file.
+        names: the replacement of each allowed `(module, name)`.
+        load_storage: returns an object that the pickle refers to, but does
+            not hold. Defaults to `None`: no such objects are allowed.
     """
 
     def __init__(self, stream, names, load_storage=None):
@@ -114,7 +115,7 @@ class ArraysOnly(pickle.Unpickler):
         self._load_storage = load_storage
 
     def read(self):
-        """Returns the next object; raises `WeightsError` if it cannot."""
+        """Returns the next object; raises `WeightsError` if it is invalid."""
         try:
             return self.load()
         except WeightsError:
@@ -123,7 +124,7 @@ class ArraysOnly(pickle.Unpickler):
             raise WeightsError(f"not a pickle of arrays: {error}") from None
 
     def find_class(self, module, name):
-        """Returns what a name stands for."""
+        """Returns the replacement of a name."""
         if (module, name) not in self._names:
             raise WeightsError(
                 f"a pickle asks for {module}.{name}; only arrays are read"
@@ -131,14 +132,14 @@ class ArraysOnly(pickle.Unpickler):
         return self._names[module, name]
 
     def persistent_load(self, identity):
-        """Returns what lies outside the pickle."""
+        """Returns an object that the pickle does not hold itself."""
         if self._load_storage is None:
             raise WeightsError("a pickle refers to something outside itself")
         return self._load_storage(identity)
 
 
 def flatten(tree) -> dict[str, np.ndarray]:
-    """Returns the arrays of nested dictionaries by their path."""
+    """Returns the arrays of nested dictionaries by their paths."""
     arrays = {}
 
     def add(value, path):

@@ -1,4 +1,4 @@
-"""Reads torch's state dictionaries, zip or legacy, without torch."""
+"""Reads state dictionaries of torch, zip or legacy, without torch."""
 
 import collections
 import io
@@ -15,7 +15,7 @@ from keras_lpips.weights.convert.safe_unpickle import (
 from keras_lpips.weights.npz import WeightsError
 
 LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
-# More would be one value repeated to fill the memory.
+# A larger tensor would repeat one value to fill the memory.
 MAX_TENSOR_VALUES = 1 << 28
 
 
@@ -39,7 +39,7 @@ def read_torch_pickle(data: bytes) -> dict[str, np.ndarray]:
     except WeightsError:
         raise
     except Exception as error:
-        raise WeightsError(f"not a whole torch file: {error}") from None
+        raise WeightsError(f"not a complete torch file: {error}") from None
 
 
 def _read_zip(stream):
@@ -53,7 +53,7 @@ def _read_zip(stream):
             dtype, key, count = _storage(identity)
             values = np.frombuffer(archive.read(f"{root}data/{key}"), dtype)
             if values.size != count:
-                raise WeightsError("a storage is not of the size it should be")
+                raise WeightsError("a storage has an unexpected size")
             return values
 
         data = archive.read(roots[0])
@@ -63,8 +63,8 @@ def _read_zip(stream):
 def _read_legacy(stream):
     """Magic, version, system, the tree, storage keys, then the storages.
 
-    The tree refers to storages that follow it, so it is read twice: to find
-    their dtypes, and, with the storages at hand, for good.
+    The tree refers to storages that follow it, so it is read twice: first to
+    find their dtypes, then, once the storages are read, for its tensors.
     """
     if ArraysOnly(stream, {}).read() != LEGACY_MAGIC:
         raise WeightsError("not a torch file: neither zip nor legacy")
@@ -73,17 +73,17 @@ def _read_legacy(stream):
     start = stream.tell()
     expected = {}
 
-    def note_storage(identity):
+    def record_storage(identity):
         dtype, key, count = _storage(identity)
         expected[key] = dtype, count
         return None
 
-    ArraysOnly(stream, TORCH_NAMES, note_storage).read()
+    ArraysOnly(stream, TORCH_NAMES, record_storage).read()
     storages = {}
     for key in ArraysOnly(stream, {}).read():
         dtype, count = expected[key]
         if int.from_bytes(stream.read(8), "little") != count:
-            raise WeightsError("a storage is not of the size it should be")
+            raise WeightsError("a storage has an unexpected size")
         storages[key] = np.frombuffer(
             stream.read(count * dtype.itemsize), dtype
         )
@@ -96,10 +96,10 @@ def _read_legacy(stream):
 
 
 class Tensor(PickleStub):
-    """Stands for `torch._utils._rebuild_tensor`, a view of a storage.
+    """Replaces `torch._utils._rebuild_tensor`, a view of a storage.
 
     Attributes:
-        array: its values, or `None` while the storage is not at hand.
+        array: its values, or `None` if the storage is not read yet.
     """
 
     def __init__(self, storage, offset, shape, strides, *unused):
@@ -124,7 +124,7 @@ class Tensor(PickleStub):
 
 
 class Parameter(PickleStub):
-    """Stands for `torch.nn.Parameter`, a tensor that can be trained.
+    """Replaces `torch.nn.Parameter`, a tensor that can be trained.
 
     Attributes:
         array: the tensor's values.
@@ -135,11 +135,11 @@ class Parameter(PickleStub):
         self.array = tensor.array
 
     def __setstate__(self, state):
-        """Does without what old versions kept: gradients and hooks."""
+        """Ignores the gradients and hooks that old versions wrote."""
 
 
 class Storage(PickleStub):
-    """Stands for the storages of torch, which are told by their dtype."""
+    """Replaces the storages of torch, one class for each dtype."""
 
 
 STORAGES = {
@@ -166,5 +166,7 @@ TORCH_NAMES = {
 def _storage(identity):
     kind, storage, key, _, count = identity[:5]
     if kind != "storage" or storage not in STORAGES.values():
-        raise WeightsError("a torch file holds something that is no storage")
+        raise WeightsError(
+            "a torch file refers to an object that is not a storage"
+        )
     return storage.dtype, str(key), int(count)

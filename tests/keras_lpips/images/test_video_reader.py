@@ -41,7 +41,7 @@ def test_frames_can_be_skipped(make_video):
 def test_what_is_no_video_is_one_sentence(tmp_path, capfd):
     with pytest.raises(ImageError, match="none.avi does not exist"):
         Video(tmp_path / "none.avi")
-    with pytest.raises(ImageError, match="or is no file"):
+    with pytest.raises(ImageError, match="or is not a file"):
         Video(tmp_path)
     path = tmp_path / "text.mp4"
     for content in (b"", b"no video" * 1000):

@@ -159,7 +159,7 @@ def test_a_damaged_cache_is_told_and_fetched_again(
     shutil.copy(path, cache)
     assert content_digest(fetch_backbone("alex")) == content_digest(expected)
     error = capfd.readouterr().err
-    assert error.count("\n") == 1 and "fetching it again" in error
+    assert error.count("\n") == 1 and "downloading it again" in error
     assert cached_backbone("alex") is not None
 
 

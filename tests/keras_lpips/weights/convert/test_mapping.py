@@ -76,7 +76,9 @@ def test_missing_and_unknown_names_are_refused(net, style, convert):
     with pytest.raises(WeightsError, match=r"unknown weights .*\['extra/x'\]"):
         convert(net, {**arrays, "extra/x": arrays[name]})
     flat = list(arrays)[0]
-    with pytest.raises(WeightsError, match="is no kernel of a convolution"):
+    with pytest.raises(
+        WeightsError, match="is not the kernel of a convolution"
+    ):
         convert(net, {**arrays, flat: arrays[flat].reshape(-1)})
 
 
