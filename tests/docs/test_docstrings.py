@@ -1,5 +1,11 @@
-"""Docstrings in Keras's form become Markdown."""
+"""Docstrings become Markdown, and their examples run."""
 
+import doctest
+import inspect
+
+import pytest
+
+import keras_lpips
 from docs.docstrings import adapt
 
 KERAS = """Computes a thing.
@@ -27,3 +33,16 @@ def test_call_arguments_are_a_list():
 
 def test_a_session_is_code():
     assert "```pycon\n>>> thing(1)\n2\n\n```" in adapt(KERAS)
+
+
+@pytest.mark.docs
+@pytest.mark.parametrize("name", sorted(keras_lpips.__all__))
+def test_the_example_of_a_public_name_prints_what_it_says(name, backbone):
+    backbone("alex")
+    docstring = inspect.getdoc(getattr(keras_lpips, name)) or ""
+    examples = doctest.DocTestParser().get_doctest(
+        docstring, {}, name, None, None
+    )
+    assert examples.examples or name.endswith("Error") or name == "distance"
+    failed, _ = doctest.DocTestRunner(verbose=False).run(examples)
+    assert not failed
