@@ -69,7 +69,7 @@ def two_afc_ceilings(judge) -> np.ndarray:
 
 @keras.saving.register_keras_serializable("keras_lpips")
 class TwoAFC(keras.metrics.Mean):
-    """The 2AFC score as a streaming metric.
+    """Computes the 2AFC score over all triplets since the last reset.
 
     Its state is two scalars, `total` and `count`.
 
@@ -79,8 +79,12 @@ class TwoAFC(keras.metrics.Mean):
 
     Example:
 
+    >>> from keras_lpips import TwoAFC
     >>> metric = TwoAFC()
-    >>> metric.update_state(judge, [distance0, distance1])
+    >>> judge = [0.2, 1.0]
+    >>> metric.update_state(judge, [[0.1, 0.4], [0.3, 0.2]])
+    >>> print(f"{float(metric.result()):.2f}")
+    0.90
     """
 
     def __init__(self, name="two_afc", dtype=None):
