@@ -44,15 +44,13 @@ def main():
     arguments = parser.parse_args()
     builder = Builder(data_dir=arguments.data_dir, config=arguments.config)
     patches = layout.TASKS[builder.builder_config.task].patches
-    encoded = builder.as_dataset(
-        split=arguments.split,
-        decoders=dict.fromkeys(patches, tfds.decode.SkipDecoding()),
-    )
-    files = [
-        example[role]
-        for example in encoded.as_numpy_iterator()
-        for role in patches
-    ]
+    decoders = dict.fromkeys(patches, tfds.decode.SkipDecoding())
+    options = {"split": arguments.split, "decoders": decoders}
+    if builder.info.file_format is tfds.core.FileFormat.ARRAY_RECORD:
+        encoded = builder.as_data_source(**options)
+    else:
+        encoded = builder.as_dataset(**options).as_numpy_iterator()
+    files = [example[role] for example in encoded for role in patches]
     bare = tf.data.Dataset.from_tensor_slices(files).map(
         lambda png: tf.io.decode_png(png, 3), tf.data.AUTOTUNE
     )
