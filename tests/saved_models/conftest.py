@@ -10,7 +10,6 @@ import tensorflow as tf
 from tests.support.golden_values import golden_batch
 from tests.support.images import encode_png
 
-RESIZE = (48, 40)
 RECIPE = "alex/lin-fast"
 
 
@@ -37,14 +36,20 @@ def loaded():
 
 
 @pytest.fixture(scope="session")
-def resized(backbone, tmp_path_factory):
+def resize():
+    """Height and width to which `resized` resizes."""
+    return 48, 40
+
+
+@pytest.fixture(scope="session")
+def resized(backbone, resize, tmp_path_factory):
     """The folder of an exported alex that resizes, by the program."""
     from saved_models import export
 
     model = tmp_path_factory.mktemp("models") / "resized"
     arguments = ["--net", backbone("alex"), "--output", str(model)]
-    resize = "x".join(map(str, RESIZE))
-    assert export.main([*arguments, "--resize", resize]) == 0
+    arguments += ["--resize", "x".join(map(str, resize))]
+    assert export.main(arguments) == 0
     return model
 
 

@@ -12,7 +12,6 @@ from PIL import Image
 from keras_lpips import distance
 from keras_lpips.images.reader import load_image
 from saved_models.graph.encoded_images import decode, read_sizes
-from tests.saved_models.conftest import RESIZE
 
 # Decoders differ by at most one level.
 LEVEL = 1
@@ -224,7 +223,7 @@ def test_bad_shapes_are_refused_by_every_signature(name, encoded):
         call((1, 31, 140_000, 3), (1, 31, 140_000, 3))
 
 
-def test_sizes_may_differ_where_the_export_resizes(loaded, resized):
+def test_sizes_may_differ_where_the_export_resizes(loaded, resized, resize):
     model = loaded(resized)
     image = Image.fromarray(photograph())
     large = image.transpose(Image.Transpose.ROTATE_90)
@@ -233,7 +232,7 @@ def test_sizes_may_differ_where_the_export_resizes(loaded, resized):
     found = model.signatures["encoded"](
         reference=tf.constant(files), distorted=tf.constant(files[::-1])
     )["distance"]
-    ours = [load_image(x, RESIZE) for x in (image, large)]
+    ours = [load_image(x, resize) for x in (image, large)]
     np.testing.assert_allclose(found, [distance(*ours)] * 2, rtol=1e-3)
-    resized = decode(tf.constant(files[1:]), RESIZE).numpy()[0]
-    assert np.abs(resized.astype(int) - ours[1]).max() <= LEVEL
+    decoded = decode(tf.constant(files[1:]), resize).numpy()[0]
+    assert np.abs(decoded.astype(int) - ours[1]).max() <= LEVEL

@@ -2,9 +2,8 @@
 
 import json
 import math
+import os
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -19,8 +18,6 @@ from saved_models import export as program
 from saved_models.store import exporter
 from saved_models.store.model_card import digests
 from saved_models.store.versions import write_version
-from tests.saved_models.conftest import RESIZE
-from tests.support.paths import REPOSITORY
 
 # Weights of the backbone and of the heads.
 PARAMETERS = {
@@ -111,9 +108,9 @@ def test_a_layer_of_another_range_is_an_error(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_an_existing_version_is_an_error(resized, backbone, capsys):
+def test_an_existing_version_is_an_error(resized, resize, backbone, capsys):
     assert list_versions(resized) == [1]
-    assert read_card(resized / "1")["encoded_resize"] == list(RESIZE)
+    assert read_card(resized / "1")["encoded_resize"] == list(resize)
     arguments = ["--net", backbone("alex"), "--output", str(resized)]
     assert program.main([*arguments, "--model-version", "1"]) == 1
     assert "never overwritten" in capsys.readouterr().err
@@ -142,19 +139,17 @@ def test_the_program_reports_other_versions(tmp_path, capsys, monkeypatch):
     ]
 
 
-@pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGKILL])
-def test_a_terminated_export_leaves_no_version(end, backbone, tmp_path):
-    process = subprocess.Popen(
-        [sys.executable, "-m", "saved_models.export"]
-        + ["--net", backbone("alex"), "--output", tmp_path],
-        cwd=REPOSITORY,
-        stdout=subprocess.DEVNULL,
-    )
-    while not list(tmp_path.glob("*/*")):
-        assert process.poll() is None
-        time.sleep(0.01)
-    process.send_signal(end)
-    assert process.wait() != 0
-    assert list_versions(tmp_path) == []
-    if end == signal.SIGTERM:
-        assert not list(tmp_path.iterdir())
+def test_a_terminated_export_leaves_nothing(tmp_path, monkeypatch):
+    def export(config):
+        return write_version(config.output, config.model_version, write)
+
+    def write(folder):
+        (folder / "saved_model.pb").touch()
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(10)
+
+    monkeypatch.setattr(exporter, "export_model", export)
+    with pytest.raises(SystemExit) as exit:
+        program.main(["--output", str(tmp_path)])
+    assert exit.value.code == 128 + signal.SIGTERM
+    assert not list(tmp_path.iterdir())

@@ -20,6 +20,16 @@ def test_versions_count_up(tmp_path):
     assert list_versions(model) == [1, 7, 8]
 
 
+def test_an_incomplete_version_has_no_name_that_a_server_loads(tmp_path):
+    """So a kill leaves none."""
+
+    def write(folder):
+        write_something(folder)
+        assert folder.parent == tmp_path and list_versions(tmp_path) == []
+
+    assert write_version(tmp_path, None, write).name == "1"
+
+
 def test_an_existing_version_is_kept(tmp_path):
     write_version(tmp_path, 1, write_something)
     with pytest.raises(VersionError, match="never overwritten"):
