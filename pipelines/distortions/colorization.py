@@ -1,4 +1,4 @@
-"""Real algorithms: colorization of a patch whose color was taken away.
+"""Real algorithms: colorization of a patch whose color was removed.
 
 Every function takes uint8 RGB `(height, width, 3)`, a strength in [0, 1] and
 a generator, and returns uint8 RGB of the same shape.
@@ -19,7 +19,7 @@ VARIANCE_FLOOR = 2e-5
 
 
 def propagated_color(image, strength, generator):
-    """Spreads the color of a few pixels to where the lightness is alike.
+    """Propagates the color of a few pixels to pixels of similar lightness.
 
     Levin, Lischinski and Weiss, "Colorization using optimization", 2004: the
     color of a pixel is the mean of its eight neighbours', weighted by the
@@ -33,13 +33,13 @@ def propagated_color(image, strength, generator):
     share = MOST_HINTS * (FEWEST_HINTS / MOST_HINTS) ** strength
     hints = np.zeros(height * width, bool)
     count = max(1, round(share * height * width))
-    # More hints of one seed hold fewer.
+    # With one seed, fewer hints are a subset of more.
     hints[generator.permutation(height * width)[:count]] = True
     weights = neighbour_weights(luma_chroma[..., 0].astype(np.float64))
     free = diags(np.where(hints, 0.0, 1.0))
     system = diags(np.ones(height * width)) - free @ weights
     chroma = luma_chroma[..., 1:].reshape(-1, 2).astype(np.float64)
-    # A color that is not known is set by the system, whatever stands here.
+    # The system determines the unknown colors, whatever their values here.
     known = np.where(hints[:, None], chroma - 0.5, 0)
     spread = splu(system.tocsc()).solve(known) + 0.5
     luma_chroma[..., 1:] = spread.reshape(height, width, 2)
@@ -47,7 +47,7 @@ def propagated_color(image, strength, generator):
 
 
 def neighbour_weights(lightness):
-    """How much each pixel's color follows each neighbour's; rows sum to 1.
+    """Returns the weights of each pixel's neighbors; rows sum to 1.
 
     Args:
         lightness: float64 `(height, width)`, [0, 1].
@@ -71,7 +71,7 @@ def neighbour_weights(lightness):
             likeness = np.exp(-(difference**2) / (2 * variance[here]))
             rows.append(index[here].ravel())
             columns.append(index[there].ravel())
-            # So that no row is empty.
+            # The constant keeps rows from being empty.
             values.append(likeness.ravel() + 1e-6)
     size = height * width
     weights = csr_matrix(
@@ -85,5 +85,5 @@ def neighbour_weights(lightness):
 
 
 def _part(side, step):
-    """The positions that have a neighbour `step` further."""
+    """Returns the positions that have a neighbor at `step`."""
     return slice(max(0, -step), side - max(0, step))

@@ -1,11 +1,10 @@
-"""Real algorithms: deblurring of a patch that was blurred by motion.
+"""Real algorithms: deblurring of a patch with motion blur.
 
 Every function takes uint8 RGB `(height, width, 3)`, a strength in [0, 1] and
 a generator, and returns uint8 RGB of the same shape. The blur is a straight
-motion of random direction and up to `MAX_MOTION` pixels, with a little noise,
-as a camera has it; the algorithm knows the motion (only unsupervised Wiener
-finds out the noise by itself). Patches are mirrored at the border before,
-and cut afterwards.
+motion of random direction and up to `MAX_MOTION` pixels, with the slight noise
+of a camera. The algorithms know the motion; unsupervised Wiener estimates the
+noise. Patches are padded by reflection before, and cropped afterwards.
 """
 
 import functools
@@ -98,7 +97,7 @@ def total_variation(image, strength, generator):
 
 
 def motion_kernel(length, angle):
-    """The trace of a straight motion: float64, odd sides, sum 1.
+    """Returns the kernel of a straight motion: float64, odd sides, sum 1.
 
     Args:
         length: in pixels; 0 moves nothing.
@@ -131,10 +130,10 @@ def _deblur(image, strength, generator, restore):
 
 
 def _tapered(blurred, kernel):
-    """Leads the border to what the kernel makes of a periodic image.
+    """Blends the border with the blur of the periodic image.
 
-    Wiener-Hunt deconvolution takes an image to be one, and turns a seam
-    between opposite sides into stripes all over.
+    Wiener-Hunt deconvolution assumes a periodic image, and turns a seam between
+    opposite sides into stripes everywhere.
     """
     height, width = blurred.shape
     ramp = np.minimum(
@@ -150,7 +149,7 @@ def _distance_to_end(count):
 
 
 def _convolve(values, kernel):
-    # OpenCV correlates: the kernel is turned.
+    # OpenCV correlates, so the kernel is flipped.
     return cv2.filter2D(
         values, -1, kernel[::-1, ::-1], borderType=cv2.BORDER_REFLECT_101
     )

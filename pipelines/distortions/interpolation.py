@@ -1,10 +1,10 @@
 """Real algorithms: frame interpolation, of a synthetic motion or of a video.
 
-`INTERPOLATORS` make the frame in the middle from those before and after it,
-uint8 RGB `(height, width, 3)` all three. Of each there is a distortion that
-takes a patch, a strength in [0, 1] and a generator: the patch is the frame in
-the middle, and the others are made by moving it along a smooth random field,
-half of it backwards and half forwards.
+`INTERPOLATORS` make the middle frame from those before and after it, uint8 RGB
+`(height, width, 3)` all three. Each has a distortion that takes a patch, a
+strength in [0, 1] and a generator: the patch is the middle frame, and the
+others are the patch moved along a smooth random field, half of it backwards and
+half forwards.
 """
 
 import cv2
@@ -18,7 +18,7 @@ MAX_MOTION = 1 / 8
 
 
 def blend(before, after):
-    """The mean of the two frames."""
+    """Returns the mean of the two frames."""
     return to_uint8((before.astype(np.float32) + after) / 2)
 
 
@@ -82,7 +82,7 @@ def dis_frames(image, strength, generator):
 def _outer_frames(image, strength, generator):
     shape = image.shape[:2]
     whole = MAX_MOTION * strength * min(shape)
-    # All of it moves, and parts of it by themselves.
+    # A common motion of the whole patch, and local motions.
     angle = generator.uniform(0, 2 * np.pi)
     common = np.array([np.sin(angle), np.cos(angle)])[:, None, None]
     motion = whole / 2 * (common + warp_field(shape, 1.0, 3, generator))

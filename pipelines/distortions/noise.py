@@ -80,11 +80,11 @@ def checkerboard(image, strength, generator):
 
 
 def colored_field(shape, exponent, generator):
-    """Gaussian noise whose power falls as frequency^-exponent.
+    """Returns Gaussian noise whose power falls as frequency^-exponent.
 
     Args:
         shape: `(height, width, channels)`.
-        exponent: of the power spectrum's fall.
+        exponent: exponent of the power spectrum.
         generator: source of the randomness.
 
     Returns:
@@ -93,7 +93,7 @@ def colored_field(shape, exponent, generator):
     height, width = shape[:2]
     spectrum = np.fft.fft2(generator.normal(size=shape), axes=(0, 1))
     frequency = np.hypot(np.fft.fftfreq(height)[:, None], np.fft.fftfreq(width))
-    # A mean has frequency 0 and belongs to no noise.
+    # Frequency 0, the mean, belongs to no noise.
     frequency[0, 0] = np.inf
     amplitude = np.zeros_like(frequency)
     finite = np.isfinite(frequency)

@@ -2,8 +2,8 @@
 
 Every function takes uint8 RGB `(height, width, 3)`, a strength in [0, 1] and
 a generator, and returns uint8 RGB of the same shape. They work in CIE L*a*b*
-(D65), whose steps are about equally visible. The paper names the types
-without their ranges; the ranges are ours, each with its reason.
+(D65), whose steps are about equally visible. The paper names the types without
+their ranges; these are ours, each with its reason.
 """
 
 import cv2

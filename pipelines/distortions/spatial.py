@@ -1,11 +1,11 @@
-"""Spatial distortions: what moves pixels.
+"""Spatial distortions, which move pixels.
 
 Every function takes uint8 RGB `(height, width, 3)`, a strength in [0, 1] and
 a generator, and returns uint8 RGB of the same shape. Lengths are shares of
-the shorter side, so they mean the same at any size of patch; pixels from
-beyond the border are mirrored. The paper names the types without their
-ranges; these were set by eye on the contact sheet, so that strength 1 is
-plain to everyone while the content can still be recognised.
+the shorter side, so they mean the same at any size of patch; pixels beyond the
+border are mirrored. The paper names the types without their ranges; these were
+set by eye on the contact sheet, so that strength 1 is plain to everyone while
+the content can still be recognized.
 """
 
 import cv2
@@ -34,7 +34,7 @@ def shift(image, strength, generator):
 def affine(image, strength, generator):
     """Rotates, scales and shears about the centre.
 
-    Each by a random share, at least half, of its greatest amount.
+    Each by a random share, at least half, of its maximum.
     """
     rotation, log_scale, shear = (
         strength
@@ -79,12 +79,12 @@ def homography(image, strength, generator):
 
 
 def linear_warp(image, strength, generator):
-    """Moves a grid of points, and linearly what lies between."""
+    """Displaces by linear interpolation of a grid of random displacements."""
     return _warp(image, strength, 1, generator)
 
 
 def cubic_warp(image, strength, generator):
-    """Moves a grid of points, and by cubic splines what lies between."""
+    """Displaces by cubic splines through a grid of random displacements."""
     return _warp(image, strength, 3, generator)
 
 
@@ -109,7 +109,7 @@ def chromatic_aberration(image, strength, generator):
 
 
 def warp_field(shape, length, order, generator):
-    """A smooth field of displacements.
+    """Returns a smooth field of displacements.
 
     Args:
         shape: `(height, width)`.
@@ -144,7 +144,7 @@ def _warp(image, strength, order, generator):
 
 
 def remap(image, rows, columns):
-    """Takes each pixel from the place that `rows` and `columns` name."""
+    """Samples the image at the positions `rows` and `columns`."""
     return cv2.remap(
         image,
         columns.astype(np.float32),
@@ -155,7 +155,7 @@ def remap(image, rows, columns):
 
 
 def _step(image, share, generator):
-    """A vector (x, y) of a random direction, in pixels."""
+    """Returns a vector (x, y) of a random direction, in pixels."""
     angle = generator.uniform(0, 2 * np.pi)
     length = share * min(image.shape[:2])
     return length * np.array([np.cos(angle), np.sin(angle)])

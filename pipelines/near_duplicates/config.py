@@ -1,4 +1,4 @@
-"""What `pipelines.find_duplicates` is told: its flags.
+"""The config of `pipelines.find_duplicates`.
 
 Nothing heavy is imported here, so that `--help` answers at once.
 """

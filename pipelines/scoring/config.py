@@ -1,4 +1,4 @@
-"""What `pipelines.score` is told: its flags, from the command line to workers.
+"""The config of `pipelines.score`, from the flags to the workers.
 
 Nothing heavy is imported here, so that `--help` answers at once.
 """

@@ -118,7 +118,7 @@ def describe_weights(config: ModelConfig) -> dict:
 
 
 def _check_same(config, record):
-    """Raises unless what lies in the folder was made with this config."""
+    """Raises `UserError` if the folder was made with another config."""
     path = _path(config, PLAN)
     if not exists(path):
         # The list is written before the plan, which holds its digest.

@@ -1,4 +1,4 @@
-"""What `pipelines.synthesize` is told: its flags, from the command line on.
+"""The config of `pipelines.synthesize`.
 
 Nothing heavy is imported here, so that `--help` answers at once.
 """

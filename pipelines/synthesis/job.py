@@ -159,7 +159,7 @@ def _clear_unless_planned(folder, config, found):
 
 
 def _warn_of_an_empty_part(splits, photographs, val_share):
-    """Warns before the work if a part gets no photograph by chance."""
+    """Warns before the work if train or val gets no photograph."""
     if not 0 < val_share < 1:
         return
     parts = {split.partition("_")[0] for split in splits}
@@ -230,7 +230,7 @@ def _write_metadata(folder, shards, reports, features, config):
 
 
 def _make_manifest(config, found: Survey, shards, reports):
-    """Returns what was made of what, without times, hosts or paths."""
+    """Returns the manifest. It has no times, hosts or paths, so it repeats."""
     types: Counter[str] = Counter()
     subsets: Counter[str] = Counter()
     for report in reports.values():
