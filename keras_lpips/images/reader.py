@@ -28,7 +28,7 @@ SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
 ORIENTATION_TAG = 0x0112
 SWAPPED = (5, 6, 7, 8)
 # Formats that keep the pixels that are written.
-LOSSLESS = {".png": {}, ".bmp": {}, ".tif": {}, ".tiff": {}}
+LOSSLESS: dict[str, dict] = {".png": {}, ".bmp": {}, ".tif": {}, ".tiff": {}}
 LOSSLESS[".webp"] = {"lossless": True}
 
 

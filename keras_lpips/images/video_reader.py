@@ -56,7 +56,7 @@ class Video:
         Raises:
             ImageError: if the size changes between frames.
         """
-        frames = []
+        frames: list[np.ndarray] = []
         while len(frames) < count:
             frame = self._next()
             if frame is None:

@@ -58,7 +58,8 @@ def cut_axis(size: int, tile: int, grids, counts) -> list[Span]:
         counts: pixels of each tap of the whole image along the axis.
     """
     before, after, step = _halo(grids)
-    spans, start, core = [], 0, 0
+    spans: list = []
+    start = core = 0
     while not spans or spans[-1].stop < size:
         stop = min(start + tile, size)
         core_stop = (stop - after) // step * step

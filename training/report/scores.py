@@ -70,7 +70,7 @@ def two_afc_table(judged: list[Judged]) -> dict[str, dict[str, Score]]:
     mean over subsets.
     """
     rows, means, samples = _resample(judged)
-    table = {row: {} for row in rows}
+    table: dict[str, dict] = {row: {} for row in rows}
     for column, members in columns_of(means).items():
         mean = np.mean([means[subset] for subset in members], axis=0)
         sample = np.mean([samples[subset] for subset in members], axis=0)
@@ -86,7 +86,7 @@ def paired_differences(judged: list[Judged]) -> dict[tuple, dict[str, Score]]:
     """Returns first minus second, in points, by two metrics, by column."""
     rows, means, samples = _resample(judged)
     metrics = [row for row in rows if row not in (HUMAN, CEILING)]
-    differences = {}
+    differences: dict[tuple[str, str], dict] = {}
     for first, second in itertools.combinations(metrics, 2):
         i, j = rows.index(first), rows.index(second)
         differences[first, second] = {}
@@ -107,7 +107,7 @@ def jnd_table(pairs: dict[str, tuple]) -> dict[str, dict[str, float]]:
         pairs: by subset, `same` `(pairs,)` and a dictionary of distances
             `(pairs,)` by metric.
     """
-    table = {}
+    table: dict[str, dict] = {}
     for subset, (same, distances) in pairs.items():
         for metric, values in distances.items():
             precision = 100 * jnd_average_precision(values, same)
