@@ -4,9 +4,10 @@ import collections
 import functools
 import os
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 
 import keras
+
+from keras_lpips.layers.isolation import run_outside_scopes
 
 # How many compiled functions are kept for one function, each for one shape. The
 # least recently used is dropped, with its memory.
@@ -68,15 +69,14 @@ def compiled(
     return run
 
 
-def outside_graphs(function: Callable, *arguments):
+def outside_graphs(function: Callable):
     """Calls a function outside any graph that is being built or traced.
 
     What the function creates can be used after the graph is finished, and what
     it computes has values.
 
     Args:
-        function: the function.
-        *arguments: its arguments.
+        function: a function without arguments.
 
     Returns:
         What it returns.
@@ -86,16 +86,14 @@ def outside_graphs(function: Callable, *arguments):
         import tensorflow as tf
 
         if not tf.executing_eagerly():
-            # Graphs belong to a thread. `tf.init_scope` does not leave a
-            # `tf.Graph`, only a `tf.function`.
-            with ThreadPoolExecutor(1) as thread:
-                return thread.submit(function, *arguments).result()
+            # `tf.init_scope` would leave a `tf.function`, but not a `tf.Graph`.
+            return run_outside_scopes(function)
     elif backend == "jax":
         import jax
 
         with jax.ensure_compile_time_eval():
-            return function(*arguments)
-    return function(*arguments)
+            return function()
+    return function()
 
 
 def _shape(argument):

@@ -5,7 +5,7 @@ import skimage.data
 from keras_lpips import ImageError, distance
 from keras_lpips.backbones.registry import BACKBONES, build_backbone
 from keras_lpips.inference.receptive_field import common_stride, tap_grids
-from keras_lpips.inference.scorer import scorer, to_signed_unit
+from keras_lpips.inference.scorer import as_signed_unit, scorer
 from keras_lpips.inference.tiling import TiledScorer, cut_axis, smallest_tile
 
 SMALLEST_TILES = {"alex": 177, "vgg": 202, "squeeze": 215}
@@ -57,10 +57,10 @@ def test_what_is_kept_sees_what_it_sees_in_the_whole_image(net):
 
 # (net, settings, how many sizes)
 CASES = [
-    ("alex", ("0.1", True), 6),
-    ("alex", ("0.0", False), 4),
-    ("squeeze", ("0.1", True), 5),
-    ("vgg", ("0.1", True), 4),
+    ("alex", ("0.1", True), 4),
+    ("alex", ("0.0", False), 2),
+    ("squeeze", ("0.1", True), 3),
+    pytest.param("vgg", ("0.1", True), 1, marks=pytest.mark.slow),
 ]
 
 
@@ -103,7 +103,7 @@ def test_no_more_than_a_tile_goes_through_the_net(backbone, pair, monkeypatch):
 def test_floats_and_arrays_on_disk_give_the_same(backbone, pair, tmp_path):
     tiled = TiledScorer(scorer(backbone("alex")), 200)
     expected = tiled.compare(*(x[:250, :90] for x in pair)).per_layer
-    floats = [to_signed_unit(image[:250, :90]) for image in pair]
+    floats = [as_signed_unit(image[:250, :90]) for image in pair]
     np.save(tmp_path / "image.npy", floats[0])
     on_disk = np.load(tmp_path / "image.npy", mmap_mode="r")
     found = tiled.compare(on_disk, floats[1]).per_layer
@@ -140,3 +140,11 @@ def test_images_that_cannot_be_compared_are_refused(backbone, pair):
         tiled.compare(pair[0][:30], pair[1][:30])
     with pytest.raises(ImageError, match="must be RGB"):
         tiled.compare(pair[0][..., 0], pair[1][..., 0])
+
+
+def test_nan_in_one_tile_is_nan_in_the_distance(backbone, pair):
+    tiled = TiledScorer(scorer(backbone("alex")), 200)
+    damaged = as_signed_unit(pair[1][:230, :80])
+    damaged[225, 70, 1] = np.nan
+    found = tiled.compare(pair[0][:230, :80], damaged)
+    assert np.isnan(found.per_layer).all()

@@ -1,8 +1,6 @@
-import os
+import multiprocessing
 import pickle
 import shutil
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,8 +18,6 @@ from keras_lpips.weights.presets import (
     fetch_backbone,
     import_backbone,
 )
-
-ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture
@@ -233,24 +229,23 @@ def test_a_stop_while_the_cache_is_written_leaves_nothing(
     assert list(cache.iterdir()) == []
 
 
-def test_two_processes_may_import_at_once(backbone, tmp_path):
-    backbone("alex")
-    cache = tmp_path / "cache"
-    source = backbone_path("alex")
-    program = (
-        "import sys\n"
-        "from keras_lpips.weights.presets import (\n"
-        "    cached_backbone, import_backbone)\n"
-        "for _ in range(3):\n"
-        f"    import_backbone('alex', {str(source)!r})\n"
-        "    assert cached_backbone('alex') is not None\n"
-    )
-    environment = {
-        **os.environ,
-        "KERAS_LPIPS_HOME": str(cache),
-        "PYTHONPATH": str(ROOT),
-    }
-    command = [sys.executable, "-c", program]
-    running = [subprocess.Popen(command, env=environment) for _ in range(2)]
-    assert [process.wait(120) for process in running] == [0, 0]
+def _import_repeatedly(source):
+    for _ in range(3):
+        import_backbone("alex", source)
+        assert cached_backbone("alex") is not None
+
+
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:.*fork:RuntimeWarning")
+def test_two_processes_may_import_at_once(cache, small):
+    context = multiprocessing.get_context("fork")
+    running = [
+        context.Process(target=_import_repeatedly, args=(small[0],))
+        for _ in range(2)
+    ]
+    for process in running:
+        process.start()
+    for process in running:
+        process.join(120)
+    assert [process.exitcode for process in running] == [0, 0]
     assert [x.name for x in cache.iterdir()] == ["alex.npz"]
