@@ -1,22 +1,29 @@
 """Named arrays: reading, writing and a digest of their content."""
 
 import hashlib
+import os
 from pathlib import Path
 
 import numpy as np
 
 from keras_lpips.atomic_files import open_atomic
 
+# Weights of a network take far less.
+MAX_BYTES = 1 << 32
+
 
 class WeightsError(ValueError):
     """Raised if weights are missing, unreadable or not the expected ones."""
 
 
-def read_npz(path) -> dict[str, np.ndarray]:
+def read_npz(path, max_bytes: int = MAX_BYTES) -> dict[str, np.ndarray]:
     """Reads named arrays, and rejects pickled ones.
 
     Args:
         path: an `.npz` file.
+        max_bytes: most bytes of all arrays together, compared with the
+            archive's directory before anything is unpacked. Defaults to
+            4 GiB.
 
     Returns:
         Arrays by name.
@@ -24,12 +31,18 @@ def read_npz(path) -> dict[str, np.ndarray]:
     Raises:
         WeightsError: if the file is not a complete `.npz` of plain arrays.
     """
+    if os.path.exists(path) and not os.path.isfile(path):
+        # Reading a pipe may never end.
+        raise WeightsError(f"{path} is not a regular file")
     try:
         # NumPy leaves a damaged file that it opened itself open.
         with (
             open(path, "rb") as file,
             np.load(file, allow_pickle=False) as archive,
         ):
+            members = archive.zip.infolist()
+            if sum(member.file_size for member in members) > max_bytes:
+                raise ValueError(f"it unpacks to more than {max_bytes:,} bytes")
             arrays = {name: archive[name] for name in archive.files}
     except FileNotFoundError:
         raise

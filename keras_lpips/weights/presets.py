@@ -29,6 +29,8 @@ from keras_lpips.weights.npz import (
     write_npz,
 )
 
+# The backbone of vgg, the largest, takes 59 MB.
+MAX_BACKBONE_BYTES = 1 << 28
 TORCHVISION = "https://download.pytorch.org/models/"
 
 # A distribution of the package index that holds two of the backbones.
@@ -79,7 +81,7 @@ def cached_backbone(net: str) -> dict | None:
     """
     path = backbone_path(net)
     try:
-        arrays = read_npz(path)
+        arrays = read_npz(path, MAX_BACKBONE_BYTES)
     except FileNotFoundError:
         return None
     _check_digest(net, arrays, path)
@@ -151,8 +153,11 @@ def import_backbone(net: str, path) -> Path:
 
 def _read_foreign(net, path):
     known = published_weights(net)
+    if path.exists() and not path.is_file():
+        # Reading a pipe may never end.
+        raise WeightsError(f"{path} is not a regular file")
     if path.suffix == ".npz":
-        arrays = read_npz(path)
+        arrays = read_npz(path, MAX_BACKBONE_BYTES)
         if any(name.startswith("features.") for name in arrays):
             with _prefix_errors(path):
                 return backbone_from_features(net, arrays)

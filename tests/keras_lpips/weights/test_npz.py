@@ -1,3 +1,5 @@
+import os
+import tracemalloc
 import warnings
 
 import numpy as np
@@ -76,7 +78,7 @@ def test_other_files_are_no_archives(tmp_path):
             write(file)
         with pytest.raises(WeightsError, match="a.npz"):
             read_npz(path)
-    with pytest.raises(WeightsError, match="Is a directory"):
+    with pytest.raises(WeightsError, match="is not a regular file"):
         read_npz(tmp_path)
     with pytest.raises(FileNotFoundError):
         read_npz(tmp_path / "none.npz")
@@ -115,3 +117,21 @@ def test_names_and_shapes_are_checked_both_ways(shapes, message):
     check_keys(ARRAYS, {"a/kernel": (2, 3)}, "the file")
     with pytest.raises(WeightsError, match=message):
         check_keys(ARRAYS, shapes, "the file")
+
+
+def test_an_archive_that_unpacks_to_too_much_is_refused(tmp_path):
+    path = tmp_path / "a.npz"
+    np.savez_compressed(path, a=np.zeros(1 << 20))
+    assert path.stat().st_size < 1 << 14
+    assert read_npz(path)["a"].nbytes == 1 << 23
+    tracemalloc.start()
+    with pytest.raises(WeightsError, match="unpacks to more than 1,048,576"):
+        read_npz(path, 1 << 20)
+    assert tracemalloc.get_traced_memory()[1] < 1 << 20
+    tracemalloc.stop()
+
+
+def test_a_pipe_is_refused_instead_of_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe.npz")
+    with pytest.raises(WeightsError, match="is not a regular file"):
+        read_npz(tmp_path / "pipe.npz")
