@@ -95,7 +95,7 @@ def make_steps(config: DemoConfig) -> list[Step]:
             "Evaluation before and after",
             report,
             *("training.evaluate", "--data-dir", judgements),
-            *("--output", report, "--shift", "false"),
+            *("--output", report, "--skip-shift"),
             *("--metrics", *METRICS, training_run),
         ),
         step(

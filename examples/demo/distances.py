@@ -14,6 +14,7 @@ import numpy as np
 from matplotlib import colormaps
 from PIL import Image
 
+from examples.demo import DIGITS
 from examples.demo.photographs import KINDS, distorted_photographs
 from keras_lpips import LPIPS, WeightsError
 from keras_lpips.baselines import l2, psnr, ssim
@@ -22,7 +23,6 @@ NETS = ("alex", "vgg", "squeeze")
 BASELINES = {"L2": l2, "PSNR": psnr, "SSIM": ssim}
 # PSNR and SSIM grow as images become alike.
 SIMILARITIES = ("PSNR", "SSIM")
-DIGITS = {"L2": 5, "PSNR": 2}
 
 
 def main(argv=None) -> None:

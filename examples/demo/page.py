@@ -11,7 +11,7 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from examples.demo.distances import DIGITS
+from examples.demo import DIGITS
 from examples.demo.steps import read_state
 
 TEMPLATE = "page.html.jinja"

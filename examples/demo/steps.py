@@ -133,7 +133,9 @@ def _execute(step, folder, lock) -> float:
             process.terminate()
             raise
     if status:
-        lines = [line for line in log.read_text().splitlines() if line.strip()]
+        # Usage errors are framed.
+        lines = [x.strip(" ╭╮│╰╯─") for x in log.read_text().splitlines()]
+        lines = [line for line in lines if line]
         raise UserError(
             f"{step.name} failed with status {status}: "
             f"{lines[-1] if lines else 'no message'} ({log})"
