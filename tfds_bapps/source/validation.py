@@ -1,6 +1,8 @@
 """Validates and decodes patches and judgements."""
 
 import io
+import struct
+import zlib
 
 import numpy as np
 from PIL import Image
@@ -12,6 +14,16 @@ MAX_PIXELS = 1 << 24
 # Shares of votes are stored as float32, in which 1/3 and 0.2 are not exact.
 VOTE_TOLERANCE = 1e-6
 MAX_ANSWER_BYTES = 4096
+
+# Samples per pixel by a PNG's colour type, and the first column and row and the
+# steps of the passes of an interlaced one.
+_SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
+_WHOLE = ((0, 0, 1, 1),)
+_ADAM7 = (
+    *((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4)),
+    *((0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2)),
+)
+_INFLATE_BYTES = 1 << 20
 
 _MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA")
 
@@ -50,11 +62,48 @@ def read_patch(data: bytes) -> Image.Image:
         raise InvalidFileError(
             f"is {width} x {height}: more than {MAX_PIXELS} pixels"
         )
+    # Pillow leaves missing rows black, so that most patches need no second
+    # decompression.
+    last_row = image.crop((0, height - 1, width, height)).tobytes()
+    suspect = "interlace" in image.info or not any(last_row)
+    if suspect and _pixel_bytes(data) < _expected_bytes(data):
+        raise InvalidFileError("has fewer rows than its header states")
     if image.mode not in _MODES:
         raise InvalidFileError(
             f"is not of 8 bits per channel (mode {image.mode})"
         )
     return image
+
+
+def _expected_bytes(data: bytes) -> int:
+    """Returns the bytes of a PNG's filtered rows, by its header."""
+    width, height, depth, colour, _, _, interlaced = struct.unpack_from(
+        ">IIBBBBB", data, 16
+    )
+    total = 0
+    for column, row, across, down in _ADAM7 if interlaced else _WHOLE:
+        columns = -(-(width - column) // across)
+        rows = -(-(height - row) // down)
+        if columns > 0 and rows > 0:
+            bits = columns * depth * _SAMPLES[colour]
+            total += rows * (1 + -(-bits // 8))
+    return total
+
+
+def _pixel_bytes(data: bytes) -> int:
+    """Returns the bytes that a PNG's image data decompress to."""
+    stream = zlib.decompressobj()
+    total = 0
+    at = 8
+    while at + 8 <= len(data):
+        (size,) = struct.unpack_from(">I", data, at)
+        if data[at + 4 : at + 8] == b"IDAT":
+            packed = data[at + 8 : at + 8 + size]
+            while packed and not stream.eof:
+                total += len(stream.decompress(packed, _INFLATE_BYTES))
+                packed = stream.unconsumed_tail
+        at += 12 + size
+    return total
 
 
 def read_answer(data: bytes, votes: int | None) -> np.float32:

@@ -67,12 +67,47 @@ def test_images_of_eight_bits_are_decoded(mode):
     np.testing.assert_array_equal(np.asarray(read_patch(data)), expected)
 
 
+@pytest.mark.parametrize("size", [(1, 1), (3, 2), (5, 9), (64, 50)])
+@pytest.mark.parametrize("colour", [0, 2, 3, 4, 6])
+@pytest.mark.parametrize("interlaced", [0, 1])
+def test_images_of_every_kind_of_png_are_taken(size, colour, interlaced):
+    depth = 4 if colour in (0, 3) else 8
+    width, height = size
+    rows = b""
+    # The passes of Adam7, by their first column and row and their steps.
+    passes = [(0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4)]
+    passes += [(0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2)]
+    for column, row, across, down in passes if interlaced else [(0, 0, 1, 1)]:
+        columns = len(range(column, width, across))
+        samples = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}[colour]
+        line = bytes(1 + (columns * samples * depth + 7) // 8)
+        rows += line * (len(range(row, height, down)) if columns else 0)
+    header = struct.pack(
+        ">II5B", width, height, depth, colour, 0, 0, interlaced
+    )
+    palette = chunk(b"PLTE", bytes(48)) if colour == 3 else b""
+    for data, valid in ((rows, True), (rows[: len(rows) // 2], False)):
+        made = (
+            b"\x89PNG\r\n\x1a\n"
+            + chunk(b"IHDR", header)
+            + palette
+            + chunk(b"IDAT", zlib.compress(data))
+            + chunk(b"IEND", b"")
+        )
+        if valid:
+            assert read_patch(made).size == size
+        else:
+            with pytest.raises(InvalidFileError):
+                read_patch(made)
+
+
+def chunk(kind, data):
+    check = struct.pack(">I", zlib.crc32(kind + data))
+    return struct.pack(">I", len(data)) + kind + data + check
+
+
 def bomb(side):
     """A small PNG whose header says `side` x `side` pixels."""
-
-    def chunk(kind, data):
-        check = struct.pack(">I", zlib.crc32(kind + data))
-        return struct.pack(">I", len(data)) + kind + data + check
 
     header = struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)
     return (
@@ -81,6 +116,14 @@ def bomb(side):
         + chunk(b"IDAT", zlib.compress(bytes(1000)))
         + chunk(b"IEND", b"")
     )
+
+
+def rows_missing():
+    """A PNG of 64 x 64 whose data end, validly, after 8 rows."""
+    whole = png(size=(64, 8))
+    header = struct.pack(">IIBBBBB", 64, 64, 8, 2, 0, 0, 0)
+    check = struct.pack(">I", zlib.crc32(b"IHDR" + header))
+    return whole[:16] + header + check + whole[33:]
 
 
 def sixteen_bits():
@@ -104,6 +147,7 @@ def jpeg():
         (png()[:-30], "cannot be decoded"),
         (png()[:60], "cannot be decoded"),
         (png()[:100] + b"\0\0" + png()[102:], "cannot be decoded"),
+        (rows_missing(), "has fewer rows than its header"),
         (bomb(5000), "is 5000 x 5000: more than"),
         (bomb(10_000), "has more than|is 10000 x 10000"),
         (bomb(30_000), "has more than"),
