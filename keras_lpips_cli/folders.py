@@ -36,7 +36,6 @@ def compare_folders(config: FoldersConfig) -> None:
     """
     from keras_lpips.atomic_files import replacing_all, write_csv, write_json
     from keras_lpips.inference.folder import batch_by_size, match_names
-    from keras_lpips.inference.provenance import describe
     from keras_lpips.inference.scorer import scorer
     from keras_lpips_cli.resume_log import ResumeLog
 
@@ -50,7 +49,7 @@ def compare_folders(config: FoldersConfig) -> None:
                 f"({names[0]}{', ...' if len(names) > 1 else ''})",
                 file=sys.stderr,
             )
-    settings = {**describe(*config.metric), "resize": resize and list(resize)}
+    settings = config.describe()
     log = ResumeLog(output)
     batches, errors = batch_by_size(pairs, resize)
     distances, failed = _score_or_resume(

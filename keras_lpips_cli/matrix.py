@@ -24,7 +24,6 @@ def compare_all_images(config: MatrixConfig) -> None:
     from keras_lpips.atomic_files import replacing_all, write_csv, write_json
     from keras_lpips.images.reader import list_images
     from keras_lpips.inference.matrix import compare_all, find_common_size
-    from keras_lpips.inference.provenance import describe
     from keras_lpips.inference.scorer import scorer
     from keras_lpips_cli.signals import with_progress
 
@@ -48,7 +47,7 @@ def compare_all_images(config: MatrixConfig) -> None:
     with replacing_all(output, output.with_suffix(".json")) as partials:
         write_csv(partials[0], ("name", *names), rows)
         result = {
-            **describe(*config.metric),
+            **config.describe(),
             "folder": str(config.folder),
             "images": len(names),
             "size": list(size),

@@ -47,7 +47,6 @@ def optimize(config: OptimizeConfig) -> None:
     )
     from keras_lpips.images.validation import prefix_errors
     from keras_lpips.inference.optimize_image import optimize_image
-    from keras_lpips.inference.provenance import describe
     from keras_lpips_cli.plots import write_curve
     from keras_lpips_cli.signals import interruptible
 
@@ -77,11 +76,10 @@ def optimize(config: OptimizeConfig) -> None:
     before = output.with_stem(f"{output.stem}-before")
     plot = output.with_name(f"{output.stem}-curve.png")
     result = {
-        **describe(*config.metric),
+        **config.describe(),
         "reference": str(reference_path),
         "start": start_path and str(start_path),
         "seed": None if start_path else config.seed,
-        "resize": resize and list(resize),
         "learning_rate": config.learning_rate,
         "distances": curve,
     }

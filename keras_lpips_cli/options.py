@@ -79,6 +79,13 @@ class MetricConfig:
         """Net, version and whether the heads are used, as `Scorer` takes."""
         return self.net, self.version, not self.off_the_shelf
 
+    def describe(self) -> dict:
+        """Returns the settings and versions to write beside a result."""
+        from keras_lpips.inference.provenance import describe
+
+        resize = self.resize and list(self.resize)
+        return {**describe(*self.metric), "resize": resize}
+
 
 def check_output(
     path: Path,

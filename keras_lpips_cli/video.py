@@ -31,7 +31,6 @@ def compare_two_videos(config: VideoConfig) -> None:
     """Writes the CSV, the `.json` and the `.png`."""
     from keras_lpips.atomic_files import replacing_all, write_csv, write_json
     from keras_lpips.images.video_reader import Video, check_videos, mismatches
-    from keras_lpips.inference.provenance import describe
     from keras_lpips.inference.scorer import scorer
     from keras_lpips_cli.plots import write_curve
     from keras_lpips_cli.resume_log import ResumeLog
@@ -41,7 +40,7 @@ def compare_two_videos(config: VideoConfig) -> None:
     check_output(output, (".csv",), inputs=inputs)
     videos = Video(config.reference), Video(config.distorted)
     check_videos(*videos, resize)
-    settings = {**describe(*config.metric), "resize": resize and list(resize)}
+    settings = config.describe()
     log = ResumeLog(output)
     distances = _score_or_resume(
         videos, scorer(*config.metric), resize, log, settings
