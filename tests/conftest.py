@@ -6,15 +6,44 @@ import subprocess
 
 import pytest
 
-from tests.support.paths import SHARED_DATA
+from tests.support.paths import REPOSITORY, SHARED_DATA
 
 # Tests in these folders get the marker of that name.
 MARKED_FOLDERS = {"parity": "parity", "wire": "serving", "matrix": "matrix"}
+# Exports, trainings and whole pipelines: files and folders that are slow.
+SLOW = {
+    "examples",
+    "keras_lpips/test_backends.py",
+    "keras_lpips/test_construction.py",
+    "keras_lpips/test_golden_values.py",
+    "keras_lpips/test_saving.py",
+    "pipelines/networks",
+    "pipelines/synthesis/test_job.py",
+    "pipelines/test_find_duplicates.py",
+    "pipelines/test_prepare_bapps.py",
+    "pipelines/test_score.py",
+    "saved_models",
+    "test_published_distances.py",
+    "training/test_evaluate.py",
+    "training/test_kmeans.py",
+    "training/test_precompute.py",
+    "training/test_reference_steps.py",
+    "training/test_severity.py",
+    "training/test_train.py",
+    "training/test_unjudged.py",
+}
 
 
 def pytest_collection_modifyitems(items):
-    """Marks the tests of `tests/integration` by their folder."""
+    """Marks the tests of `tests/integration` by folder, and slow ones."""
+    tests = REPOSITORY / "tests"
+    slow = [tests / name for name in SLOW]
+    missing = [str(path) for path in slow if not path.exists()]
+    if missing:
+        raise pytest.UsageError(f"tests/conftest.py names {missing}")
     for item in items:
+        if any(item.path.is_relative_to(path) for path in slow):
+            item.add_marker("slow")
         if item.path.parent.parent.name == "integration":
             item.add_marker(MARKED_FOLDERS[item.path.parent.name])
 
