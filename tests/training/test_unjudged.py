@@ -53,5 +53,5 @@ def test_a_report_does_not_call_an_order_of_severity_human(
     flags = ["--data-dir", str(data), "--metrics", "l2"]
     assert evaluate.main([*flags, "--output", str(tmp_path / "report")]) == 0
     report = (tmp_path / "report" / "report.md").read_text()
-    assert "judgements that no people made" in report.splitlines()[0]
+    assert "judgements that people did not make" in report.splitlines()[0]
     assert "Not human" in report

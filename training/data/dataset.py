@@ -167,7 +167,7 @@ def read_batches(
     """
     roles = roles_of(builder)
     *patches, answer = roles
-    pending: list = []
+    pending: list[dict] = []
 
     def batch():
         return Batch(

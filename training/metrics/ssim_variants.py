@@ -28,8 +28,8 @@ def dssim(reference, distorted) -> float:
 def ms_ssim(reference, distorted) -> float:
     """Returns the multi-scale SSIM (Wang et al. 2003), mean of channels.
 
-    The published measure needs 161 pixels. On smaller images the scales that
-    are smaller than the window keep their borders, mirrored.
+    The published metric needs 161 pixels. On smaller images, scales smaller
+    than the window are padded by reflection.
 
     Args:
         reference: uint8 RGB, `(height, width, 3)`, [0, 255].

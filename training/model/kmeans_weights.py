@@ -6,14 +6,15 @@ ICLR 2016).
 """
 
 from dataclasses import asdict
-from importlib import metadata
 from pathlib import Path
 
 import keras
 import numpy as np
+import scipy
 from scipy.linalg import eigh
 from tqdm import tqdm
 
+import keras_lpips
 from keras_lpips.atomic_files import write_json
 from keras_lpips.backbones.registry import build_backbone
 from keras_lpips.images.reader import list_images, load_image
@@ -80,8 +81,8 @@ def make_weights(config: KmeansConfig) -> dict[str, np.ndarray]:
             "photographs": {path.name: file_digest(path) for path in paths},
             "digest": content_digest(arrays),
             "versions": {
-                name: metadata.version(name)
-                for name in ("keras-lpips", "numpy", "scipy", "tensorflow")
+                module.__name__: module.__version__
+                for module in (keras_lpips, keras, np, scipy)
             },
         },
     )

@@ -1,4 +1,6 @@
-"""The paper's Table 5: its columns, its averages and its rows."""
+"""The paper's Table 5: columns, averages and rows."""
+
+from collections.abc import Collection
 
 # Columns of subsets, in the order of the table.
 DISTORTIONS = ("traditional", "cnn")
@@ -38,7 +40,7 @@ PUBLISHED = {
     "VGG, tune": (79.3, 83.5, 69.8, 60.5, 63.4, 62.3),
 }
 
-# Which published row stands beside one of our metrics.
+# The published row of each metric.
 ROW_OF_METRIC = {
     "l2": "L2",
     "ssim": "SSIM",
@@ -53,13 +55,14 @@ ROW_OF_METRIC = {
 }
 
 
-def columns_of(subsets) -> dict[str, tuple[str, ...]]:
+def columns_of(subsets: Collection[str]) -> dict[str, tuple[str, ...]]:
     """Returns a table's columns, each with the subsets that it averages.
 
     Args:
-        subsets: names of the subsets at hand. Those of the paper come first,
-            in its order. An average over some of the paper's subsets is there
-            only if all of them are; "all" is always over what is there.
+        subsets: names of the available subsets. Those of the paper come
+            first, in its order. An average over some of the paper's subsets
+            is included if all of them are available; "all" is the average of
+            all available subsets.
     """
     ordered = [subset for subset in SUBSETS if subset in subsets]
     ordered += sorted(set(subsets) - set(SUBSETS))
@@ -74,7 +77,7 @@ def columns_of(subsets) -> dict[str, tuple[str, ...]]:
 
 
 def published_row(metric: str) -> dict[str, float] | None:
-    """Returns the paper's row for a metric of ours, in percent, or `None`."""
+    """Returns the paper's row for a metric, in percent, or `None`."""
     if metric.startswith("kmeans/") and ":" not in metric:
         metric = "K-means"
     row = PUBLISHED.get(ROW_OF_METRIC.get(metric, metric))

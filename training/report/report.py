@@ -1,4 +1,4 @@
-"""The evaluation's report: Markdown, CSV and a chart."""
+"""The evaluation report: Markdown, CSV and a chart."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,27 +15,27 @@ from training.report.scores import (
     two_afc_table,
 )
 
-# Bars of people in the chart, and of metrics, which are never gray.
+# Colors of people's bars in the chart, and of metrics'.
 COLORS = {HUMAN: "#444444", CEILING: "#bbbbbb"}
 HUES = [
     *("#1f77b4", "#ff7f0e", "#2ca02c", "#d62728", "#9467bd", "#8c564b"),
     *("#e377c2", "#bcbd22", "#17becf", "#aec7e8", "#ffbb78", "#98df8a"),
     *("#ff9896", "#c5b0d5", "#c49c94", "#f7b6d2", "#dbdb8d", "#9edae5"),
 ]
-# In one line of the chart.
+# Per line of the chart.
 MOST_BARS = 60
 
 
 @dataclass(frozen=True)
 class Results:
-    """All that was measured.
+    """The measurements of an evaluation.
 
     Attributes:
         judged: the triplets of each subset.
         jnd: see `training.report.scores.jnd_table`; empty without JND pairs.
         flips: in percent, by metric and shift in pixels; may be empty.
-        data: where the judgements are from.
-        meaning: what they are, where no people made them.
+        data: source of the judgements.
+        meaning: origin of the judgements; "" if people made them.
     """
 
     judged: list[Judged]
@@ -50,7 +50,7 @@ def write_report(output, results: Results) -> None:
 
     Args:
         output: an existing folder.
-        results: what was measured.
+        results: the measurements.
     """
     output = Path(output)
     table = two_afc_table(results.judged)
@@ -115,15 +115,15 @@ def _heading(meaning):
     if not meaning:
         return ["# How well metrics agree with people"]
     return [
-        "# How well metrics agree with judgements that no people made",
+        "# How well metrics agree with judgements that people did not make",
         "",
-        f"{meaning} The row `{HUMAN}` is how these answers agree with each "
-        "other; the paper's numbers are of other data.",
+        f"{meaning} The row `{HUMAN}` is the agreement of these answers with "
+        "each other; the paper's numbers are from other data.",
     ]
 
 
 def write_chart(path, table) -> None:
-    """Draws bars per column and row, in the manner of the paper's figure 4.
+    """Draws a bar chart like the paper's Figure 4.
 
     Args:
         path: the picture to write.
@@ -132,7 +132,7 @@ def write_chart(path, table) -> None:
     from matplotlib.figure import Figure
 
     columns = list(table[HUMAN])
-    # Bars must stay wide enough to be told apart.
+    # Narrower bars could not be distinguished.
     in_line = max(1, min(len(columns), MOST_BARS // len(table)))
     lines = [columns[i : i + in_line] for i in range(0, len(columns), in_line)]
     figure = Figure(
@@ -251,8 +251,8 @@ def _flips(output, flips):
     ]
     write_csv(output / "shift.csv", header, rows)
     return [
-        "Triplets, in percent, whose order changes when both distorted images "
-        "move against the reference.",
+        "Percentage of triplets whose order flips when both distorted images "
+        "are shifted against the reference.",
         "",
         *_markdown(header, rows),
     ]

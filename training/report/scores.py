@@ -31,8 +31,8 @@ class Judged:
     """The triplets of one subset with the distances of every metric.
 
     Attributes:
-        subset: its name.
-        ids: names of the triplets.
+        subset: name of the subset.
+        ids: ids of the triplets.
         judge: float, `(triplets,)`, [0, 1].
         distances: by metric, two of float64 `(triplets,)`.
     """
@@ -64,13 +64,13 @@ class Score:
 
 
 def two_afc_table(judged: list[Judged]) -> dict[str, dict[str, Score]]:
-    """Returns the 2AFC scores: by row (human, ceiling, metrics), by column.
+    """Returns the 2AFC scores by row (human, ceiling, metrics) and column.
 
     Columns are those of the paper's Table 5; an average is the unweighted
     mean over subsets.
     """
     rows, means, samples = _resample(judged)
-    table: dict[str, dict] = {row: {} for row in rows}
+    table: dict[str, dict[str, Score]] = {row: {} for row in rows}
     for column, members in columns_of(means).items():
         mean = np.mean([means[subset] for subset in members], axis=0)
         sample = np.mean([samples[subset] for subset in members], axis=0)
@@ -83,10 +83,10 @@ def two_afc_table(judged: list[Judged]) -> dict[str, dict[str, Score]]:
 
 
 def paired_differences(judged: list[Judged]) -> dict[tuple, dict[str, Score]]:
-    """Returns first minus second, in points, by two metrics, by column."""
+    """Returns differences in points, by pair of metrics and by column."""
     rows, means, samples = _resample(judged)
     metrics = [row for row in rows if row not in (HUMAN, CEILING)]
-    differences: dict[tuple[str, str], dict] = {}
+    differences: dict[tuple, dict[str, Score]] = {}
     for first, second in itertools.combinations(metrics, 2):
         i, j = rows.index(first), rows.index(second)
         differences[first, second] = {}
@@ -101,13 +101,13 @@ def paired_differences(judged: list[Judged]) -> dict[tuple, dict[str, Score]]:
 
 
 def jnd_table(pairs: dict[str, tuple]) -> dict[str, dict[str, float]]:
-    """Returns average precisions in percent: by metric, by subset and mAP.
+    """Returns average precisions in percent, by metric, by subset and mAP.
 
     Args:
         pairs: by subset, `same` `(pairs,)` and a dictionary of distances
             `(pairs,)` by metric.
     """
-    table: dict[str, dict] = {}
+    table: dict[str, dict[str, float]] = {}
     for subset, (same, distances) in pairs.items():
         for metric, values in distances.items():
             precision = 100 * jnd_average_precision(values, same)
@@ -118,7 +118,7 @@ def jnd_table(pairs: dict[str, tuple]) -> dict[str, dict[str, float]]:
 
 
 def rank_correlation(two_afc: dict, jnd: dict) -> float | None:
-    """Returns Spearman's rho over metrics; `None` for too few, or equal ones.
+    """Returns Spearman's rho over metrics; `None` if it is undefined.
 
     Args:
         two_afc: 2AFC score by metric.

@@ -49,11 +49,10 @@ def score(config: SeverityConfig) -> dict[tuple[str, str], dict[str, Score]]:
             kinds = _kinds(builder, split)
             for batch in read_batches(builder, split, config.batch_size):
                 roles = [batch.images[role] for role in ("ref", "p0", "p1")]
-                distances = [metric.two_distances(*roles) for metric in metrics]
-                columns = [
-                    two_afc_scores(first, second, batch.answer)
-                    for first, second in distances
-                ]
+                columns = []
+                for metric in metrics:
+                    first, second = metric.two_distances(*roles)
+                    columns.append(two_afc_scores(first, second, batch.answer))
                 for name, row in zip(
                     batch.ids, np.column_stack(columns), strict=True
                 ):

@@ -1,8 +1,8 @@
 """Robustness to a shift: how often the order of two distances flips.
 
-Both distorted images of a triplet move by some pixels against the reference.
-All images are cropped alike, so that no border comes in. A metric that people
-would call robust keeps its opinion (Ghildyal and Liu, ECCV 2022).
+Both distorted images of a triplet are shifted against the reference. All
+images are cropped to one size, without borders. A robust metric keeps its
+order (Ghildyal and Liu, ECCV 2022).
 """
 
 import numpy as np
@@ -14,12 +14,12 @@ SHIFTS = (1, 2, 3)
 
 
 def flips(metric: Metric, batch: Batch) -> np.ndarray:
-    """Returns which triplets change their order.
+    """Returns whether the order of each triplet flips.
 
     Args:
         metric: the metric.
-        batch: triplets; images must be `max(SHIFTS)` pixels wider than the
-            metric needs.
+        batch: triplets. Images must be `max(SHIFTS)` pixels wider than the
+            metric's smallest size.
 
     Returns:
         bool, `(triplets, shifts)`.

@@ -111,13 +111,13 @@ class Loop:
         columns = np.concatenate(
             [self._validation_step(batch) for batch in batches], axis=-1
         )
-        *distances, judge, losses, weights = columns
+        distance0, distance1, judge, losses, weights = columns
         # Without the rows that fill up the last batch.
         real = weights > 0
-        first, second = (values[real] for values in distances)
+        distances = distance0[real], distance1[real]
         score = float("nan")
-        if np.isfinite([first, second]).all():
-            score = float(np.mean(two_afc_scores(first, second, judge[real])))
+        if np.isfinite(distances).all():
+            score = float(two_afc_scores(*distances, judge[real]).mean())
         return float(losses[real].mean(dtype=np.float64)), 100 * score
 
     @functools.cached_property

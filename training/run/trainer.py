@@ -2,11 +2,11 @@
 
 import dataclasses
 import time
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from training.configs import TrainConfig
-from training.data.batches import RecordSource
+from training.data.batches import RecordSource, VectorSource
 from training.data.dataset import judge_meaning, open_prepared, sources_of
 from training.data.vectors import (
     VectorFiles,
@@ -43,10 +43,11 @@ def train(config: TrainConfig, strategy, callbacks=()) -> TripletModel:
     """
     recipe = find_recipe(config.recipe)
     builder = open_prepared(config.data_dir, config.config)
-    sources: dict[str, Any] = {
+    records = {
         name: RecordSource(builder, splits)
         for name, splits in sources_of(builder).items()
     }
+    sources: Mapping[str, RecordSource | VectorSource]
     with strategy.scope():
         model = TripletModel(
             recipe,
@@ -62,10 +63,11 @@ def train(config: TrainConfig, strategy, callbacks=()) -> TripletModel:
         check_description(config.vectors, description)
         sources = {
             name: VectorFiles(config.vectors, name).read(len(source))
-            for name, source in sources.items()
+            for name, source in records.items()
         }
     else:
-        for source in sources.values():
+        sources = records
+        for source in records.values():
             source.check()
     chief = is_chief()
     folder = run_folder.open_folder(
@@ -93,8 +95,7 @@ def train(config: TrainConfig, strategy, callbacks=()) -> TripletModel:
         folder, SPACE_FACTOR * checkpoint.nbytes(model, optimizer)
     )
     if recipe.on_vectors and not config.vectors:
-        sources = _own_vectors(model, sources, folder, chief)
-    train_source = sources.pop("train")
+        sources = _own_vectors(model, records, folder, chief)
     loop = Loop(strategy, model, optimizer, config.batch_size, config.jit)
     saved = time.monotonic()
 
@@ -111,14 +112,16 @@ def train(config: TrainConfig, strategy, callbacks=()) -> TripletModel:
 
     def validate():
         logs = {}
-        for name, part in sources.items():
+        for name, source in sources.items():
+            if name == "train":
+                continue
             subset = name.removeprefix("val_")
-            loss, score = loop.validate(part)
+            loss, score = loop.validate(source)
             logs |= {f"{subset}_loss": loss, f"{subset}_2afc": score}
         return logs
 
     loop.train(
-        train_source,
+        sources["train"],
         rates,
         config.seed,
         progress,

@@ -148,10 +148,11 @@ def test_taps_can_be_chosen_even_within_a_block(backbone):
     assert metric.distances(PATCH[None], NOISY[None]) > 0
 
 
-@pytest.mark.parametrize("net", ["alex", "vgg", "squeeze"])
-def test_gaussian_weights_are_the_same_each_time(net):
+def test_gaussian_weights_are_the_same_each_time():
     pair = PATCH[None], NOISY[None]
-    values = [find_metric(f"gaussian/{net}").distances(*pair) for _ in range(2)]
+    values = [
+        find_metric("gaussian/squeeze").distances(*pair) for _ in range(2)
+    ]
     assert values[0] == values[1] > 0
 
 
