@@ -1,4 +1,4 @@
-"""Synthetic sets: judged by nothing, and by something that is no person."""
+"""Synthetic sets without judgements, and with judgements not by people."""
 
 import pytest
 import skimage.data

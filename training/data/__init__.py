@@ -1,1 +1,1 @@
-"""Reading the judgements that a model is trained on."""
+"""Prepared datasets, batches of triplets, and precomputed vectors."""

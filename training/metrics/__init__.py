@@ -1,1 +1,1 @@
-"""The metrics that can be evaluated, behind one small interface."""
+"""The metrics that can be evaluated, all with one interface."""

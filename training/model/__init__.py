@@ -1,1 +1,1 @@
-"""The model that is trained."""
+"""The trained model, its dropout and optimizer, and k-means weights."""

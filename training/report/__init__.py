@@ -1,1 +1,1 @@
-"""Scores and the evaluation report."""
+"""Scores of metrics, and the reports and tables that show them."""

@@ -1,1 +1,1 @@
-"""The training loop and the folder of a run."""
+"""Training runs: loop, devices, checkpoints and the folder of a run."""

@@ -1,4 +1,4 @@
-"""What is found wrong with triplets before the first step."""
+"""Checks of triplets before the first step."""
 
 import shutil
 

@@ -1,4 +1,4 @@
-"""What a run's folder refuses before the first step."""
+"""Checks of a run's folder before the first step."""
 
 import shutil
 import subprocess
