@@ -10,6 +10,7 @@ import os
 import re
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -33,7 +34,12 @@ def help_text(program: str) -> str:
         check=True,
         env=os.environ | {"COLUMNS": "80", "NO_COLOR": "1"},
     )
-    return done.stdout.rstrip()
+    # Descriptions are printed as one line per paragraph.
+    lines = (
+        line if len(line) <= 80 else textwrap.fill(line, 80)
+        for line in done.stdout.rstrip().splitlines()
+    )
+    return "\n".join(lines)
 
 
 def _block(program):
