@@ -41,7 +41,6 @@ BACKENDS = {"tensorflow", "jax", "torch"}
 MAY_IMPORT_BACKENDS = {
     "keras_lpips/inference/jit.py",
     "keras_lpips/inference/saved_model.py",
-    "keras_lpips/layers/initial_values.py",
     "keras_lpips/layers/isolation.py",
     "keras_lpips/layers/runtime_checks.py",
 }

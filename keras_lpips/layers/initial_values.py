@@ -6,11 +6,11 @@ without an error. An initializer is never lost, and with these no random one
 runs.
 """
 
-import contextlib
-
 import keras
 import numpy as np
 from keras import ops
+
+from keras_lpips.layers.isolation import concrete_values
 
 
 @keras.saving.register_keras_serializable("keras_lpips")
@@ -39,7 +39,7 @@ class StoredValues(keras.initializers.Initializer):
                 f"The stored values have shape {tuple(array.shape)}. "
                 f"Received: shape={tuple(shape)}"
             )
-        with _concrete_values():
+        with concrete_values():
             return ops.convert_to_tensor(array, dtype)
 
     def release(self, variable) -> bool:
@@ -62,15 +62,6 @@ class StoredValues(keras.initializers.Initializer):
     def get_config(self):
         """Returns no arguments: saved weights replace the values."""
         return {}
-
-
-def _concrete_values():
-    """Makes JAX evaluate at once inside the block, in a trace as well."""
-    if keras.backend.backend() != "jax":
-        return contextlib.nullcontext()
-    import jax
-
-    return jax.ensure_compile_time_eval()
 
 
 class StoredInitializers:

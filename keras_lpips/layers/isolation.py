@@ -1,4 +1,4 @@
-"""Running a function outside the scopes that its caller is in."""
+"""Computing outside the scopes and traces that the caller is in."""
 
 import contextlib
 import contextvars
@@ -49,3 +49,12 @@ def current_strategy():
 
     has_strategy = tf.distribute.has_strategy()
     return tf.distribute.get_strategy() if has_strategy else None
+
+
+def concrete_values():
+    """Makes JAX evaluate at once inside the block, in a trace as well."""
+    if keras.backend.backend() != "jax":
+        return contextlib.nullcontext()
+    import jax
+
+    return jax.ensure_compile_time_eval()

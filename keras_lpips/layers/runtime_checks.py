@@ -16,7 +16,8 @@ def check_at_run_time(batches, smallest_size: int):
     Returns:
         The tensors, and a bool scalar that is false where a check failed, or
         `None` where there was nothing to check. XLA drops assertions: there
-        the scalar must make the result NaN.
+        the scalar must make the result NaN, unless XLA itself finds the
+        shapes impossible.
     """
     if keras.backend.backend() != "tensorflow" or all(
         batch.shape.is_fully_defined() for batch in batches
