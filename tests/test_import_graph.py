@@ -94,7 +94,7 @@ def is_within(module, packages):
     )
 
 
-@pytest.mark.parametrize("package", OURS)
+@pytest.mark.parametrize("package", sorted(OURS))
 def test_packages_import_only_what_they_may(package):
     for path in python_files(package):
         name = path.relative_to(REPOSITORY).as_posix()
