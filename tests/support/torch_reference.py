@@ -83,11 +83,12 @@ class Reference:
         return dead.grad.numpy()
 
     def heads(self, net, version):
-        """Returns the file of heads as torch reads it, arrays by name."""
+        """Returns the file of heads, and its arrays as torch reads them."""
         folder = resources.files("lpips") / "weights" / f"v{version}"
         with resources.as_file(folder / f"{net}.pth") as path:
             state = torch.load(path, map_location="cpu", weights_only=True)
-        return {name: tensor.numpy() for name, tensor in state.items()}
+            file = path.read_bytes()
+        return file, {name: tensor.numpy() for name, tensor in state.items()}
 
     def pickle(self, content, zipped):
         """Returns a file that torch writes, and its arrays by name.
