@@ -60,6 +60,7 @@ PIPELINES = [
     "faiss-cpu>=1.12,<2",
     # Decodes PNG faster than Pillow.
     "kornia-rs>=0.2,<0.3",
+    "isal>=1.6",
 ]
 # tf.summary.scalar needs TensorBoard.
 TRAINING = [*PIPELINES, "tensorboard>=2.18"]

@@ -98,10 +98,14 @@ def draw(config: SheetConfig) -> None:
 
 
 def _crop_center(path, size):
-    from pipelines.image_io.photographs import BadPhotograph, read_photograph
+    from pipelines.image_io.photographs import (
+        BadPhotograph,
+        read_file,
+        read_photograph,
+    )
 
     try:
-        image = read_photograph(Path(path).read_bytes(), min_side=size)
+        image = read_photograph(read_file(path), min_side=size)
     except BadPhotograph as error:
         raise UserError(f"{path} {error}.") from None
     top, left = ((side - size) // 2 for side in image.shape[:2])

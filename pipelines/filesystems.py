@@ -2,34 +2,86 @@
 
 import contextlib
 import os
+import queue
+import threading
 import uuid
 from collections.abc import Callable, Iterator
+from typing import TypeVar
 
 from apache_beam.io.filesystem import CompressionTypes
 from apache_beam.io.filesystems import FileSystems
 
+from keras_lpips.images.formats import check_regular_file
+
 # Files that are being written, or that a lost worker has left.
 PARTIAL_PREFIX = ".partial-"
 
+Result = TypeVar("Result")
 
-def read_bytes(path: str, take: Callable[[int], None] | None = None) -> bytes:
+
+def read_bytes(
+    path: str,
+    take: Callable[[int], None] | None = None,
+    seconds: float | None = None,
+) -> bytes:
     """Returns the content of a file.
 
     Args:
         path: of the file.
         take: called with its size in bytes before it is read.
+        seconds: longest time to open, and to read, a file that is not local.
+            Defaults to `None`, as long as its filesystem takes.
 
     Raises:
-        OSError: it cannot be read.
+        ImageError: a local path is no regular file, such as a pipe.
+        OSError: it cannot be read, or not within this time.
+        ValueError: there is no filesystem for such an address.
     """
-    with open_file(path) as file:
+    if FileSystems.get_scheme(path) is None:
+        check_regular_file(path)
+        seconds = None
+    file = call_within(seconds, lambda: open_file(path))
+    with file:
         if take is None:
-            return file.read()
+            return call_within(seconds, file.read)
         # Opening a file of a remote store has already asked for its size.
         size = file.seek(0, os.SEEK_END)
         take(size)
         file.seek(0)
-        return file.read(size)
+        return call_within(seconds, lambda: file.read(size))
+
+
+def call_within(
+    seconds: float | None, function: Callable[[], Result]
+) -> Result:
+    """Returns what a function returns.
+
+    Args:
+        seconds: the longest time; `None` is any.
+        function: called in a thread of its own, which is left behind when it
+            takes longer.
+
+    Raises:
+        TimeoutError: it took longer. What it raises itself is raised, too.
+    """
+    if seconds is None:
+        return function()
+    results: queue.SimpleQueue = queue.SimpleQueue()
+
+    def call():
+        try:
+            results.put((function(), None))
+        except BaseException as error:
+            results.put((None, error))
+
+    threading.Thread(target=call, daemon=True).start()
+    try:
+        result, error = results.get(timeout=seconds)
+    except queue.Empty:
+        raise TimeoutError(f"no answer within {seconds:g} s") from None
+    if error is not None:
+        raise error
+    return result
 
 
 def open_file(path: str):

@@ -100,16 +100,17 @@ def train_bank(config: BankConfig) -> None:
 
 
 def _read_photographs(where, min_side):
-    from etils import epath
-
-    from pipelines.image_io.photographs import BadPhotograph, read_photograph
+    from pipelines.image_io.photographs import (
+        BadPhotograph,
+        read_file,
+        read_photograph,
+    )
     from pipelines.image_io.survey import find_photographs
 
     photographs = []
     for name, path in find_photographs(where):
         try:
-            data = epath.Path(path).read_bytes()
-            photographs.append(read_photograph(data, min_side))
+            photographs.append(read_photograph(read_file(path), min_side))
         except (BadPhotograph, OSError) as error:
             print(f"left out: {name} {error}")
         if len(photographs) == MAX_PHOTOGRAPHS:

@@ -95,14 +95,19 @@ def open_image(
             f"{name} is not an image that can be read "
             f"({', '.join(FORMATS)} are)"
         )
-    if max_pixels is None and Image.MAX_IMAGE_PIXELS is not None:
-        max_pixels = 2 * Image.MAX_IMAGE_PIXELS
-    if max_pixels is not None and math.prod(image.size) > max_pixels:
+    limit = default_max_pixels() if max_pixels is None else max_pixels
+    if math.prod(image.size) > limit:
         raise ImageError(
-            f"{name} has more than {max_pixels:,} pixels and is refused, since "
+            f"{name} has more than {limit:,} pixels and is refused, since "
             "it may be a decompression bomb"
         )
     return image
+
+
+def default_max_pixels() -> float:
+    """Returns twice Pillow's limit; infinity where that is switched off."""
+    limit = Image.MAX_IMAGE_PIXELS
+    return math.inf if limit is None else 2 * limit
 
 
 def check_regular_file(path) -> None:

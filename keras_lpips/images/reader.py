@@ -71,7 +71,10 @@ def load_image(
 
 
 def decode_image(
-    data: bytes, name, resize: tuple[int, int] | None = None
+    data: bytes,
+    name,
+    resize: tuple[int, int] | None = None,
+    max_pixels: int | None = None,
 ) -> np.ndarray:
     """Reads an image from the bytes of a file.
 
@@ -79,6 +82,7 @@ def decode_image(
         data: the content of the file.
         name: its name in messages.
         resize: see `load_image`.
+        max_pixels: see `load_image`.
 
     Returns:
         uint8 RGB, as `load_image` returns it.
@@ -89,7 +93,7 @@ def decode_image(
     size = _checked_size(resize)
     with (
         as_image_error(name),
-        open_image(io.BytesIO(data), name) as image,
+        open_image(io.BytesIO(data), name, max_pixels) as image,
     ):
         return _to_rgb(image, name, size)
 

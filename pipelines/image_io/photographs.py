@@ -1,11 +1,16 @@
 """Reads and validates photographs that are to be distorted."""
 
+import contextlib
 import hashlib
 import io
-import warnings
 
 import numpy as np
-from PIL import Image, ImageOps
+from etils import epath
+
+from keras_lpips.images.errors import as_image_error
+from keras_lpips.images.formats import check_regular_file, open_image
+from keras_lpips.images.reader import decode_image
+from keras_lpips.images.validation import ImageError
 
 # Larger images are refused by their header, before they are decoded.
 MAX_PIXELS = 200_000_000
@@ -17,11 +22,24 @@ class BadPhotograph(Exception):
     """A photograph cannot be used; the message follows its name."""
 
 
+def read_file(path: str) -> bytes:
+    """Returns the content of a file, local or remote.
+
+    Raises:
+        BadPhotograph: it is no regular file, such as a pipe.
+        OSError: it cannot be read.
+    """
+    if "://" not in str(path):
+        with _as_bad_photograph():
+            check_regular_file(path)
+    return epath.Path(path).read_bytes()
+
+
 def read_photograph(data: bytes, min_side: int = 1) -> np.ndarray:
     """Decodes a photograph.
 
     Args:
-        data: the bytes of a file in any format that Pillow reads.
+        data: the bytes of a file in a format of `keras_lpips.images.formats`.
         min_side: the least height and width in pixels.
 
     Returns:
@@ -32,36 +50,33 @@ def read_photograph(data: bytes, min_side: int = 1) -> np.ndarray:
         BadPhotograph: it is damaged, too small, too large, or gray, so that
             distortions of color would not change it.
     """
-    try:
-        with warnings.catch_warnings():
-            # The limit above replaces Pillow's, about which it warns.
-            warnings.simplefilter("ignore")
-            image = Image.open(io.BytesIO(data))
-            if image.width * image.height > MAX_PIXELS:
-                raise BadPhotograph(f"has more than {MAX_PIXELS} pixels")
-            if min(image.size) < min_side:
-                raise BadPhotograph(
-                    f"is {image.width} x {image.height}, smaller than "
-                    f"{min_side} pixels"
-                )
-            if image.mode in _GRAY:
-                raise BadPhotograph("is gray")
-            if image.mode not in _EIGHT_BIT_COLOR:
-                raise BadPhotograph(f"is of an unknown kind ({image.mode})")
-            upright = ImageOps.exif_transpose(image)
-            pixels = np.asarray(upright.convert("RGB"))
-    except BadPhotograph:
-        raise
-    except Image.UnidentifiedImageError:
-        raise BadPhotograph("is no image") from None
-    except Exception as error:
-        # Pillow raises OSError, SyntaxError, ValueError, struct.error,
-        # zlib.error and DecompressionBombError for damaged files.
-        reason = str(error).split("\n")[0].rstrip(".")
-        raise BadPhotograph(f"cannot be decoded: {reason}") from None
+    with _as_bad_photograph():
+        with (
+            as_image_error(""),
+            open_image(io.BytesIO(data), "", MAX_PIXELS) as image,
+        ):
+            mode, (width, height) = image.mode, image.size
+        if min(width, height) < min_side:
+            raise BadPhotograph(
+                f"is {width} x {height}, smaller than {min_side} pixels"
+            )
+        if mode in _GRAY:
+            raise BadPhotograph("is gray")
+        if mode not in _EIGHT_BIT_COLOR:
+            raise BadPhotograph(f"is of an unknown kind ({mode})")
+        pixels = decode_image(data, "", max_pixels=MAX_PIXELS)
     if (pixels[..., :1] == pixels[..., 1:]).all():
         raise BadPhotograph("is gray")
     return pixels
+
+
+@contextlib.contextmanager
+def _as_bad_photograph():
+    """Converts `ImageError`, whose message begins with an empty name."""
+    try:
+        yield
+    except ImageError as error:
+        raise BadPhotograph(str(error).strip()) from None
 
 
 def digest_of(image: np.ndarray) -> str:

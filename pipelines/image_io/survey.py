@@ -18,6 +18,7 @@ from pipelines.execution import run_tasks
 from pipelines.image_io.photographs import (
     BadPhotograph,
     digest_of,
+    read_file,
     read_photograph,
 )
 from pipelines.image_io.videos import read_video
@@ -119,7 +120,7 @@ def survey_files(task: SurveyTask, _=None) -> dict:
     digests, pixel_digests, frames, refused = {}, {}, {}, {}
     for name, path in task.files:
         try:
-            data = epath.Path(path).read_bytes()
+            data = read_file(path)
             if task.min_frames:
                 frames[name], pixel_digests[name] = read_video(
                     path, task.min_side, task.min_frames

@@ -57,8 +57,8 @@ def read_batches(
         ThreadPoolExecutor(READERS) as readers,
         Budget(READ_AHEAD_BYTES) as budget,
     ):
-        fetched = read_ahead(entries, readers, budget)
-        decoded = _decode(fetched, config.resize, smallest_size, errors)
+        fetched = read_ahead(entries, readers, budget, config)
+        decoded = _decode(fetched, config, smallest_size, errors)
         batches = batch_by_size(decoded, config.batch_pixels)
         yield from batches if config.threads == 1 else _ahead(batches)
 
@@ -95,10 +95,10 @@ def _stack(group):
     return Batch(positions, tuple(map(np.stack, sides)))
 
 
-def _decode(fetched, resize, smallest_size, errors):
+def _decode(fetched, config, smallest_size, errors):
     for position, entry, files in fetched:
         try:
-            images = _images_of(entry, files, resize, smallest_size)
+            images = _images_of(entry, files, config, smallest_size)
         except ImageError as error:
             images = None
             errors[position] = str(error)
@@ -108,11 +108,11 @@ def _decode(fetched, resize, smallest_size, errors):
             yield position, images
 
 
-def _images_of(entry, files, resize, smallest_size):
+def _images_of(entry, files, config, smallest_size):
     if isinstance(files, str):
         raise ImageError(files)
     images = tuple(
-        decode(data, path, resize)
+        decode(data, path, config.resize, config.max_pixels)
         for data, path in zip(files, entry.paths, strict=True)
     )
     if len(images) == 2:

@@ -16,6 +16,10 @@ from keras_lpips_cli.program import Size
 
 # Of one side of a batch: 16 images of 256 x 256, 256 of 64 x 64.
 BATCH_PIXELS = 1 << 20
+# Limits of what one image may cost: 534 MB of pixels, a file of 256 MiB.
+MAX_PIXELS = 178_000_000
+MAX_FILE_BYTES = 1 << 28
+READ_SECONDS = 300
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +40,14 @@ class ModelConfig:
     digits."""
     threads: NonNegativeInt = 0
     """TensorFlow's threads in each process; 0 is one for each core."""
+    max_pixels: PositiveInt = MAX_PIXELS
+    """Most height times width of an image. A larger one is bad, which is known
+    before it is decoded."""
+    max_file_bytes: PositiveInt = MAX_FILE_BYTES
+    """Most bytes of an image's file. A larger one is bad and is not read."""
+    read_seconds: PositiveInt = READ_SECONDS
+    """Longest time to open, and to read, a file of a remote filesystem. After
+    it, the image is bad."""
 
     @property
     def calibrated(self) -> bool:

@@ -17,6 +17,8 @@ from pipelines.image_io.matching import COLUMNS
 
 # The column that names a record in the results.
 RECORD_COLUMNS = ("id",)
+# Of a line that cannot be read.
+SHOWN_BYTES = 200
 TFRECORD_SUFFIXES = (".tfrecord", ".tfrecords")
 
 
@@ -52,17 +54,22 @@ class Entry:
     error: str = ""
 
     def read(
-        self, take: Callable[[int], None] | None = None
+        self,
+        take: Callable[[int], None] | None = None,
+        seconds: float | None = None,
     ) -> tuple[bytes, ...]:
         """Returns the encoded images, one or two.
 
         Args:
             take: called with the size of each file before it is read.
+            seconds: see `pipelines.filesystems.read_bytes`.
 
         Raises:
-            OSError: a file cannot be read.
+            Exception: of many kinds, if a file cannot be read.
         """
-        return self.data or tuple(read_bytes(x, take) for x in self.paths)
+        return self.data or tuple(
+            read_bytes(path, take, seconds) for path in self.paths
+        )
 
 
 def is_records(path: str) -> bool:
@@ -92,14 +99,22 @@ def read_header(file, path: str) -> list[str]:
     Raises:
         UserError: `reference` or `distorted` is not among them.
     """
-    header = _fields(file.readline())
+    line = file.readline()
+    try:
+        header = _fields(line)
+    except csv.Error as error:
+        raise UserError(
+            f"{path} must be CSV in UTF-8; its first line cannot be read: "
+            f"{error}"
+        ) from None
     if header and header[0].startswith("\ufeff"):
         header[0] = header[0][1:]
     for column in COLUMNS:
         if header.count(column) != 1:
             raise UserError(
-                f"{path} must begin with a line of column names, one of them "
-                f"{column!r}. Received: {','.join(header)[:200]!r}"
+                f"{path} must be CSV in UTF-8 that begins with a line of "
+                f"column names, one of them {column!r}. Received: "
+                f"{','.join(header)[:200]!r}"
             )
     return header
 
@@ -113,7 +128,15 @@ def _read_list(span):
         indices = [header.index(column) for column in COLUMNS]
         file.seek(span.start)
         for _ in range(span.count):
-            fields = _fields(file.readline())
+            line = file.readline()
+            try:
+                fields = _fields(line)
+            except csv.Error as error:
+                name = line[:SHOWN_BYTES].decode(errors=ESCAPE).strip()
+                yield Entry(
+                    (name, ""), error=f"the line cannot be read: {error}"
+                )
+                continue
             if len(fields) != len(header):
                 # As many names as columns, whatever the line holds.
                 yield Entry(
@@ -127,6 +150,9 @@ def _read_list(span):
                 role = COLUMNS[name.index("")]
                 yield Entry(name, error=f"there is no {role} image for it")
                 continue
+            if any("\0" in path for path in name):
+                yield Entry(name, error="a path cannot hold a NUL character")
+                continue
             # Joined, an absolute path stays itself.
             yield Entry(name, tuple(_resolve(folder, path) for path in name))
 
@@ -137,8 +163,12 @@ def _resolve(folder, path):
 
 
 def _fields(line):
+    """Returns the fields of a line; raises `csv.Error`.
+
+    A line is a pair, so a field in quotes must end on it.
+    """
     text = line.decode(errors=ESCAPE).rstrip("\r\n")
-    return next(csv.reader([text]), [])
+    return next(csv.reader([text], strict=True), [])
 
 
 def _read_records(span):

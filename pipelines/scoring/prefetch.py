@@ -7,7 +7,9 @@ from concurrent.futures import Executor
 from functools import partial
 from queue import SimpleQueue
 
+from keras_lpips.images.validation import ImageError
 from pipelines.filesystems import sentence
+from pipelines.scoring.config import ModelConfig
 from pipelines.scoring.pairs import Entry
 
 # A remote store answers late, so many files are read at once; several in each
@@ -86,7 +88,10 @@ class Closed(Exception):
 
 
 def read_ahead(
-    entries: Iterable[Entry], readers: Executor, budget: Budget
+    entries: Iterable[Entry],
+    readers: Executor,
+    budget: Budget,
+    config: ModelConfig,
 ) -> Iterator[tuple[int, Entry, tuple[bytes, ...] | str]]:
     """Yields positions, entries and their files, or why there are none.
 
@@ -96,12 +101,13 @@ def read_ahead(
         entries: what to read.
         readers: `READERS` threads.
         budget: a new one, which is closed before the readers are.
+        config: the limits of a file's bytes, and of the time to read it.
     """
     numbered = enumerate(entries)
     coming: deque[tuple[int, SimpleQueue]] = deque()
     while True:
         while len(coming) < READERS and (budget.has_room() or not coming):
-            count, results = _submit_job(numbered, readers, budget)
+            count, results = _submit_job(numbered, readers, budget, config)
             if not count:
                 break
             coming.append((count, results))
@@ -118,7 +124,7 @@ def read_ahead(
             budget.free(position)
 
 
-def _submit_job(numbered, readers, budget):
+def _submit_job(numbered, readers, budget, config):
     """Returns the number of entries being read, and the queue of results."""
     batch, results = [], SimpleQueue()
     for position, entry in numbered:
@@ -127,35 +133,51 @@ def _submit_job(numbered, readers, budget):
         if len(batch) == FILES_PER_JOB or not budget.has_room():
             break
     if batch:
-        readers.submit(_read_job, batch, budget, results)
+        readers.submit(_read_job, batch, budget, config, results)
     return len(batch), results
 
 
-def _read_job(batch, budget, results):
+def _read_job(batch, budget, config, results):
     try:
         for position, entry in batch:
             # No variable here may keep the bytes while the next entry waits.
-            take = partial(budget.take, position)
-            results.put((position, entry, _read(entry, take)))
+            take = partial(_take, budget, position, config.max_file_bytes)
+            files = partial(_read, entry, take, config.read_seconds)
+            results.put((position, entry, files()))
     except Closed:
         pass
     except BaseException as error:
         results.put(error)
 
 
-def _read(entry, take):
+def _take(budget, position, max_bytes, size):
+    if size > max_bytes:
+        raise ImageError(
+            f"the file has {size:,} bytes, and --max-file-bytes allows "
+            f"{max_bytes:,}"
+        )
+    budget.take(position, size)
+
+
+def _read(entry, take, seconds):
+    """Returns an entry's files, or why they cannot be read.
+
+    Whatever a filesystem raises concerns this entry alone.
+    """
     if entry.error:
         return entry.error
     try:
-        return entry.read(take)
+        return entry.read(take, seconds)
     except FileNotFoundError as error:
         return f"{error.filename} does not exist"
     except OSError as error:
         return f"it cannot be read: {sentence(error)}"
-    except Closed:
+    except (Closed, MemoryError):
         raise
+    except ImageError as error:
+        return str(error)
     except Exception as error:
-        # Google's errors are no OSError. Only a missing file is the pair's.
-        if getattr(error, "code", None) != NOT_FOUND:
-            raise
-        return f"it does not exist: {error}"
+        # Errors of remote stores are no OSError.
+        if getattr(error, "code", None) == NOT_FOUND:
+            return f"it does not exist: {error}"
+        return f"it cannot be read: {str(error) or type(error).__name__}"

@@ -6,6 +6,7 @@ Engines and the death of workers are tested in test_execution.py.
 import csv
 import hashlib
 import json
+import os
 import subprocess
 import sys
 import time
@@ -174,6 +175,28 @@ def test_bad_pairs_are_named_and_fail_the_job_at_its_end(
         path.read_text().splitlines()[1:] for path in output.glob("bad-*.csv")
     ]
     assert sorted(map(len, bad)) == [1, 2]
+
+
+def test_whatever_a_pair_holds_the_job_ends(pairs, tmp_path):
+    folder = pairs.parent
+    strange = {
+        "e.png": b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n",
+        "a.jpg": b"\0\0\0\x20ftypavif\0\0\0\0avifmif1" + b"\xff" * 99,
+        "d.png": b"DDS \x7c\0\0\0" + b"\xff" * 120,
+    }
+    for name, content in strange.items():
+        (tmp_path / name).write_bytes(content)
+    os.mkfifo(tmp_path / "fifo.png")
+    names = [f"{tmp_path}/{name}" for name in (*strange, "fifo.png")]
+    names += ["http://", "a://b/c", "/dev/zero", str(tmp_path), "n\0l", "\r"]
+    good = f"{folder}/00_0.png"
+    text = "".join(f"{good},{name}\n" for name in [*names, good])
+    path = tmp_path / "x.csv"
+    path.write_bytes(f"reference,distorted\n{text}".encode())
+    output = tmp_path / "scores"
+    run(path, output, "--tolerate", len(names), shard_pairs=100)
+    manifest = json.loads((output / "manifest.json").read_text())
+    assert (manifest["scored"], manifest["bad"]) == (1, len(names))
 
 
 def test_images_without_a_partner_are_bad_pairs(pairs, tmp_path, capsys):

@@ -1,6 +1,9 @@
 """Decoding: the package's own pixels, whichever decoder gives them."""
 
 import io
+import struct
+import tracemalloc
+import zlib
 
 import numpy as np
 import pytest
@@ -96,19 +99,102 @@ def test_a_bomb_is_refused_from_its_head():
         decode(bytes(file), "x")
 
 
-def test_a_damaged_file_is_read_or_refused_as_the_package_does():
+def flip_a_bit(file, generator):
+    file = bytearray(file)
+    file[generator.integers(26, len(file))] ^= 1 << generator.integers(8)
+    return bytes(file)
+
+
+def with_rows(change):
+    """Makes files whose compressed rows changed, with right checksums."""
+
+    def make(file, generator):
+        head, (_, rows), end = chunks_of(file)
+        return file[:8] + b"".join(
+            map(chunk, [head, (b"IDAT", change(rows, generator)), end])
+        )
+
+    return make
+
+
+def chunks_of(file):
+    at = 8
+    while at < len(file):
+        length, name = struct.unpack_from(">I4s", file, at)
+        yield name, file[at + 8 : at + 8 + length]
+        at += length + 12
+
+
+def chunk(named):
+    name, content = named
+    checksum = zlib.crc32(name + content)
+    length = struct.pack(">I", len(content))
+    return length + name + content + struct.pack(">I", checksum)
+
+
+def flip_in_rows(rows, generator):
+    rows = bytearray(rows)
+    rows[generator.integers(len(rows))] ^= 1 << generator.integers(8)
+    return bytes(rows)
+
+
+def wrong_checksum(rows, generator):
+    return rows[:-4] + generator.bytes(4)
+
+
+def fewer_rows(rows, generator):
+    whole = zlib.decompress(rows)
+    return zlib.compress(whole[: generator.integers(len(whole))])
+
+
+def more_rows(rows, generator):
+    return zlib.compress(zlib.decompress(rows) + generator.bytes(99))
+
+
+def cut_rows(rows, generator):
+    return rows[: -int(generator.integers(1, 9))]
+
+
+@pytest.mark.parametrize(
+    ("damage", "refused"),
+    [
+        (flip_a_bit, True),
+        (with_rows(flip_in_rows), True),
+        (with_rows(wrong_checksum), True),
+        (with_rows(fewer_rows), True),
+        (with_rows(more_rows), False),
+        (with_rows(cut_rows), None),
+    ],
+    ids=["bit", "rows", "checksum", "fewer", "more", "cut"],
+)
+def test_a_damaged_file_is_read_or_refused_as_the_package_does(damage, refused):
     generator = np.random.default_rng(0)
-    refused = 0
-    for _ in range(200):
-        file = bytearray(encoded())
-        file[generator.integers(26, len(file))] ^= 1 << generator.integers(8)
+    seen = set()
+    for _ in range(150):
+        file = damage(encoded(), generator)
         try:
-            theirs = decode_image(bytes(file), "x")
+            theirs = decode_image(file, "x")
         except ImageError as error:
-            refused += 1
+            seen.add(True)
             with pytest.raises(ImageError) as ours:
-                decode(bytes(file), "x")
+                decode(file, "x")
             assert str(ours.value) == str(error)
         else:
-            np.testing.assert_array_equal(decode(bytes(file), "x"), theirs)
-    assert 0 < refused < 200
+            seen.add(False)
+            np.testing.assert_array_equal(decode(file, "x"), theirs)
+    assert refused is None or refused in seen
+
+
+def test_rows_beyond_the_last_are_not_unpacked():
+    make = with_rows(lambda rows, _: zlib.compress(bytes(1 << 26)))
+    bomb = make(encoded(), None)
+    tracemalloc.start()
+    assert not is_plain_png(bomb)
+    assert tracemalloc.get_traced_memory()[1] < 1 << 24
+    tracemalloc.stop()
+
+
+def test_more_pixels_than_allowed_are_refused():
+    with pytest.raises(ImageError, match="more than 3,049 pixels"):
+        decode(encoded(), "x", max_pixels=3049)
+    assert decode(encoded(), "x", max_pixels=3050).shape == PHOTO.shape

@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import os
 
 import numpy as np
 import pytest
@@ -43,10 +44,11 @@ def test_any_kind_of_color_photograph_becomes_rgb(patches):
         (lambda x: file_of(x, "L"), "is gray"),
         (lambda x: file_of(np.repeat(x[..., :1], 3, -1)), "is gray"),
         (lambda x: file_of(x[:20]), "is 64 x 20, smaller than 64 pixels"),
-        (lambda x: file_of(x)[:900], "cannot be decoded"),
-        (lambda x: b"", "is no image"),
+        (lambda x: file_of(x)[:900], "cannot be read: image file is trunc"),
+        (lambda x: b"", "is not an image that can be read"),
+        (lambda x: b"%!PS-Adobe-3.0 EPSF-3.0\n", "is not an image that can"),
     ],
-    ids=["L", "equal channels", "tiny", "cut", "empty"],
+    ids=["L", "equal channels", "tiny", "cut", "empty", "PostScript"],
 )
 def test_what_cannot_be_used_is_refused_with_a_reason(make, reason, patches):
     with pytest.raises(BadPhotograph, match=reason):
@@ -64,13 +66,17 @@ def test_a_survey_names_the_refused_and_uses_equal_pixels_once(
     (photos / "gray.png").write_bytes(file_of(patches[0], "L"))
     (photos / "cut.jpg").write_bytes(b"\xff\xd8\xff")
     (photos / ".hidden").write_bytes(b"")
+    os.mkfifo(photos / "pipe.png")
     work = tmp_path / "work"
     work.mkdir()
     found = survey(find_photographs(str(photos)), 64, _epath(work))
     assert names(found) == {"a.png", "below/b.png"}
     digests = [photograph.digest for photograph in found.usable]
     assert digests == sorted(digests)
-    assert set(found.refused) == {"copy.png", "gray.png", "cut.jpg"}
+    assert set(found.refused) == {
+        *("copy.png", "gray.png", "cut.jpg", "pipe.png")
+    }
+    assert "is not a regular file" in found.refused["pipe.png"]
     assert found.refused["copy.png"] == "shows the same pixels as a.png"
     assert not list(work.iterdir())
 

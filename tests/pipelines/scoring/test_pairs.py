@@ -60,6 +60,30 @@ def test_lines_that_are_no_pairs_are_bad_pairs(tmp_path):
     assert all(len(pair.name) == 2 for pair in pairs)
 
 
+def test_a_line_that_is_no_csv_is_a_bad_pair(tmp_path):
+    path = tmp_path / "x.csv"
+    long = b"x" * 140_000
+    lines = [b"a,b", b"a\0,b", b"c\rd,b", long + b",b", b'"a,b', b"e,f"]
+    path.write_bytes(b"reference,distorted\n" + b"\n".join(lines))
+    (span,) = planned(path).spans
+    pairs = list(read_pairs(span))
+    bad = [bool(pair.error) for pair in pairs]
+    assert bad == [False, True, True, True, True, False]
+    assert "NUL" in pairs[1].error
+    assert "larger than field limit" in pairs[3].error
+    assert all(
+        len(pair.name) == 2 and len(pair.name[0]) <= 200 for pair in pairs
+    )
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le"])
+def test_a_list_in_utf_16_is_refused(encoding, tmp_path):
+    path = tmp_path / "x.csv"
+    path.write_bytes("reference,distorted\na,b\n".encode(encoding))
+    with pytest.raises(UserError, match="must be CSV in UTF-8"):
+        planned(path)
+
+
 def test_a_line_without_one_of_the_two_is_a_bad_pair(tmp_path):
     path = write_list(tmp_path / "x.csv", [("a", ""), ("", "b")])
     assert [pair.error for pair in read_pairs(planned(path).spans[0])] == [

@@ -7,9 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from pipelines.filesystems import read_bytes
+from pipelines.filesystems import call_within, read_bytes
 from pipelines.scoring import batching
 from pipelines.scoring.config import ModelConfig
+from pipelines.scoring.pairs import Entry
 from pipelines.scoring.prefetch import READERS, Budget, read_ahead
 from tests.support.fake_pairs import png
 
@@ -50,7 +51,7 @@ class Files:
     def __init__(self, ledger, size, seconds=0.0):
         self.ledger, self.size, self.seconds = ledger, size, seconds
 
-    def read(self, take):
+    def read(self, take, seconds):
         files = []
         for _ in range(2):
             take(self.size)
@@ -67,8 +68,8 @@ class Record:
     def __init__(self, ledger, size):
         self.data = tuple(ledger.content(size) for _ in range(2))
 
-    def read(self, take):
-        del take
+    def read(self, take, seconds):
+        del take, seconds
         return self.data
 
 
@@ -76,7 +77,9 @@ def read(entries):
     """Reads entries; returns each one's position and bytes."""
     seen = []
     with ThreadPoolExecutor(READERS) as readers, Budget(LIMIT) as budget:
-        for position, entry, files in read_ahead(entries, readers, budget):
+        for position, entry, files in read_ahead(
+            entries, readers, budget, ModelConfig()
+        ):
             seen.append((position, sum(map(len, files))))
             del entry, files
     return seen
@@ -128,7 +131,7 @@ def test_what_is_decoded_is_held_no_longer(monkeypatch):
     class Images(Files):
         paths = ("a", "b")
 
-        def read(self, take):
+        def read(self, take, seconds):
             files = []
             for _ in range(2):
                 take(len(encoded[self.size]))
@@ -149,11 +152,11 @@ def test_small_files_are_asked_for_many_at_once():
     together, most = 0, 0
 
     class Watched(Files):
-        def read(self, take):
+        def read(self, take, seconds):
             nonlocal together, most
             together += 1
             most = max(most, together)
-            files = super().read(take)
+            files = super().read(take, seconds)
             together -= 1
             return files
 
@@ -166,20 +169,47 @@ def test_readers_that_wait_for_room_end_with_the_budget():
     before = threading.active_count()
     with ThreadPoolExecutor(READERS) as readers, Budget(LIMIT) as budget:
         entries = (Files(ledger, 400) for _ in range(300))
-        next(read_ahead(entries, readers, budget))
+        next(read_ahead(entries, readers, budget, ModelConfig()))
         time.sleep(0.05)
     assert threading.active_count() == before
 
 
-def test_an_unknown_error_of_a_store_is_raised():
+def test_any_error_of_a_store_is_the_entrys_own():
     class Broken(Files):
-        def read(self, take):
+        def read(self, take, seconds):
             raise RuntimeError("the store is out of order")
 
     ledger = Ledger()
-    entries = [Files(ledger, 2)] * 9 + [Broken(ledger, 2)] * 9
-    with pytest.raises(RuntimeError, match="out of order"):
-        read(entries)
+    entries = [Files(ledger, 2), Broken(ledger, 2), Files(ledger, 3)]
+    with ThreadPoolExecutor(READERS) as readers, Budget(LIMIT) as budget:
+        found = [
+            files if isinstance(files, str) else sum(map(len, files))
+            for _, _, files in read_ahead(
+                entries, readers, budget, ModelConfig()
+            )
+        ]
+    assert found == [4, "it cannot be read: the store is out of order", 6]
+
+
+def test_a_file_that_is_too_large_is_not_read(tmp_path):
+    path = tmp_path / "x.png"
+    with path.open("wb") as file:
+        file.truncate(1 << 40)
+    errors = {}
+    entries = [Entry(("x",), (str(path),))]
+    config = ModelConfig(max_file_bytes=1000)
+    assert not list(batching.read_batches(entries, config, 31, errors))
+    assert "--max-file-bytes allows 1,000" in errors[0]
+
+
+def test_a_store_that_does_not_answer_is_given_up():
+    never = threading.Event()
+    with pytest.raises(TimeoutError, match="no answer within 0.05 s"):
+        call_within(0.05, never.wait)
+    never.set()
+    assert call_within(9, lambda: 7) == 7
+    with pytest.raises(KeyError):
+        call_within(9, lambda: {}[1])
 
 
 def test_a_file_says_its_size_before_it_is_read(tmp_path):
