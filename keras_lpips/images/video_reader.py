@@ -1,11 +1,25 @@
 """Reads the frames of a video file in order, with OpenCV."""
 
 import os
+import threading
 from pathlib import Path
 
 import numpy as np
 
+from keras_lpips.images.formats import check_regular_file
 from keras_lpips.images.validation import ImageError
+
+# FFmpeg's names of the containers that are read. Others name further files or
+# addresses, as playlists do.
+CONTAINERS = (
+    *("mov", "matroska", "avi", "mpegts", "mpeg", "mpegvideo", "flv", "ogg"),
+    *("asf", "gif", "yuv4mpegpipe", "ivf", "nut", "h264", "hevc", "mjpeg"),
+    *("m4v", "mxf", "obu", "av1", "webm", "mp4"),
+)
+# What OpenCV passes on to FFmpeg when it opens a video.
+OPTIONS_VARIABLE = "OPENCV_FFMPEG_CAPTURE_OPTIONS"
+OPTIONS = f"protocol_whitelist;file|format_whitelist;{','.join(CONTAINERS)}"
+_options_lock = threading.Lock()
 
 
 class Video:
@@ -31,13 +45,7 @@ class Video:
         self._cv2 = cv2 = _import_opencv()
         if not Path(path).is_file():
             raise ImageError(f"{path} does not exist or is not a file")
-        logging = cv2.utils.logging
-        level = logging.setLogLevel(logging.LOG_LEVEL_SILENT)
-        # Other backends take a percent sign in a name for a list of images.
-        self._capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
-        logging.setLogLevel(level)
-        if not self._capture.isOpened():
-            raise ImageError(f"{path} is not a video that can be read")
+        self._capture = open_capture(path)
         self.path = path
         self.rate = _known(self._capture.get(cv2.CAP_PROP_FPS))
         declared = _known(self._capture.get(cv2.CAP_PROP_FRAME_COUNT))
@@ -103,6 +111,41 @@ class Video:
         if not there:
             return None
         return self._cv2.cvtColor(frame, self._cv2.COLOR_BGR2RGB)
+
+
+def open_capture(path):
+    """Opens a local video file, in one of `CONTAINERS`.
+
+    A name is never taken for an address, and the file cannot make FFmpeg open
+    others.
+
+    Returns:
+        A `cv2.VideoCapture`.
+
+    Raises:
+        ImageError: if OpenCV is missing, or cannot read the file as a video.
+        OSError: if there is no such file.
+    """
+    cv2 = _import_opencv()
+    check_regular_file(path)
+    logging = cv2.utils.logging
+    with _options_lock:
+        level = logging.setLogLevel(logging.LOG_LEVEL_SILENT)
+        before = os.environ.get(OPTIONS_VARIABLE)
+        os.environ[OPTIONS_VARIABLE] = OPTIONS
+        try:
+            # Other backends take a percent sign in a name for a list of
+            # images. An absolute path has no protocol.
+            capture = cv2.VideoCapture(os.path.abspath(path), cv2.CAP_FFMPEG)
+        finally:
+            if before is None:
+                del os.environ[OPTIONS_VARIABLE]
+            else:
+                os.environ[OPTIONS_VARIABLE] = before
+            logging.setLogLevel(level)
+    if not capture.isOpened():
+        raise ImageError(f"{path} is not a video that can be read")
+    return capture
 
 
 def check_videos(reference, distorted, resize) -> None:

@@ -8,8 +8,9 @@ from collections.abc import Iterator
 
 import cv2
 import numpy as np
-from cv2.utils import logging
 
+from keras_lpips.images.validation import ImageError
+from keras_lpips.images.video_reader import open_capture
 from pipelines.image_io.photographs import BadPhotograph, digest_of
 
 
@@ -25,12 +26,11 @@ def frames_of(path: str) -> Iterator[np.ndarray]:
     Raises:
         BadPhotograph: it is no video.
     """
-    # The exception says what is wrong.
-    logging.setLogLevel(logging.LOG_LEVEL_SILENT)
-    capture = cv2.VideoCapture(path, cv2.CAP_FFMPEG)
     try:
-        if not capture.isOpened():
-            raise BadPhotograph("is no video")
+        capture = open_capture(path)
+    except ImageError:
+        raise BadPhotograph("is no video") from None
+    try:
         while True:
             decoded, frame = capture.read()
             if not decoded:

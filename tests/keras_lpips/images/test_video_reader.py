@@ -1,10 +1,13 @@
+import os
+import socketserver
 import sys
+import threading
 
 import numpy as np
 import pytest
 
 from keras_lpips import ImageError
-from keras_lpips.images.video_reader import Video, mismatches
+from keras_lpips.images.video_reader import OPTIONS_VARIABLE, Video, mismatches
 
 
 def test_frames_come_in_order_in_rgb(make_video):
@@ -82,3 +85,82 @@ def test_a_video_that_ends_early_is_told(make_video):
     cut, lengths = mismatches(video, whole)
     assert cut == f"{path} declares 20 frames; {video.read} could be read"
     assert "lengths differ" in lengths
+
+
+@pytest.fixture
+def server():
+    """A port that counts who connects."""
+    connected = []
+
+    class Handler(socketserver.BaseRequestHandler):
+        def handle(self):
+            connected.append(self.client_address)
+
+    with socketserver.TCPServer(("127.0.0.1", 0), Handler) as found:
+        thread = threading.Thread(target=found.serve_forever)
+        thread.start()
+        yield found.server_address[1], connected
+        found.shutdown()
+        thread.join()
+
+
+def test_a_name_is_never_an_address(make_video, server, tmp_path, monkeypatch):
+    port, connected = server
+    monkeypatch.chdir(tmp_path)
+    video = make_video("a.avi", frames=2)
+    (tmp_path / f"http:/127.0.0.1:{port}").mkdir(parents=True)
+    name = f"http:/127.0.0.1:{port}/a.avi"
+    (tmp_path / name).write_bytes(video.read_bytes())
+    assert len(Video(name).take(9)) == 2
+    (tmp_path / "concat:a.avi|a.avi").write_bytes(video.read_bytes())
+    assert len(Video("concat:a.avi|a.avi").take(9)) == 2
+    assert not connected
+
+
+def test_playlists_open_no_other_file(make_video, server, tmp_path):
+    port, connected = server
+    make_video("a.avi", frames=2)
+    address = f"http://127.0.0.1:{port}/a.ts"
+    lists = {
+        "list.avi": f"ffconcat version 1.0\nfile {address}\n",
+        "own.avi": "ffconcat version 1.0\nfile a.avi\n",
+        "list.mp4": "#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\n"
+        f"{address}\n",
+    }
+    for name, text in lists.items():
+        (tmp_path / name).write_text(text)
+        with pytest.raises(ImageError, match="is not a video"):
+            Video(tmp_path / name)
+    assert not connected
+
+
+def test_options_of_the_users_own_are_left(make_video, monkeypatch):
+    monkeypatch.setenv(OPTIONS_VARIABLE, "rtsp_transport;tcp")
+    Video(make_video("a.avi", frames=2))
+    assert os.environ[OPTIONS_VARIABLE] == "rtsp_transport;tcp"
+    monkeypatch.delenv(OPTIONS_VARIABLE)
+    Video(make_video("a.avi", frames=2))
+    assert OPTIONS_VARIABLE not in os.environ
+
+
+@pytest.mark.parametrize(
+    ("suffix", "codec"),
+    [
+        ("mp4", "mp4v"),
+        ("mkv", "MJPG"),
+        ("mov", "mp4v"),
+        ("avi", "XVID"),
+        ("webm", "VP80"),
+    ],
+)
+def test_common_containers_are_read(suffix, codec, tmp_path):
+    path = tmp_path / f"x.{suffix}"
+    cv2 = pytest.importorskip("cv2")
+    code = cv2.VideoWriter_fourcc(*codec)
+    writer = cv2.VideoWriter(str(path), cv2.CAP_FFMPEG, code, 25, (64, 48))
+    if not writer.isOpened():
+        pytest.skip(f"OpenCV writes no {codec}")
+    for value in (0, 99):
+        writer.write(np.full((48, 64, 3), value, np.uint8))
+    writer.release()
+    assert len(Video(path).take(9)) == 2
