@@ -63,7 +63,7 @@ from tensorflow.python.framework.convert_to_constants import (
 
 from benchmarks.interleaving import interleave
 from keras_lpips import LPIPS
-from keras_lpips.inference.jit import compiled
+from keras_lpips.inference.jit import compile_function
 from keras_lpips_cli.options import Net
 
 NETS = get_args(Net)
@@ -163,7 +163,7 @@ def to_line(row: dict) -> str:
 
 
 def _tf_function(lpips, pair):
-    function = compiled(lpips, lpips.variables)
+    function = compile_function(lpips, lpips.variables)
     tensors = [tf.constant(batch) for batch in pair]
     return lambda: function(*tensors).numpy()
 

@@ -21,7 +21,7 @@ import tifffile
 
 from benchmarks.memory import forget_peak, status_bytes
 from keras_lpips.images.tiff_reader import open_pair
-from keras_lpips.inference.scorer import scorer
+from keras_lpips.inference.scorer import get_scorer
 from keras_lpips.inference.tiling import TiledScorer
 from keras_lpips_cli.options import Net
 
@@ -36,7 +36,7 @@ def main(argv=None) -> None:
     parser.add_argument("--tile", type=int)
     parser.add_argument("--map", action="store_true", help="keep the maps")
     arguments = parser.parse_args(argv)
-    score = scorer(arguments.net)
+    score = get_scorer(arguments.net)
     small = np.zeros((1, 64, 64, 3), np.uint8)
     score.distance(small, small)
     with tempfile.TemporaryDirectory() as folder:

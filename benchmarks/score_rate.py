@@ -25,7 +25,7 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import get_args
 
-from keras_lpips.inference.scorer import scorer
+from keras_lpips.inference.scorer import get_scorer
 from keras_lpips_cli.options import Net
 from pipelines.image_io.decoding import decode
 from pipelines.scoring.batching import read_batches
@@ -127,7 +127,7 @@ def steps(span, model) -> None:
 
     made = _timed("read, decode and batch", count, batches)
     _timed("model", count, lambda: [model.score(x) for x in made])
-    layer = scorer(model.config.net)
+    layer = get_scorer(model.config.net)
     _timed(
         "keras_lpips.inference.scorer",
         count,

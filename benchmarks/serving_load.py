@@ -31,7 +31,7 @@ from PIL import Image
 
 from keras_lpips import LPIPS
 from keras_lpips.atomic_files import write_json
-from keras_lpips.inference.scorer import scorer
+from keras_lpips.inference.scorer import get_scorer
 from saved_models.store.exporter import export
 from saved_models.transport.grpc_api import GrpcTransport
 
@@ -93,7 +93,7 @@ def measure_bare(side, batch) -> dict:
     generator = np.random.default_rng(0)
     shape = (batch, side, side, 3)
     pair = [generator.integers(0, 256, shape, np.uint8) for _ in range(2)]
-    score = scorer("alex")
+    score = get_scorer("alex")
     score.distance(*pair)
     start = time.perf_counter()
     calls = 0

@@ -1,4 +1,4 @@
-"""Local files that appear whole or not at all."""
+"""Writes local files atomically."""
 
 import contextlib
 import csv
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import IO
 
 ESCAPE = "surrogateescape"
-# A killed process leaves a file of such a name behind.
+# Names of the temporary files, which a killed process leaves behind.
 PREFIX = ".partial-"
 PARTIAL = re.compile(re.escape(PREFIX) + r"[a-z0-9_]{8}(\.\w+)?")
 
@@ -29,18 +29,18 @@ def open_atomic(path, mode: str = "wb", **options) -> Iterator[IO]:
         **options: as in `open`.
 
     Yields:
-        The open file. Prefer it to the path of `replacing`: a library that is
+        The open file. Prefer it to the path of `atomic_path`: a library that is
         given a path may write to another, such as one with a suffix appended.
 
     Raises:
         OSError: naming `path`, if it cannot be written.
     """
-    with replacing(path) as partial, open(partial, mode, **options) as file:
+    with atomic_path(path) as partial, open(partial, mode, **options) as file:
         yield file
 
 
 @contextlib.contextmanager
-def replacing(path) -> Iterator[Path]:
+def atomic_path(path) -> Iterator[Path]:
     """Yields a temporary path beside `path`, renamed to it at the end.
 
     For libraries that take only paths; see `open_atomic`.
@@ -75,21 +75,21 @@ def replacing(path) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def replacing_all(*paths) -> Iterator[list[Path]]:
+def atomic_paths(*paths) -> Iterator[list[Path]]:
     """Yields temporary paths that are renamed together at the end.
 
     Yields:
-        One path for each; see `replacing`.
+        One path for each; see `atomic_path`.
     """
     with contextlib.ExitStack() as stack:
-        yield [stack.enter_context(replacing(path)) for path in paths]
+        yield [stack.enter_context(atomic_path(path)) for path in paths]
 
 
 @contextlib.contextmanager
-def made_folder(path) -> Iterator[Path]:
+def create_folder(path) -> Iterator[Path]:
     """Creates a folder and its parents; an error removes the empty ones.
 
-    A folder that cannot be written is found before the work begins.
+    Finds out before the work begins whether the folder can be written.
 
     Args:
         path: the folder. One that exists already is kept.
@@ -104,7 +104,7 @@ def made_folder(path) -> Iterator[Path]:
         yield path
     except BaseException:
         for folder in new:
-            # It may hold something by now.
+            # The folder may hold other files by now.
             with contextlib.suppress(OSError):
                 folder.rmdir()
         raise

@@ -1,4 +1,4 @@
-"""The error that every program tells in one sentence."""
+"""The exception that every program reports in one sentence."""
 
 
 class UserError(Exception):

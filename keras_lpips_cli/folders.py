@@ -34,9 +34,9 @@ def compare_folders(config: FoldersConfig) -> None:
     Raises:
         UserError: if more pairs cannot be compared than tolerated.
     """
-    from keras_lpips.atomic_files import replacing_all, write_csv, write_json
+    from keras_lpips.atomic_files import atomic_paths, write_csv, write_json
     from keras_lpips.inference.folder import batch_by_size, match_names
-    from keras_lpips.inference.scorer import scorer
+    from keras_lpips.inference.scorer import get_scorer
     from keras_lpips_cli.resume_log import ResumeLog
 
     output, resize = config.output, config.resize
@@ -53,7 +53,7 @@ def compare_folders(config: FoldersConfig) -> None:
     log = ResumeLog(output)
     batches, errors = batch_by_size(pairs, resize)
     distances, failed = _score_or_resume(
-        batches, scorer(*config.metric), resize, log, settings
+        batches, get_scorer(*config.metric), resize, log, settings
     )
     errors |= failed
     for name, error in sorted(errors.items()):
@@ -65,7 +65,7 @@ def compare_folders(config: FoldersConfig) -> None:
         )
     rows = sorted(distances.items())
     mean = sum(distance for _, distance in rows) / len(rows)
-    with replacing_all(output, output.with_suffix(".json")) as partials:
+    with atomic_paths(output, output.with_suffix(".json")) as partials:
         write_csv(
             partials[0],
             ("name", "distance"),

@@ -21,10 +21,10 @@ class MatrixConfig(MetricConfig):
 
 def compare_all_images(config: MatrixConfig) -> None:
     """Writes the CSV and the `.json`."""
-    from keras_lpips.atomic_files import replacing_all, write_csv, write_json
+    from keras_lpips.atomic_files import atomic_paths, write_csv, write_json
     from keras_lpips.images.reader import list_images
     from keras_lpips.inference.matrix import compare_all, find_common_size
-    from keras_lpips.inference.scorer import scorer
+    from keras_lpips.inference.scorer import get_scorer
     from keras_lpips_cli.signals import with_progress
 
     output = config.output
@@ -33,7 +33,7 @@ def compare_all_images(config: MatrixConfig) -> None:
     size = find_common_size(paths, config.resize)
     distances = compare_all(
         paths,
-        scorer(*config.metric),
+        get_scorer(*config.metric),
         size,
         config.resize,
         output.parent,
@@ -44,7 +44,7 @@ def compare_all_images(config: MatrixConfig) -> None:
         (name, *(f"{d:.9g}" for d in row))
         for name, row in zip(names, distances, strict=True)
     ]
-    with replacing_all(output, output.with_suffix(".json")) as partials:
+    with atomic_paths(output, output.with_suffix(".json")) as partials:
         write_csv(partials[0], ("name", *names), rows)
         result = {
             **config.describe(),

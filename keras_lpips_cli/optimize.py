@@ -1,4 +1,4 @@
-"""`keras-lpips optimize`: descends the distance to an image by gradient."""
+"""`keras-lpips optimize`: minimizes the distance by gradient descent."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,7 +38,7 @@ def optimize(config: OptimizeConfig) -> None:
     import numpy as np
     from tqdm import trange
 
-    from keras_lpips.atomic_files import replacing_all, write_json
+    from keras_lpips.atomic_files import atomic_paths, write_json
     from keras_lpips.images.reader import (
         LOSSLESS,
         load_image,
@@ -83,7 +83,7 @@ def optimize(config: OptimizeConfig) -> None:
         "learning_rate": config.learning_rate,
         "distances": curve,
     }
-    with replacing_all(
+    with atomic_paths(
         output, before, plot, output.with_suffix(".json")
     ) as partials:
         write_image(partials[0], image)

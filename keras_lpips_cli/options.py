@@ -23,12 +23,12 @@ Version = Literal["0.1", "0.0"]
 
 class _NumberSpec(PrimitiveConstructorSpec):
     def __repr__(self):
-        # tyro shows it in messages about `X | None`.
+        # Shown by tyro in messages about `X | None`.
         return self.metavar
 
 
 def _number_spec(kind, rule, is_valid):
-    """Returns how tyro parses a number for which `is_valid` holds."""
+    """Returns tyro's parser of a number that satisfies `is_valid`."""
 
     def parse_number(words):
         try:

@@ -110,13 +110,13 @@ def _title(description, shares):
 
 
 def _load_scorer(config):
-    """Returns a `Scorer`, or an `Exported`, and its description."""
+    """Returns a `Scorer`, or an `ExportedScorer`, and its description."""
     if config.saved_model:
-        from keras_lpips.inference.saved_model import Exported
+        from keras_lpips.inference.saved_model import ExportedScorer
 
-        exported = Exported(config.saved_model)
+        exported = ExportedScorer(config.saved_model)
         return exported, exported.description
     from keras_lpips.inference.provenance import describe
-    from keras_lpips.inference.scorer import scorer
+    from keras_lpips.inference.scorer import get_scorer
 
-    return scorer(*config.metric), describe(*config.metric)
+    return get_scorer(*config.metric), describe(*config.metric)

@@ -1,15 +1,15 @@
-"""Plots: the heat map of a distance, and the curve of many."""
+"""Plots heat maps and curves of distances."""
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
-from keras_lpips.atomic_files import replacing
+from keras_lpips.atomic_files import atomic_path
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".pdf", ".svg")
-# Height in rows of a band of a tiled map, roughly. A band takes 12 bytes a
-# pixel.
+# Approximate height of a band of a tiled map, in rows. A band takes 12 bytes
+# per pixel.
 BAND_ROWS = 256
 # Longest side of an image that is drawn, in pixels.
 DRAWN_SIDE = 2048
@@ -46,8 +46,8 @@ def write_heat_map(
 def write_tiled_heat_map(path, images, tap_maps, title: str) -> None:
     """Draws large images and their map; see `write_heat_map`.
 
-    Images with a side of more than `DRAWN_SIDE` pixels are shrunk to means of
-    squares, band of rows by band of rows.
+    Images with a side of more than `DRAWN_SIDE` pixels are reduced to means of
+    squares, one band of rows at a time.
 
     Args:
         path: the picture to write.
@@ -74,7 +74,7 @@ def write_curve(
     step: str = "step",
     scale: str = "log",
 ) -> None:
-    """Draws one distance per step.
+    """Plots one distance per step.
 
     Args:
         path: the picture to write.
@@ -99,9 +99,9 @@ def map_bands(
 ) -> Iterator[np.ndarray]:
     """Yields the distance per pixel, in bands of rows.
 
-    Computes what `LPIPS.spatial_map` returns, in the same float32 arithmetic,
-    but interpolates neighbours instead of multiplying matrices, which would
-    take time with the cube of a large image's side.
+    Computes `LPIPS.spatial_map` in the same float32 arithmetic. It interpolates
+    adjacent pixels instead of multiplying matrices, whose time would grow with
+    the cube of the image's side.
 
     Args:
         tap_maps: float32 `(h, w)` for every tap, as `TiledScorer` keeps them.
@@ -114,14 +114,14 @@ def map_bands(
         float32, `(rows, width)`.
     """
     rows = _band_rows(multiple)
-    columns = [_neighbours(x.shape[1], width, 0, width) for x in tap_maps]
+    columns = [_linear_weights(x.shape[1], width, 0, width) for x in tap_maps]
     for start in range(0, height, rows):
         stop = min(start + rows, height)
         band = np.zeros((stop - start, width), np.float32)
         for tap_map, across in zip(tap_maps, columns, strict=True):
-            down = _neighbours(tap_map.shape[0], height, start, stop)
-            tall = _mix(tap_map, down, axis=0)
-            band += _mix(tall, across, axis=1)
+            down = _linear_weights(tap_map.shape[0], height, start, stop)
+            tall = _interpolate(tap_map, down, axis=0)
+            band += _interpolate(tall, across, axis=1)
         yield band
 
 
@@ -129,25 +129,25 @@ def _band_rows(multiple):
     return math.ceil(BAND_ROWS / multiple) * multiple
 
 
-def _neighbours(size, new_size, start, stop):
-    """Returns for new pixels the old pixels before and after, and a weight.
+def _linear_weights(size, new_size, start, stop):
+    """Returns the indices of the two source pixels and the second's weight.
 
-    The weight is that of the pixel after. In float32, as in `upsampling`.
+    In float32, as in `keras_lpips.layers.upsampling`.
     """
     scale = np.float32(size) / np.float32(new_size)
-    centres = np.arange(start, stop, dtype=np.float32) + np.float32(0.5)
-    centres = centres * scale - np.float32(0.5)
-    centres = np.clip(centres, 0, np.float32(size - 1))
-    before = centres.astype(int)
+    centers = np.arange(start, stop, dtype=np.float32) + np.float32(0.5)
+    centers = centers * scale - np.float32(0.5)
+    centers = np.clip(centers, 0, np.float32(size - 1))
+    before = centers.astype(int)
     return (
         before,
         np.minimum(before + 1, size - 1),
-        np.float32(centres - before),
+        np.float32(centers - before),
     )
 
 
-def _mix(values, neighbours, axis):
-    before, after, weight = neighbours
+def _interpolate(values, weights, axis):
+    before, after, weight = weights
     weight = weight[:, None] if axis == 0 else weight
     mixed = values.take(before, axis) * (1 - weight)
     mixed += values.take(after, axis) * weight
@@ -190,5 +190,5 @@ def _figure(size):
 
 
 def _save(figure, path):
-    with replacing(path) as partial:
+    with atomic_path(path) as partial:
         figure.savefig(partial)

@@ -1,7 +1,7 @@
-"""What all programs share: flags from a dataclass, errors and exit status.
+"""Shared by all programs: flags from a dataclass, errors, exit status.
 
-Nothing heavy is imported here, and a program imports what is heavy after
-parsing, so that `--help` answers in a second:
+Programs import heavy libraries after parsing, so that `--help` takes less than
+a second:
 
     @dataclass(frozen=True)
     class ScoreConfig:
@@ -48,9 +48,9 @@ _LIBRARY_ERRORS = {
     "tfds_bapps": ("PreparationError",),
 }
 
-# Parts of warnings that libraries log and that concern nobody here: a client
-# of Google's and a count of memory that nothing uses, and the compilation for
-# each size of images, which is intended.
+# Parts of log messages that are irrelevant here: a missing Google client and
+# memory statistics, which are not used, and retracing for each image size,
+# which is intended.
 _UNHELPFUL = (
     "apitools not found",
     "Resource module is not available",
@@ -129,26 +129,26 @@ def run(
 
     Args:
         name: the program's name, with which the sentence begins.
-        work: a function of nothing that returns an exit status, or `None`
-            for 0.
-        interrupted: what is said of the state that Ctrl-C leaves, for example
-            "the same command resumes". Defaults to nothing.
+        work: a function without arguments that returns an exit status, or
+            `None` for 0.
+        interrupted: text appended to the message after Ctrl-C, for example "the
+            same command resumes". Defaults to "".
 
     Returns:
         The exit status: the work's own; 1 after a `UserError`, an error of
         the libraries that is meant for the user, `OSError` or `MemoryError`;
-        130 after Ctrl-C. SIGTERM raises `SystemExit(143)`, so that what is
-        half written is removed.
+        130 after Ctrl-C. SIGTERM raises `SystemExit(143)`, so that partial
+        files are removed.
     """
     quiet_libraries()
     with _signals_as_exceptions() as signals:
         try:
             status = work() or 0
-            # Here, so that a full disk is noticed.
+            # Flushed here, so that a full disk is reported.
             sys.stdout.flush()
             return status
         except BrokenPipeError:
-            # The reader of the output has gone.
+            # The reader has closed the pipe.
             _discard_output()
             return FAILED
         except OSError as error:
@@ -160,8 +160,8 @@ def run(
             _print_error(name, "there is not enough memory")
             return FAILED
         except (Exception, KeyboardInterrupt) as error:
-            # Raised while a native module is loaded, KeyboardInterrupt comes
-            # out as an ImportError.
+            # While a native module is loaded, a KeyboardInterrupt becomes an
+            # ImportError.
             if signals or isinstance(error, KeyboardInterrupt):
                 tail = f"; {interrupted}" if interrupted else ""
                 _print_error(name, f"interrupted{tail}")
@@ -173,12 +173,12 @@ def run(
 
 
 def quiet_libraries() -> None:
-    """Silences what libraries log without need, before they are imported.
+    """Silences irrelevant log messages of libraries, before their import.
 
     `TF_CPP_MIN_LOG_LEVEL` is set unless it is set already.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    # What Pillow says of metadata that do not change the pixels.
+    # Pillow's warnings about metadata that do not affect the pixels.
     warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
     for logger in (None, "tensorflow"):
         logging.getLogger(logger).addFilter(_is_helpful)
@@ -190,7 +190,7 @@ def _is_helpful(record):
 
 @contextlib.contextmanager
 def _signals_as_exceptions() -> Iterator[list[int]]:
-    """Raises an exception at Ctrl-C and SIGTERM, and lists those that came."""
+    """Converts Ctrl-C and SIGTERM to exceptions; yields those received."""
     received: list[int] = []
 
     def on_interrupt(number, frame):
@@ -204,8 +204,8 @@ def _signals_as_exceptions() -> Iterator[list[int]]:
         signal.SIGINT: (signal.default_int_handler, on_interrupt),
         signal.SIGTERM: (signal.SIG_DFL, on_terminate),
     }
-    # Other handlers stay: a job in the background ignores Ctrl-C, and a
-    # program within a program has these already.
+    # Other handlers are kept: background jobs ignore Ctrl-C, and a nested
+    # program has these handlers already.
     replaced = {
         number: signal.signal(number, handler)
         for number, (usual, handler) in handlers.items()
@@ -233,7 +233,7 @@ def _print_error(name, sentence):
 
 
 def _discard_output():
-    """Keeps Python from writing again, at exit, what cannot be written."""
+    """Discards buffered output, which Python would write again at exit."""
     with contextlib.suppress(OSError, ValueError):
         sys.stdout.flush()
         return

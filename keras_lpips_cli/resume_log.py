@@ -1,4 +1,4 @@
-"""A log of finished results, with which an interrupted run resumes."""
+"""A log of finished results, from which an interrupted run resumes."""
 
 import contextlib
 import hashlib
@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-from keras_lpips.atomic_files import replacing
+from keras_lpips.atomic_files import atomic_path
 
 
 def fingerprint(paths: Iterable[Path], settings: dict) -> str:
@@ -24,13 +24,13 @@ def fingerprint(paths: Iterable[Path], settings: dict) -> str:
             state = f"{path.resolve()} {stat.st_size} {stat.st_mtime_ns}"
         except OSError as error:
             state = f"{path} {error.errno}"
-        # Names need not be UTF-8, nor free of line breaks.
+        # Names may contain line breaks, and bytes that are not UTF-8.
         digest.update(repr(state).encode())
     return digest.hexdigest()
 
 
 class ResumeLog:
-    """A file beside the output, until the output is complete.
+    """A file beside the output that exists until the output is complete.
 
     Every line holds a key and a value. A truncated line is dropped.
 
@@ -59,7 +59,7 @@ class ResumeLog:
             OSError: naming the log, if it cannot be written.
         """
         # Rewritten first, which drops a truncated line.
-        with replacing(self.path) as partial:
+        with atomic_path(self.path) as partial:
             lines = map(json.dumps, self._entries)
             partial.write_text("".join(f"{line}\n" for line in lines))
         with open(self.path, "ab", buffering=0) as file:

@@ -1,4 +1,4 @@
-"""Loops that Ctrl-C ends between two steps."""
+"""Defers Ctrl-C until a step of a loop finishes."""
 
 import signal
 import threading
@@ -9,10 +9,10 @@ Step = TypeVar("Step")
 
 
 def interruptible(steps: Iterable[Step]) -> Iterator[Step]:
-    """Iterates, and defers Ctrl-C until the current step finishes.
+    """Iterates and defers Ctrl-C until the current step finishes.
 
-    `KeyboardInterrupt` can otherwise come while a library's callback runs, and
-    be lost there. A second Ctrl-C raises it at once.
+    Otherwise, `KeyboardInterrupt` could be raised in a library's callback and
+    be lost. A second Ctrl-C raises it at once.
 
     Args:
         steps: any iterable.
@@ -30,7 +30,8 @@ def interruptible(steps: Iterable[Step]) -> Iterator[Step]:
         received.set()
         signal.signal(signal.SIGINT, usual)
 
-    # A process that ignores Ctrl-C, as a background job does, goes on to.
+    # A process that ignores Ctrl-C, such as a background job, keeps ignoring
+    # it.
     if callable(usual):
         signal.signal(signal.SIGINT, on_interrupt)
     try:

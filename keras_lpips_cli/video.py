@@ -29,9 +29,9 @@ class VideoConfig(MetricConfig):
 
 def compare_two_videos(config: VideoConfig) -> None:
     """Writes the CSV, the `.json` and the `.png`."""
-    from keras_lpips.atomic_files import replacing_all, write_csv, write_json
+    from keras_lpips.atomic_files import atomic_paths, write_csv, write_json
     from keras_lpips.images.video_reader import Video, check_videos, mismatches
-    from keras_lpips.inference.scorer import scorer
+    from keras_lpips.inference.scorer import get_scorer
     from keras_lpips_cli.plots import write_curve
     from keras_lpips_cli.resume_log import ResumeLog
 
@@ -43,7 +43,7 @@ def compare_two_videos(config: VideoConfig) -> None:
     settings = config.describe()
     log = ResumeLog(output)
     distances = _score_or_resume(
-        videos, scorer(*config.metric), resize, log, settings
+        videos, get_scorer(*config.metric), resize, log, settings
     )
     for video in videos:
         video.close()
@@ -73,7 +73,7 @@ def compare_two_videos(config: VideoConfig) -> None:
             "distance": distances[worst],
         },
     }
-    with replacing_all(
+    with atomic_paths(
         output, output.with_suffix(".json"), output.with_suffix(".png")
     ) as partials:
         write_csv(partials[0], ("frame", "seconds", "distance"), rows)
@@ -112,7 +112,9 @@ def _score_or_resume(videos, score, resize, log, settings):
             f"Resuming: {len(distances)} frames already scored",
             file=sys.stderr,
         )
-    declared = [video.declared for video in videos if video.declared]
+    declared = [
+        video.declared_frames for video in videos if video.declared_frames
+    ]
     with (
         log.writing() as record,
         tqdm(

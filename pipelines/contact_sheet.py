@@ -73,7 +73,7 @@ def draw(config: SheetConfig) -> None:
     """
     from PIL import Image
 
-    from keras_lpips.atomic_files import replacing
+    from keras_lpips.atomic_files import atomic_path
     from pipelines.synthesis.catalog import Catalog
 
     suffix = Path(config.sheet).suffix.lower()
@@ -93,7 +93,7 @@ def draw(config: SheetConfig) -> None:
     if config.scale != 1:
         size = [round(side * config.scale) for side in sheet.size]
         sheet = sheet.resize(size, Image.Resampling.LANCZOS)
-    with replacing(config.sheet) as path:
+    with atomic_path(config.sheet) as path:
         sheet.save(path)
 
 

@@ -73,7 +73,7 @@ def write_serving_config(config: ServingConfig) -> None:
     Raises:
         VersionError: if the folder holds no model.
     """
-    from keras_lpips.atomic_files import replacing
+    from keras_lpips.atomic_files import atomic_path
 
     files = {
         MODELS_FILE: models_config(config.models),
@@ -81,7 +81,7 @@ def write_serving_config(config: ServingConfig) -> None:
         COMPOSE_FILE: compose_file(config),
     }
     for name, text in files.items():
-        with replacing(config.models / name) as partial:
+        with atomic_path(config.models / name) as partial:
             partial.write_text(text)
 
 

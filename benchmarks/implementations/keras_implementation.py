@@ -10,7 +10,7 @@ from benchmarks.memory import peak_growth
 from benchmarks.random_images import SEED, draw_images
 from keras_lpips import LPIPS
 from keras_lpips.inference import provenance
-from keras_lpips.inference.jit import compiled
+from keras_lpips.inference.jit import compile_function
 
 JAX = keras.backend.backend() == "jax"
 if JAX:
@@ -73,9 +73,9 @@ class Implementation:
         if gradient:
             function = _gradient_of(lpips)
         elif name == OURS:
-            function = compiled(lpips, lpips.variables)
+            function = compile_function(lpips, lpips.variables)
         else:
-            function = compiled(
+            function = compile_function(
                 lambda a, b: (lpips.backbone(a)[-1], lpips.backbone(b)[-1]),
                 lpips.variables,
             )
@@ -104,9 +104,9 @@ class Implementation:
     def peak_growth(self, name, net, shape) -> int:
         """Returns how many bytes one distance adds to the process's peak."""
         del name
-        from keras_lpips.inference.scorer import scorer
+        from keras_lpips.inference.scorer import get_scorer
 
-        return peak_growth(scorer(net).distance, draw_images(shape))
+        return peak_growth(get_scorer(net).distance, draw_images(shape))
 
 
 def _gradient_of(lpips):

@@ -1,1 +1,1 @@
-"""Backbone networks as Keras functional graphs, and the registry of them."""
+"""Backbone networks as Keras functional models, and their registry."""

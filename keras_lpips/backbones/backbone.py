@@ -40,14 +40,14 @@ class WeightsFile:
 
 @dataclass(frozen=True)
 class Backbone:
-    """Everything that is known about a backbone.
+    """The registry entry of a backbone.
 
     Attributes:
         name: name that users pass as `net`.
         taps: names of the layers whose outputs are compared, in order.
         tap_channels: number of channels of each tap.
         smallest_size: smallest image height and width, in pixels.
-        convolutions: torchvision's name of each convolution, by ours.
+        convolutions: torchvision's names of the convolutions by layer name.
         build: function of a `Stack` that adds the layers.
         initializers: function of `(fan_in, next_seed)` that returns the
             initializers of a convolution's kernel and bias.
@@ -72,7 +72,7 @@ class Backbone:
 
 
 class Stack:
-    """Adds layers one after another and keeps each output by its name.
+    """Builds a functional graph layer by layer and keeps outputs by name.
 
     Args:
         initializers: function of `(layer, fan_in)` that returns the
@@ -93,9 +93,9 @@ class Stack:
         self._padding_names = (f"padding{i}" for i in itertools.count(1))
 
     def convolution(self, name, filters, size, stride=1, padding=0):
-        """Adds a convolution, padded alike on every side, and its ReLU."""
-        # At a stride of 1, "same" is that padding without a padded copy. At
-        # other strides it is not: it may pad more at the bottom and right.
+        """Adds a convolution with equal padding on all sides, and its ReLU."""
+        # At stride 1, "same" pads equally and needs no padded copy. At other
+        # strides it may pad more at the bottom and right.
         same = stride == 1 and 2 * padding == size - 1
         if not same:
             self.pad(((padding, padding), (padding, padding)))
@@ -129,7 +129,7 @@ class Stack:
         self._add(CeilMaxPooling2D(name=name, dtype=self._dtype))
 
     def fire(self, name, squeeze, expand):
-        """Adds a 1x1 squeeze and the concatenation of its two expansions."""
+        """Adds a fire module: a 1x1 squeeze and two concatenated expansions."""
         self.convolution(f"{name}_squeeze1x1", squeeze, 1)
         squeezed = self._last
         self.convolution(f"{name}_expand1x1", expand, 1)

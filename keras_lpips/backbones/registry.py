@@ -1,4 +1,4 @@
-"""The registry of the backbones that have a name.
+"""The registry of named backbones.
 
 Each is the convolutional part of one of torchvision's networks as a Keras
 functional graph, `channels_last`, for images of any height and width down to

@@ -1,4 +1,4 @@
-"""The taps of a backbone, its weights, and its computation tap by tap."""
+"""Validates taps, loads weights, and computes backbones tap by tap."""
 
 import contextlib
 import contextvars
@@ -18,7 +18,7 @@ _from_saved = contextvars.ContextVar("from_saved", default=False)
 
 @contextlib.contextmanager
 def restoring_from_config():
-    """Marks that a layer is re-created: nothing is downloaded in the block."""
+    """Disables downloads in the block, while a layer is re-created."""
     token = _from_saved.set(True)
     try:
         yield
@@ -83,7 +83,7 @@ def copy_backbone(model: keras.Model, taps) -> keras.Model:
         clone.set_weights(part.get_weights())
         return clone
 
-    # Values that are set inside a scope would be lost.
+    # Weights that are set inside the caller's scopes would be lost.
     return run_outside_scopes(copy)
 
 
@@ -108,7 +108,7 @@ def set_backbone_weights(backbone, arrays) -> None:
 class Stages:
     """Computes the taps of a backbone one after another.
 
-    Each tap's features can be dropped before the next tap's are made.
+    Each tap's features can be freed before the next tap is computed.
 
     Args:
         backbone: functional model whose outputs are the taps, in order.
@@ -179,8 +179,8 @@ def _depends_only_on(source, tap, model):
     return True
 
 
-def named_backbone(net: str, dtype, weights: str, seed) -> tuple:
-    """Builds a backbone with the weights that its user asks for.
+def load_named_backbone(net: str, dtype, weights: str, seed) -> tuple:
+    """Builds a named backbone with pretrained or random weights.
 
     Args:
         net: name of a backbone.

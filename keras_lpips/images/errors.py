@@ -1,4 +1,4 @@
-"""Converts the many ways in which an image can be bad to `ImageError`."""
+"""Converts exceptions of image readers to `ImageError`."""
 
 import contextlib
 from collections.abc import Iterator
@@ -8,14 +8,14 @@ from keras_lpips.images.validation import ImageError
 SIXTEEN_BIT_GRAY = ("I;16", "I;16B", "I;16L", "I;16N")
 # TIFF tags, and the values at which Pillow misreads more than 8 bits.
 BITS_TAG, INTERPRETATION_TAG, PLANES_TAG = 258, 262, 284
-WHITE_IS_ZERO, PLANES_APART = 0, 2
+WHITE_IS_ZERO, SEPARATE_PLANES = 0, 2
 
 
 @contextlib.contextmanager
 def as_image_error(name) -> Iterator[None]:
     """Converts exceptions raised in the block to `ImageError`.
 
-    Except for `MemoryError`, which says nothing of the image.
+    `MemoryError` is not converted: it is not an error of the image.
 
     Args:
         name: the path of the image, or its name in messages.
@@ -29,7 +29,7 @@ def as_image_error(name) -> Iterator[None]:
     except OSError as error:
         reason = error.strerror or str(error)
         raise ImageError(f"{name} cannot be read: {reason}") from None
-    # On damaged files, the plugins of Pillow let many kinds through.
+    # Pillow's plugins raise exceptions of many types for damaged files.
     except Exception as error:
         reason = str(error) or type(error).__name__
         raise ImageError(f"{name} cannot be used: {reason}") from None
@@ -54,7 +54,7 @@ def check_not_misread(image, name) -> None:
     bits = max(tags.get(BITS_TAG, (8,)))
     is_gray = image.mode in SIXTEEN_BIT_GRAY
     if bits > 8 and (
-        tags.get(PLANES_TAG) == PLANES_APART
+        tags.get(PLANES_TAG) == SEPARATE_PLANES
         or (is_gray and bits != 16)
         or (is_gray and tags.get(INTERPRETATION_TAG) == WHITE_IS_ZERO)
     ):

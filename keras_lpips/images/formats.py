@@ -1,7 +1,7 @@
-"""The image formats that are read, told by the content of a file.
+"""The supported image formats, detected from a file's content.
 
-No other plugin of Pillow ever sees a file: some start programs, such as
-Ghostscript, and each is code that has to withstand hostile bytes.
+Pillow's other plugins never receive a file: some start programs, such as
+Ghostscript, and each would have to be safe on malicious files.
 """
 
 import math
@@ -26,7 +26,7 @@ from PIL import (
 
 from keras_lpips.images.validation import ImageError
 
-# By name: the first bytes of a file, and what opens it. JPEG includes MPO.
+# Signatures and opener by format. JPEG includes MPO.
 FORMATS: dict[str, tuple[tuple[bytes, ...], Callable]] = {
     "PNG": ((b"\x89PNG\r\n\x1a\n",), PngImagePlugin.PngImageFile),
     "JPEG": ((b"\xff\xd8\xff",), JpegImagePlugin.jpeg_factory),
@@ -50,13 +50,13 @@ START_OF_SCAN = b"\xff\xda"
 # of a tile, planes.
 STRIPS, TILES = (273, 279), (324, 325)
 ROWS_TAG, TILE_WIDTH_TAG, TILE_LENGTH_TAG, PLANES_TAG = 278, 322, 323, 284
-SAMPLES_TAG, PLANES_APART = 277, 2
+SAMPLES_TAG, SEPARATE_PLANES = 277, 2
 # First column, first row and steps of the passes of an interlaced PNG.
 ADAM7 = (
     *((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8)),
     *((2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2)),
 )
-# Samples per pixel by a PNG's colour type.
+# Samples per pixel by a PNG's color type.
 PNG_SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 CHUNK_BYTES = 1 << 16
 
@@ -70,21 +70,21 @@ def open_image(
     keeps its limit in a global variable.
 
     Args:
-        file: an open file that can be sought.
-        name: its path, or what messages call it.
+        file: a seekable binary file.
+        name: its path, or its name in messages.
         max_pixels: most height times width, compared with the header. Defaults
             to `None`, twice `PIL.Image.MAX_IMAGE_PIXELS`, as Pillow has it.
 
     Returns:
-        The image, whose header is read.
+        The image with its header read and its pixels not yet decoded.
 
     Raises:
         ImageError: if it is in another format or has too many pixels.
     """
     first = file.read(FIRST_BYTES)
     image = None
-    for starts, open_format in FORMATS.values():
-        if first.startswith(starts):
+    for signatures, open_format in FORMATS.values():
+        if first.startswith(signatures):
             file.seek(0)
             path = name if isinstance(name, (str, os.PathLike)) else ""
             is_path = hasattr(file, "fileno") and os.path.exists(path)
@@ -98,7 +98,7 @@ def open_image(
     limit = default_max_pixels() if max_pixels is None else max_pixels
     if math.prod(image.size) > limit:
         raise ImageError(
-            f"{name} has more than {limit:,} pixels and is refused, since "
+            f"{name} has more than {limit:,} pixels and is rejected, since "
             "it may be a decompression bomb"
         )
     return image
@@ -145,10 +145,9 @@ def check_before_decoding(image, name) -> None:
 
 
 class PngCompleteness:
-    """Finds out whether a PNG holds all of its rows.
+    """Checks that a PNG holds all of its rows.
 
-    Pillow takes rows that are missing for black ones, if the compressed data
-    end properly.
+    Pillow decodes missing rows as black if the compressed data end properly.
 
     Args:
         image: an image that is not decoded yet. Formats other than PNG are
@@ -168,15 +167,15 @@ class PngCompleteness:
         if self._file is None:
             return
         height = image.size[1]
-        # Only where rows are missing or black are the data unpacked again.
-        # The last rows of an interlaced image belong to its last two passes.
+        # The data are unpacked again only if the last rows are black. The last
+        # rows of an interlaced image belong to its last two passes.
         box = (0, max(0, height - 2), image.size[0], height)
         last = image.crop(box)
         rows = [last.crop((0, y, last.size[0], y + 1)) for y in (0, 1)]
         if all(row.tobytes().strip(b"\0") for row in rows[: last.size[1]]):
             return
         if self._file.closed:
-            # Pillow has closed the file that it had opened itself.
+            # Pillow has closed the file, which it had opened itself.
             content = Path(image.filename).read_bytes()
         else:
             self._file.seek(0)
@@ -190,7 +189,7 @@ class PngCompleteness:
 
 
 def _png_data_bytes(content):
-    """Returns how many bytes the rows have, and how many they should have."""
+    """Returns the actual and the expected number of bytes of the rows."""
     width, height = (int.from_bytes(content[i : i + 4]) for i in (16, 20))
     bits, color_type, interlaced = content[24], content[25], content[28]
     pixel_bits = bits * PNG_SAMPLES[color_type]
@@ -214,13 +213,13 @@ def _png_data_bytes(content):
 
 
 def _check_tiff_segments(image, name):
-    """Raises unless every strip or tile is listed and lies within the file."""
+    """Raises `ImageError` unless the file holds every strip or tile."""
     tags = image.tag_v2
     (offsets_tag, counts_tag) = STRIPS if STRIPS[0] in tags else TILES
     offsets = _integers(tags, offsets_tag)
     counts = _integers(tags, counts_tag)
     width, height = image.size
-    # Pillow turns the image as it opens it; the stored size is in the tags.
+    # Pillow rotates the image when it opens it; the tags hold the stored size.
     width, height = tags.get(256, width), tags.get(257, height)
     if offsets_tag == STRIPS[0]:
         expected = -(-height // min(tags.get(ROWS_TAG, height), height))
@@ -229,7 +228,7 @@ def _check_tiff_segments(image, name):
         if min(tile) < 1:
             raise ImageError(f"{name} is a TIFF with tiles of no size")
         expected = -(-width // tile[0]) * -(-height // tile[1])
-    if tags.get(PLANES_TAG) == PLANES_APART:
+    if tags.get(PLANES_TAG) == SEPARATE_PLANES:
         expected *= tags.get(SAMPLES_TAG, 1)
     size = image.fp.seek(0, os.SEEK_END)
     if len(offsets) < expected or len(offsets) != len(counts):

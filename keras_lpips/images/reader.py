@@ -40,8 +40,8 @@ def load_image(
     """Reads an image: PNG, JPEG, WebP, TIFF, BMP, GIF or PNM, by its content.
 
     Gray is repeated to three channels and palettes are looked up. Alpha is
-    dropped, as the reference and the loader of BAPPS do, so what lies under a
-    transparent pixel counts. The EXIF orientation is applied; a colour profile
+    dropped, as in the reference and the loader of BAPPS, so the color of a
+    transparent pixel counts. The EXIF orientation is applied; a color profile
     is not. Of 16 bits per channel the higher 8 are kept. Of a photograph with
     previews or a gain map inside (MPO), the photograph is read.
 
@@ -106,7 +106,7 @@ def read_size(path) -> tuple[int, int]:
     """
     with _opened(path) as image:
         orientation = image.getexif().get(ORIENTATION_TAG)
-        # Pillow turns a TIFF, and no other format, when it opens it.
+        # Pillow rotates TIFFs, and no other format, when it opens them.
         swapped = orientation in SWAPPED and image.format != "TIFF"
         return image.size if swapped else image.size[::-1]
 
@@ -232,10 +232,10 @@ def _to_rgb(image, name, size):
 
 
 def _load(image, name):
-    """Decodes the pixels of an image that was opened; checks that all came."""
+    """Decodes the pixels of an opened image and checks that it is complete."""
     if getattr(image, "fp", None) is None or not getattr(image, "tile", None):
-        # Made in memory, or decoded already. A TIFF that is turned when it is
-        # decoded forgets its orientation.
+        # Created in memory, or already decoded. Decoding rotates a TIFF and
+        # removes its orientation tag.
         image.load()
         return
     check_before_decoding(image, name)

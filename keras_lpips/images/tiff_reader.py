@@ -13,7 +13,7 @@ from keras_lpips.images.reader import check_pair, load_image
 TIFF_SUFFIXES = (".tif", ".tiff")
 # An image that is decoded whole takes 3 bytes a pixel: up to 3 GiB.
 MOST_HELD_PIXELS = 1 << 30
-# A strip or tile of a TIFF beyond this is better decoded whole.
+# A TIFF with larger strips or tiles is decoded whole.
 MOST_SEGMENT_BYTES = 1 << 26
 LOSSLESS = {"NONE", "LZW", "DEFLATE", "ADOBE_DEFLATE", "PACKBITS", "ZSTD"}
 
@@ -68,7 +68,7 @@ class TiffRows:
         with tifffile.TiffFile(path) as file:
             self._page = _plain_page(file)
             self.shape = (self._page.imagelength, self._page.imagewidth, 3)
-            # Read once now, while another reader can still take over.
+            # Read now, while the caller can still fall back to another reader.
             self._read(0, 1)
 
     def __getitem__(self, rows):
@@ -76,7 +76,7 @@ class TiffRows:
         with as_image_error(self._path):
             try:
                 return self._read(*rows.indices(self.shape[0])[:2])
-            # Decompressors have errors of their own.
+            # Decompressors raise their own exceptions.
             except (zlib.error, RuntimeError) as error:
                 raise ValueError(error) from None
 

@@ -1,4 +1,4 @@
-"""Checks of images by their shapes and dtypes alone."""
+"""Validates images by their shapes and dtypes alone."""
 
 import contextlib
 import math

@@ -36,9 +36,9 @@ class Video:
 
     Attributes:
         rate: frames per second that the file declares, or `None`.
-        declared: number of frames that it declares, or `None`. Some formats
-            only guess it.
-        read: number of frames that were read or skipped.
+        declared_frames: number of frames that the file declares, or `None`. In
+            some formats it is an estimate.
+        frames_read: number of frames that were read or skipped.
     """
 
     def __init__(self, path):
@@ -49,8 +49,8 @@ class Video:
         self.path = path
         self.rate = _known(self._capture.get(cv2.CAP_PROP_FPS))
         declared = _known(self._capture.get(cv2.CAP_PROP_FRAME_COUNT))
-        self.declared = declared and int(declared)
-        self.read = 0
+        self.declared_frames = declared and int(declared)
+        self.frames_read = 0
         self._first = self._read()
         if self._first is None:
             raise ImageError(f"{path} has no frame that can be read")
@@ -59,7 +59,7 @@ class Video:
     def take(self, count) -> list[np.ndarray]:
         """Returns the next frames, uint8 RGB `(height, width, 3)`.
 
-        Fewer than `count` only at the end.
+        Returns fewer than `count` frames only at the end.
 
         Raises:
             ImageError: if the size changes between frames.
@@ -71,10 +71,10 @@ class Video:
                 break
             if frame.shape[:2] != self.size:
                 raise ImageError(
-                    f"{self.path} changes size at frame {self.read}, from "
-                    f"{_shown(self.size)} to {_shown(frame.shape)}"
+                    f"{self.path} changes size at frame {self.frames_read}, "
+                    f"from {_shown(self.size)} to {_shown(frame.shape)}"
                 )
-            self.read += 1
+            self.frames_read += 1
             frames.append(frame)
         return frames
 
@@ -85,7 +85,7 @@ class Video:
                 self._first = None
             elif not self._capture.grab():
                 break
-            self.read += 1
+            self.frames_read += 1
             count = count and count - 1
 
     def close(self) -> None:
@@ -93,13 +93,13 @@ class Video:
         self._capture.release()
 
     def describe(self) -> dict:
-        """Returns the facts that results record, once all frames are read."""
+        """Returns a description for results, after all frames are read."""
         return {
             "path": str(self.path),
             "size": list(self.size),
             "frames_per_second": self.rate,
-            "frames": self.read,
-            "frames_declared": self.declared,
+            "frames": self.frames_read,
+            "frames_declared": self.declared_frames,
         }
 
     def _next(self):
@@ -134,8 +134,8 @@ def open_capture(path):
         before = os.environ.get(OPTIONS_VARIABLE)
         os.environ[OPTIONS_VARIABLE] = OPTIONS
         try:
-            # Other backends take a percent sign in a name for a list of
-            # images. An absolute path has no protocol.
+            # Other backends interpret a percent sign in the name as a pattern
+            # of images. An absolute path has no protocol.
             capture = cv2.VideoCapture(os.path.abspath(path), cv2.CAP_FFMPEG)
         finally:
             if before is None:
@@ -159,14 +159,17 @@ def check_videos(reference, distorted, resize) -> None:
 
 
 def mismatches(reference, distorted) -> list[str]:
-    """Returns sentences on how two videos, read to their ends, differ."""
+    """Returns sentences that describe how two fully read videos differ."""
     sentences = []
     pair = reference, distorted
     for video in pair:
-        if video.declared is not None and video.read < video.declared:
+        if (
+            video.declared_frames is not None
+            and video.frames_read < video.declared_frames
+        ):
             sentences.append(
-                f"{video.path} declares {video.declared} frames; {video.read} "
-                "could be read"
+                f"{video.path} declares {video.declared_frames} frames; "
+                f"{video.frames_read} could be read"
             )
     rates = [video.rate for video in pair]
     if rates[0] != rates[1]:
@@ -175,11 +178,11 @@ def mismatches(reference, distorted) -> list[str]:
             f"{_rate(rates[1])} per second; frames were compared one by one, "
             "not by their times"
         )
-    if reference.read != distorted.read:
+    if reference.frames_read != distorted.frames_read:
         sentences.append(
-            f"The lengths differ, {reference.read} and {distorted.read} "
-            f"frames; the first {min(video.read for video in pair)} were "
-            "compared"
+            f"The lengths differ, {reference.frames_read} and "
+            f"{distorted.frames_read} frames; the first "
+            f"{min(video.frames_read for video in pair)} were compared"
         )
     return sentences
 

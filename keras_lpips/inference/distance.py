@@ -11,7 +11,7 @@ from keras_lpips.images.validation import ImageError, check_value_range
 from keras_lpips.inference.scorer import (
     BATCH_PIXELS,
     as_signed_unit,
-    scorer,
+    get_scorer,
 )
 from keras_lpips.inference.tiling import TiledScorer
 
@@ -79,7 +79,7 @@ def distance(
             f"Received: {given}"
         )
     _check_likely_range(value_range, reference, distorted)
-    score = scorer(net, version, calibrated)
+    score = get_scorer(net, version, calibrated)
     if tile is None:
         height, width = reference.shape[1:3]
         count = max(1, BATCH_PIXELS // (height * width))

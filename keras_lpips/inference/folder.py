@@ -1,4 +1,4 @@
-"""The distances between two folders of images, in batches of one size."""
+"""Computes the distances between two folders of images."""
 
 from collections import defaultdict, deque
 from collections.abc import Iterator, Sequence
@@ -110,7 +110,7 @@ def _load(batch, resize):
 
 
 def _score(score, images, errors):
-    """Returns distances by name; adds pairs that cannot be compared."""
+    """Returns distances by name; adds failed pairs to `errors`."""
     # The decoded size may differ from that in the file's header.
     by_shape = defaultdict(dict)
     for name, pair in images.items():

@@ -9,47 +9,47 @@ import keras
 
 from keras_lpips.layers.isolation import run_outside_scopes
 
-# How many compiled functions are kept for one function, each for one shape. The
-# least recently used is dropped, with its memory.
+# Compiled functions kept per function, one for each shape. The least recently
+# used one is freed.
 MAX_SHAPES = 8
-# After so many calls with one shape, it gets a compiled function of its own.
-CALLS_BEFORE_OWN = 32
-# How many shapes are counted.
+# Calls with one shape before it is compiled separately.
+CALLS_BEFORE_SPECIALIZING = 32
+# Most shapes whose calls are counted.
 MAX_COUNTS = 4096
 
 # The process that first ran a compiled function.
 _first_process: int | None = None
 
 
-def compiled(
+def compile_function(
     function: Callable,
     variables: Sequence = (),
-    free_sizes: bool = False,
-    own_sizes: bool = True,
+    dynamic_sizes: bool = False,
+    specialize: bool = True,
 ) -> Callable:
-    """Compiles a function for the shapes it is called with, and keeps a few.
+    """Compiles a function per shape of its arguments, and caches a few.
 
     Args:
         function: a function of arrays that computes with Keras operations
             only and has no side effects.
-        variables: the Keras variables that it reads. On JAX, changes of
-            others are not seen.
-        free_sizes: whether one graph serves images `(batch, height, width,
-            channels)` of all sizes, where the backend can do that, which is
-            TensorFlow. Defaults to `False`.
-        own_sizes: whether, with `free_sizes`, a shape that is called often
-            gets a compiled function of its own. Defaults to `True`.
+        variables: the Keras variables that it reads. On JAX, other variables
+            are constants.
+        dynamic_sizes: whether one dynamic graph serves images `(batch, height,
+            width, channels)` of all sizes, where the backend can do that, which
+            is TensorFlow. Defaults to `False`.
+        specialize: whether, with `dynamic_sizes`, a frequent shape is compiled
+            separately. Defaults to `True`.
 
     Returns:
         A function of the same arguments, without gradients. Call it outside
-        graphs; see `outside_graphs`.
+        graphs; see `call_outside_graphs`.
     """
     backend = keras.backend.backend()
     if backend == "tensorflow":
         compile_shapes = functools.partial(_compile_tensorflow, function)
     elif backend == "jax":
         compile_shapes = functools.partial(_compile_jax, function, variables)
-        free_sizes = False
+        dynamic_sizes = False
     else:
         return _without_gradient(function)
     cached = functools.lru_cache(MAX_SHAPES)(compile_shapes)
@@ -57,8 +57,8 @@ def compiled(
 
     def run(*arguments):
         shapes = tuple(map(_shape, arguments))
-        if free_sizes and calls[shapes] < CALLS_BEFORE_OWN:
-            if own_sizes:
+        if dynamic_sizes and calls[shapes] < CALLS_BEFORE_SPECIALIZING:
+            if specialize:
                 if len(calls) > MAX_COUNTS:
                     calls.clear()
                 calls[shapes] += 1
@@ -69,7 +69,7 @@ def compiled(
     return run
 
 
-def outside_graphs(function: Callable):
+def call_outside_graphs(function: Callable):
     """Calls a function outside any graph that is being built or traced.
 
     What the function creates can be used after the graph is finished, and what
@@ -123,7 +123,7 @@ def _compile_tensorflow(function, shapes):
 def _compile_jax(function, variables, shapes):
     import jax
 
-    del shapes  # A jitted function of its own, so that it can be dropped.
+    del shapes  # One jitted function per shape, so that each can be freed.
 
     def with_values(values, *arguments):
         state = list(zip(variables, values, strict=True))

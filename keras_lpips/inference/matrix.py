@@ -1,4 +1,4 @@
-"""The distances between all images of a list."""
+"""Computes the distances between all images of a list."""
 
 import os
 import tempfile
@@ -15,7 +15,7 @@ from keras_lpips.inference.scorer import BATCH_PIXELS
 MEMORY_BYTES = 1 << 30
 # Features that are multiplied at a time, to bound the float64 copy.
 BLOCK_FEATURES = 1 << 14
-# Below this a distance is rounding of the sum over features, in float64.
+# Smaller distances are rounding errors of the float64 sum.
 ROUNDING = 1e-12
 
 

@@ -1,4 +1,4 @@
-"""Moves an image towards another by the gradient of their distance."""
+"""Minimizes the distance of an image to another by gradient descent."""
 
 from collections.abc import Callable, Iterable
 
@@ -18,14 +18,14 @@ def optimize_image(
     learning_rate: float,
     on_step: Callable[[float], None] | None = None,
 ) -> tuple[np.ndarray, list[float]]:
-    """Lowers the distance with Adam, with pixels kept within their range.
+    """Minimizes the distance with Adam, with pixels kept within their range.
 
     Args:
         reference: uint8 RGB, `(height, width, 3)`.
         start: the image to start from, of the same dtype and shape.
         net: net, version and calibrated; see `LPIPS`.
         steps: an iterable with one item for each step, as `range(200)`.
-        learning_rate: in units of [-1, 1].
+        learning_rate: learning rate, for images in [-1, 1].
         on_step: called after each step with the distance before it. Defaults
             to `None`.
 

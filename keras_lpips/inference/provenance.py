@@ -1,4 +1,4 @@
-"""The versions and digests that a result is written with."""
+"""The versions and digests that are recorded with a result."""
 
 import platform
 import sys
@@ -14,8 +14,8 @@ from keras_lpips.weights.presets import published_weights
 def describe(net: str, version: str, calibrated: bool) -> dict:
     """Returns net, version, digests of the weights and library versions."""
     backend = keras.backend.backend()
-    # Asked of the module, since distributions have several names, such as
-    # tensorflow-cpu, and a checkout may not be installed at all.
+    # From the module, because the distribution's name varies (tensorflow-cpu)
+    # and a checkout may not be installed.
     backend_version = getattr(sys.modules[backend], "__version__", "unknown")
     return {
         "metric": "LPIPS" if calibrated else "LPIPS, off the shelf",

@@ -16,7 +16,7 @@ class Grid:
     `i * stride + last`; those outside the image are padding.
 
     Attributes:
-        stride: distance of two neighbouring pixels, in pixels of the image.
+        stride: distance between adjacent output pixels, in image pixels.
         first: the first pixel of the image that pixel 0 depends on, at most 0.
         last: the last pixel of the image that pixel 0 depends on, at least 0.
     """

@@ -1,4 +1,4 @@
-"""Runs a SavedModel of LPIPS, written by `saved_models.export`, locally."""
+"""Runs an exported SavedModel of LPIPS in this process."""
 
 import json
 from pathlib import Path
@@ -23,8 +23,8 @@ DESCRIPTION = (
 )
 
 
-class Exported:
-    """Compares NumPy batches through an exported graph, as `Scorer` does.
+class ExportedScorer:
+    """Compares NumPy batches with an exported graph, like `Scorer`.
 
     Args:
         folder: a model's folder, whose highest version is used, or the folder
@@ -38,7 +38,7 @@ class Exported:
     """
 
     def __init__(self, folder):
-        # It runs on TensorFlow whatever the backend of Keras is.
+        # It runs on TensorFlow with any backend of Keras.
         import tensorflow as tf
 
         version = find_version(folder)
@@ -52,8 +52,8 @@ class Exported:
         self.taps = card["taps"]
         self.description = {name: card[name] for name in DESCRIPTION}
         self.description["saved_model"] = str(version)
-        self._refusal = tf.errors.InvalidArgumentError
-        # Kept, since its variables are deleted with it.
+        self._rejection = tf.errors.InvalidArgumentError
+        # Kept alive: its variables are deleted with it.
         self._model = tf.saved_model.load(str(version))
 
     def per_layer(self, reference, distorted):
@@ -80,7 +80,7 @@ class Exported:
         }
         try:
             outputs = self._model.signatures[signature](**scaled)
-        except self._refusal as error:
+        except self._rejection as error:
             raise ImageError(
                 f"The export rejected the images: {_sentence(error.message)}"
             ) from None
@@ -88,12 +88,12 @@ class Exported:
 
 
 def _sentence(message):
-    """Returns the message of an assertion, without its place in the graph.
+    """Returns the message of an assertion without its location in the graph.
 
     Each part of the message is in brackets.
     """
-    said = message.rsplit("assertion failed: ", 1)[-1].splitlines()[0]
-    return said.replace("] [", " ").strip("[]")
+    text = message.rsplit("assertion failed: ", 1)[-1].splitlines()[0]
+    return text.replace("] [", " ").strip("[]")
 
 
 def find_version(folder) -> Path:

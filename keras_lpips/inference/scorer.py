@@ -1,4 +1,4 @@
-"""A layer with its compiled functions, kept for the next call."""
+"""Compiled functions of a layer, cached between calls."""
 
 import functools
 
@@ -6,7 +6,7 @@ import keras
 import numpy as np
 
 from keras_lpips.images.validation import check_images, check_same_shape
-from keras_lpips.inference.jit import compiled, outside_graphs
+from keras_lpips.inference.jit import call_outside_graphs, compile_function
 from keras_lpips.layers.ceil_pooling import CeilMaxPooling2D
 from keras_lpips.layers.lpips import LPIPS
 from keras_lpips.layers.normalization import to_signed_unit
@@ -16,7 +16,7 @@ BATCH_PIXELS = 64 * 64 * 64
 
 
 class Scorer:
-    """Compares NumPy batches through compiled functions.
+    """Compares NumPy batches with compiled functions.
 
     Under TensorFlow one graph serves images of all sizes.
 
@@ -36,30 +36,30 @@ class Scorer:
     """
 
     def __init__(self, net: str, version: str, calibrated: bool):
-        # Variables that are created in a graph are lost with it. Float32 under
-        # any global policy: the number is the reference's.
-        lpips = outside_graphs(
+        # Outside graphs, with which its variables would be lost. float32 under
+        # any global policy, for parity with the reference.
+        lpips = call_outside_graphs(
             lambda: LPIPS(net, version, calibrated, dtype="float32")
         )
         self.taps = lpips.taps
         self.lpips = lpips
-        # A pool in ceil mode copies its input if its size is not known: 4 to
-        # 14 % of the time of squeeze.
+        # With a dynamic size, ceil-mode pooling copies its input, which takes 4
+        # to 14 % of squeeze's time.
         has_ceil_pools = any(
             isinstance(layer, CeilMaxPooling2D)
             for layer in lpips.backbone.layers
         )
-        compile = functools.partial(
-            compiled,
+        compile_method = functools.partial(
+            compile_function,
             variables=lpips.variables,
-            free_sizes=True,
-            own_sizes=has_ceil_pools,
+            dynamic_sizes=True,
+            specialize=has_ceil_pools,
         )
-        self._distance = compile(lambda a, b: lpips(a, b))
-        self._per_layer = compile(lambda a, b: lpips.per_layer(a, b))
-        self._spatial = compile(lambda a, b: lpips.spatial_map(a, b))
-        self._tap_maps = compile(lambda a, b: lpips.tap_maps(a, b))
-        self._embed = compile(lambda a: lpips.flatten(lpips.embed(a)))
+        self._distance = compile_method(lambda a, b: lpips(a, b))
+        self._per_layer = compile_method(lambda a, b: lpips.per_layer(a, b))
+        self._spatial = compile_method(lambda a, b: lpips.spatial_map(a, b))
+        self._tap_maps = compile_method(lambda a, b: lpips.tap_maps(a, b))
+        self._embed = compile_method(lambda a: lpips.flatten(lpips.embed(a)))
 
     def distance(self, reference, distorted) -> np.ndarray:
         """Returns the distances, float32, `(batch,)`."""
@@ -91,21 +91,21 @@ class Scorer:
                 images.shape, "float32", (-1, 1), self.lpips.smallest_size
             )
         check_same_shape(batches[0].shape, batches[-1].shape)
-        return outside_graphs(
+        return call_outside_graphs(
             lambda: keras.tree.map_structure(
                 keras.ops.convert_to_numpy, function(*batches)
             )
         )
 
 
-def scorer(
+def get_scorer(
     net: str = "alex", version: str = "0.1", calibrated: bool = True
 ) -> Scorer:
-    """Returns the `Scorer` of these settings, which is created once."""
-    return _scorer(net, version, bool(calibrated))
+    """Returns the cached `Scorer` with these settings."""
+    return _make_scorer(net, version, bool(calibrated))
 
 
-_scorer = functools.lru_cache(maxsize=8)(Scorer)
+_make_scorer = functools.lru_cache(maxsize=8)(Scorer)
 
 
 def as_signed_unit(images: np.ndarray) -> np.ndarray:

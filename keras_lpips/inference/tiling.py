@@ -16,21 +16,21 @@ from keras_lpips.inference.receptive_field import common_stride, tap_grids
 
 @dataclass(frozen=True)
 class Span:
-    """An interval of one axis that goes through the backbone at a time.
+    """An interval of one axis that the backbone processes at a time.
 
     Attributes:
         start: first pixel of the image.
         stop: the pixel after the last.
-        kept: for every tap, the interval's own tap pixels whose receptive
-            field holds what it holds in the whole image.
-        places: for every tap, the positions of these pixels in the whole
-            image's tap. The places of consecutive spans are adjacent.
+        kept: for every tap, the tap pixels of the interval whose receptive
+            field has the same content as in the whole image.
+        positions: for every tap, where these pixels lie in the whole image's
+            tap. The positions of consecutive spans are adjacent.
     """
 
     start: int
     stop: int
     kept: tuple[slice, ...]
-    places: tuple[slice, ...]
+    positions: tuple[slice, ...]
 
 
 def smallest_tile(grids) -> int:
@@ -48,8 +48,9 @@ def cut_axis(size: int, tile: int, grids, counts) -> list[Span]:
 
     All intervals but the last have one length, so that few shapes are
     compiled. Each starts at 0 or at a multiple of the strides, so that its
-    taps lie on the whole image's grids. Its own padding lies where the whole
-    image has padding, or outside the receptive fields of the pixels kept.
+    taps align with those of the whole image. Its padding coincides with the
+    padding of the whole image, or lies outside the receptive fields of the kept
+    pixels.
 
     Args:
         size: pixels of the axis.
@@ -63,7 +64,7 @@ def cut_axis(size: int, tile: int, grids, counts) -> list[Span]:
     while not spans or spans[-1].stop < size:
         stop = min(start + tile, size)
         core_stop = (stop - after) // step * step
-        places = tuple(
+        positions = tuple(
             slice(
                 core // grid.stride,
                 count if stop == size else core_stop // grid.stride,
@@ -75,9 +76,9 @@ def cut_axis(size: int, tile: int, grids, counts) -> list[Span]:
                 place.start - start // grid.stride,
                 place.stop - start // grid.stride,
             )
-            for grid, place in zip(grids, places, strict=True)
+            for grid, place in zip(grids, positions, strict=True)
         )
-        spans.append(Span(start, stop, kept, places))
+        spans.append(Span(start, stop, kept, positions))
         start, core = core_stop - before, core_stop
     return spans
 
@@ -91,7 +92,7 @@ def _halo(grids):
 
 
 @dataclass(frozen=True)
-class Tiled:
+class TiledDistance:
     """The result of `TiledScorer.compare`.
 
     Attributes:
@@ -105,7 +106,7 @@ class Tiled:
 
 
 class TiledScorer:
-    """Compares two images of any size through tiles of bounded size.
+    """Compares two images of any size in tiles of bounded size.
 
     The values are those of the whole images: each tile has a margin as wide as
     the receptive field, on the whole image's grid, and sums are accumulated
@@ -138,7 +139,7 @@ class TiledScorer:
         distorted,
         with_maps: bool = False,
         progress: Callable[[Sequence], Iterable] = iter,
-    ) -> Tiled:
+    ) -> TiledDistance:
         """Compares two images.
 
         Args:
@@ -184,6 +185,6 @@ class TiledScorer:
                 core = found[0, row.kept[tap], column.kept[tap]]
                 sums[tap] += core.sum(dtype=np.float64)
                 if with_maps:
-                    maps[tap][row.places[tap], column.places[tap]] = core
+                    maps[tap][row.positions[tap], column.positions[tap]] = core
         pixels = [height * width for height, width in counts]
-        return Tiled(sums / pixels, maps)
+        return TiledDistance(sums / pixels, maps)

@@ -1,4 +1,4 @@
-"""The distances between the frames of two videos, in step."""
+"""Computes the distances between corresponding frames of two videos."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -47,7 +47,7 @@ def compare_videos(
 
 
 def _take(videos, count, resize):
-    """Returns the next frames of both videos, as many of each, or `None`."""
+    """Returns the same number of next frames of both videos, or `None`."""
     taken = [video.take(count) for video in videos]
     frames = min(map(len, taken))
     if not frames:

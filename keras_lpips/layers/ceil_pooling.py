@@ -6,7 +6,7 @@ from keras import ops
 
 @keras.saving.register_keras_serializable("keras_lpips")
 class CeilMaxPooling2D(keras.layers.Layer):
-    """A max pool by windows of 3 at steps of 2 in torch's `ceil_mode`.
+    """Computes a max pool of size 3 and stride 2 in torch's `ceil_mode`.
 
     On an even size the last window starts at the last but one pixel and
     reaches past the image by one. On an odd size it ends with the image.
@@ -37,8 +37,8 @@ class CeilMaxPooling2D(keras.layers.Layer):
             )
         padding = _padding_of(height, width)
         if padding is None:
-            # Zeros never win: the features follow a ReLU. No window reaches
-            # them on an odd size.
+            # Zeros do not change a maximum: the features follow a ReLU. No
+            # window reaches them on an odd size.
             features = ops.pad(features, ((0, 0), (0, 1), (0, 1), (0, 0)))
             padding = "valid"
         return ops.max_pool(
@@ -57,12 +57,12 @@ class CeilMaxPooling2D(keras.layers.Layer):
 
     def get_config(self):
         """Returns the name and dtype."""
-        # Left to itself, Keras refuses a dtype that is a policy.
+        # Keras's automatic `get_config` rejects a dtype that is a policy.
         return super().get_config()
 
 
 def _padding_of(height, width):
-    """The padding that does without a padded copy, or `None`."""
+    """Returns the padding mode that avoids a padded copy, or `None`."""
     if height is None or width is None or height % 2 != width % 2:
         return None
     # "same" adds one row and column, at the end, to even sizes.

@@ -1,4 +1,4 @@
-"""The LPIPS layer inside a loss or a metric, neither saved nor trained."""
+"""The LPIPS layer of a loss or a metric, neither saved nor trained."""
 
 import threading
 import weakref
@@ -23,8 +23,8 @@ class FrozenLPIPS:
     needs only the settings and stays small. All losses and metrics with the
     same net, dtype and distribution strategy use the same variables.
 
-    The layer is made outside the caller's scopes: an object that is made
-    while Keras builds or traces a model is the same as any other.
+    The layer is created outside the caller's scopes, so that it can also be
+    created while Keras builds or traces a model.
 
     Args:
         net: see `LPIPS`.
@@ -62,7 +62,7 @@ class FrozenLPIPS:
         return self.lpips(y_true, y_pred)
 
     def settings(self) -> dict:
-        """Returns the arguments of the layer that its owner takes."""
+        """Returns the layer's arguments that the loss or metric also takes."""
         config = self.lpips.get_config()
         return {name: config[name] for name in SETTINGS}
 
@@ -82,25 +82,25 @@ def restore_owner(cls, config):
 
 
 class _SharedBackbone:
-    """A backbone that is in use, and the strategy that it was made under."""
+    """A backbone in use, and the strategy under which it was created."""
 
     def __init__(self, model, strategy):
         self.model = model
-        # Its identity is part of the key, so it must live as long.
+        # Its `id` is part of the cache key, so it must not be freed earlier.
         self.strategy = strategy
 
 
 class SharingLPIPS(LPIPS):
     """An `LPIPS` layer that uses the shared variables of a named backbone."""
 
-    def _named_backbone(self, net):
+    def _load_named_backbone(self, net):
         strategy = current_strategy()
         policy = keras.dtype_policies.serialize(self.dtype_policy)
         key = (net, repr(policy), id(strategy))
         with _lock:
             shared = _shared_backbones.get(key)
             if shared is None:
-                model, missing = super()._named_backbone(net)
+                model, missing = super()._load_named_backbone(net)
                 if missing:
                     return model, True
                 shared = _SharedBackbone(model, strategy)

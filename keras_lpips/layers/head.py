@@ -11,8 +11,7 @@ class Head(keras.layers.Layer):
     """Computes the weighted sum of the squared feature differences of a tap.
 
     Formula: `sum_c w_c x_c`, `w >= 0`, without a bias: the reference's 1x1
-    convolution to one channel. The constraint on `w` is the kernel's own and
-    touches nothing else.
+    convolution to one channel. `w >= 0` is a constraint of the kernel alone.
 
     Args:
         channels: number of channels of the tap.

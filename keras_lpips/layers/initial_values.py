@@ -2,8 +2,8 @@
 
 Keras defers the creation of variables while it traces: in a symbolic build, a
 stateless scope or a first trace, what is assigned to them afterwards is lost
-without an error. An initializer is never lost, and with these no random one
-runs.
+without an error. The values of an initializer are not lost, and no random
+numbers are drawn.
 """
 
 import keras
@@ -17,8 +17,8 @@ from keras_lpips.layers.isolation import concrete_values
 class StoredValues(keras.initializers.Initializer):
     """Returns the values of an array; NaN if there is none.
 
-    With NaN, nothing that is computed before saved weights are loaded passes
-    for a distance. The array is not part of the configuration.
+    With NaN, all distances are NaN until saved weights are loaded. The array is
+    not part of the configuration.
 
     Args:
         array: the values, or `None`.

@@ -9,16 +9,16 @@ import keras
 
 
 def run_outside_scopes(function):
-    """Calls `function` where no scope of the caller is in force.
+    """Calls `function` outside the caller's scopes, graphs and traces.
 
-    Stateless and symbolic scopes, graphs and traces belong to a thread in
-    Keras, TensorFlow and JAX. In a thread of its own the function computes at
-    once, whatever its caller is tracing. The caller's distribution strategy
-    is entered again, so that variables are created under it.
+    Stateless and symbolic scopes, graphs and traces are local to a thread in
+    Keras, TensorFlow and JAX. The function runs eagerly in a new thread. The
+    caller's distribution strategy is entered again, so that variables are
+    created under it.
 
     Args:
         function: a function without arguments. It must not depend on the
-            global dtype policy, which belongs to a thread, too.
+            global dtype policy, which is local to a thread, too.
 
     Returns:
         What the function returns.
@@ -36,7 +36,7 @@ def run_outside_scopes(function):
         except BaseException as error:
             future.set_exception(error)
 
-    # A daemon, so that Ctrl-C does not wait for a download to end.
+    # A daemon thread, so that Ctrl-C does not wait for a download.
     threading.Thread(target=call, daemon=True).start()
     return future.result()
 

@@ -10,7 +10,7 @@ from keras_lpips.backbones.stages import (
     end_at_taps,
     is_custom_backbone,
     is_restoring_from_config,
-    named_backbone,
+    load_named_backbone,
     restoring_from_config,
     smallest_size,
 )
@@ -152,7 +152,7 @@ class LPIPS(keras.layers.Layer):
 
     def __call__(self, *args, **kwargs):
         """Calls the layer; see the class."""
-        # Keras's own error does not name what reads files.
+        # Keras's own error does not name the functions that read files.
         for images in (*args, *kwargs.values()):
             check_not_files(images)
         return super().__call__(*args, **kwargs)
@@ -193,11 +193,11 @@ class LPIPS(keras.layers.Layer):
         Args:
             reference: list of float32 `(batch, h, w, channels)`.
             distorted: list of the same shapes.
-            transform: function of `(tap, squared)` that returns what the head
-                of tap number `tap` weighs in place of the squared
-                differences, float32 `(batch, h, w, channels)`; for example
-                with some of them set to 0 while training. Defaults to `None`,
-                the squared differences.
+            transform: function of `(tap, squared)`, the index of a tap and its
+                squared differences, that returns the input of the tap's head,
+                float32 `(batch, h, w, channels)`; for example with some of them
+                set to 0 while training. Defaults to `None`, the squared
+                differences.
 
         Returns:
             float32, `(batch,)`: what the call gives for the images.
@@ -253,7 +253,7 @@ class LPIPS(keras.layers.Layer):
         )
 
     def tap_maps(self, reference, distorted):
-        """Returns each tap's distances, at its own pixels.
+        """Returns each tap's distances at the resolution of the tap.
 
         Args:
             reference: as in the call.
@@ -266,7 +266,7 @@ class LPIPS(keras.layers.Layer):
         return list(self._differences(reference, distorted))
 
     def with_spatial_map(self, reference, distorted):
-        """Returns the distances, and those of every pixel, in one pass.
+        """Returns distances per image and per pixel from one pass.
 
         Args:
             reference: as in the call.
@@ -285,7 +285,7 @@ class LPIPS(keras.layers.Layer):
     def _differences(self, reference, distorted):
         """Yields each tap's weighted squared difference, `(batch, h, w)`.
 
-        A tap's features are dropped before the next tap's are made.
+        A tap's features are freed before the next tap is computed.
         """
         pairs = self._unit_features(reference, distorted)
         for tap, (a, b) in enumerate(pairs):
@@ -328,16 +328,16 @@ class LPIPS(keras.layers.Layer):
         return "float64" if self.compute_dtype == "float64" else "float32"
 
     def _make_backbone(self, net):
-        """Sets `backbone`, and whether its weights are still missing."""
+        """Sets `backbone` and `created_without_weights`."""
         if is_custom_backbone(net):
             self.backbone = copy_backbone(net, self.taps)
             self.created_without_weights = is_restoring_from_config()
             return
-        whole, self.created_without_weights = self._named_backbone(net)
+        whole, self.created_without_weights = self._load_named_backbone(net)
         self.backbone = end_at_taps(whole, self.taps, whole.name)
 
-    def _named_backbone(self, net):
-        return named_backbone(
+    def _load_named_backbone(self, net):
+        return load_named_backbone(
             net, self.dtype_policy, self.backbone_weights, self.seed
         )
 

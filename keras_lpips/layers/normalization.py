@@ -58,8 +58,8 @@ def scale_images(images, value_range, version, dtype="float32"):
         if (lowest, highest) != (-1.0, 1.0):
             images = (images - lowest) * (2 / (highest - lowest)) - 1
     if version == "0.1":
-        # On flat rows: an innermost axis of three channels is what TensorFlow
-        # broadcasts along slowest, five times as long as this.
+        # On flattened rows: TensorFlow broadcasts along an innermost axis of
+        # three channels five times slower.
         shape = ops.shape(images)
         width = shape[2]
         rows = ops.reshape(images, (-1, width * len(SHIFT)))
@@ -70,11 +70,11 @@ def scale_images(images, value_range, version, dtype="float32"):
 
 
 def norm_epsilon(images, valid=None):
-    """Returns what is added to feature norms: NaN for unusable images.
+    """Returns the epsilon of feature norms, NaN for unusable images.
 
-    A fused ReLU returns 0 for NaN in compiled code, so that a backbone may
-    return numbers for images that hold NaN. With this, all features of such
-    an image are NaN, and no other value changes.
+    In compiled code, a fused ReLU returns 0 for NaN, so that a backbone may
+    return finite features for images that hold NaN. A NaN epsilon makes all
+    features of such an image NaN and changes no other value.
 
     Args:
         images: float, `(batch, height, width, channels)`.
@@ -97,9 +97,9 @@ def unit_normalize(features, dtype="float32", epsilon=NORM_EPSILON):
     """Divides each pixel's feature vector by its length.
 
     Args:
-        features: float of any width, `(batch, h, w, channels)`.
+        features: float of any precision, `(batch, h, w, channels)`.
         dtype: dtype of the result. Defaults to "float32".
-        epsilon: what is added to each norm, see `norm_epsilon`. Defaults to
+        epsilon: value added to each norm, see `norm_epsilon`. Defaults to
             `NORM_EPSILON`.
 
     Returns:

@@ -6,8 +6,8 @@ import keras
 def check_at_run_time(batches, smallest_size: int):
     """Adds checks of sizes that are not known while TensorFlow traces.
 
-    JAX and torch always know them, and so does TensorFlow where it computes
-    at once. There nothing is added.
+    JAX, torch and eager TensorFlow always know the sizes. There nothing is
+    added.
 
     Args:
         batches: one or two tensors `(batch, height, width, 3)`.

@@ -1,4 +1,4 @@
-"""Bilinear upsampling of maps to a size that need not be known in advance."""
+"""Bilinear upsampling of maps to a static or dynamic size."""
 
 import keras
 from keras import ops
@@ -7,8 +7,8 @@ from keras import ops
 def upsample(maps, height, width):
     """Resizes maps bilinearly: half-pixel centers, no antialiasing.
 
-    This is torch's `Upsample(mode="bilinear", align_corners=False)`. Keras's
-    own resize takes no size that is only known when a graph runs.
+    This is torch's `Upsample(mode="bilinear", align_corners=False)`.
+    `keras.ops.image.resize` does not accept a dynamic size.
 
     Args:
         maps: float, `(batch, h, w)`.
@@ -30,8 +30,8 @@ def upsample(maps, height, width):
 def _interpolation(size, new_size, dtype):
     """Returns the weights, `(new_size, size)`, of old pixels in new ones.
 
-    A pixel weighs 1 at its center, 0 from the next center on, and linearly
-    between; beyond the outermost centers the outermost pixel weighs 1.
+    The weight of a pixel falls linearly from 1 at its center to 0 at the next
+    center. Beyond the outermost centers, the outermost pixel has weight 1.
     """
     scale = ops.cast(size, dtype) / ops.cast(new_size, dtype)
     centers = (ops.cast(ops.arange(new_size), dtype) + 0.5) * scale - 0.5

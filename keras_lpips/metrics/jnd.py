@@ -9,7 +9,7 @@ from keras_lpips.metrics.two_afc import check_share, check_vectors
 
 
 def jnd_average_precision(distances, same) -> float:
-    """Returns the average precision with which closeness tells sameness.
+    """Returns the average precision of small distances as "same".
 
     Pairs are taken from the closest to the farthest. With `TP = cumsum(same)`
     and `FP = cumsum(1 - same)`, precision is `TP / (TP + FP)` and recall is

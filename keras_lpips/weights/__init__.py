@@ -1,1 +1,1 @@
-"""Published weights: heads, backbones, their downloads and checks."""
+"""Published weights: heads, backbones, downloads and validation."""

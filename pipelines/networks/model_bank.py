@@ -12,7 +12,7 @@ import keras
 import numpy as np
 from etils import epath
 
-from keras_lpips.inference.jit import compiled
+from keras_lpips.inference.jit import compile_function
 from keras_lpips.layers.normalization import to_signed_unit
 from keras_lpips_cli.errors import UserError
 from pipelines.distortions.distortion import Distortion, to_uint8
@@ -69,7 +69,9 @@ def as_distortion(
     The input is corrupted as in training; the strength is the network's
     share in the output, the rest is the image itself.
     """
-    run = compiled(lambda x: generator(x, training=False), generator.variables)
+    run = compile_function(
+        lambda x: generator(x, training=False), generator.variables
+    )
 
     def function(image, strength, random):
         height, width = image.shape[:2]

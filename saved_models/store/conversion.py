@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_lpips import LPIPS
-from keras_lpips.atomic_files import replacing
+from keras_lpips.atomic_files import atomic_path
 from keras_lpips_cli.errors import UserError
 
 # A file whose distances differ by more is not written.
@@ -54,7 +54,7 @@ def convert(lpips: LPIPS, output: Path) -> dict[str, float]:
     model = keras.Model(images, lpips(*images))
     # Keras exports only a model that has been called.
     model([np.zeros(CHECKED_SHAPES[0], np.float32)] * 2)
-    with replacing(output) as partial:
+    with atomic_path(output) as partial:
         model.export(str(partial), format=name, verbose=False)
         return _compare(lpips, load(partial))
 

@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from keras_lpips.atomic_files import made_folder
+from keras_lpips.atomic_files import create_folder
 from keras_lpips.inference.saved_model import list_versions
 from keras_lpips_cli.errors import UserError
 
@@ -42,7 +42,7 @@ def write_version(
     model = Path(model)
     if version is not None:
         _check_version(model, version)
-    with made_folder(model):
+    with create_folder(model):
         partial = Path(tempfile.mkdtemp(dir=model, prefix=".incomplete-"))
         try:
             write(partial)

@@ -8,10 +8,10 @@ import sys
 import pytest
 
 from keras_lpips.atomic_files import (
-    made_folder,
+    atomic_path,
+    atomic_paths,
+    create_folder,
     remove_partial,
-    replacing,
-    replacing_all,
     write_csv,
     write_json,
 )
@@ -19,7 +19,7 @@ from keras_lpips.atomic_files import (
 
 def test_a_file_appears_whole_with_the_usual_mode(tmp_path):
     path = tmp_path / "file.txt"
-    with replacing(path) as partial:
+    with atomic_path(path) as partial:
         partial.write_text("new")
         assert not path.exists() and partial.suffix == ".txt"
     assert path.read_text() == "new"
@@ -32,7 +32,7 @@ def test_a_file_appears_whole_with_the_usual_mode(tmp_path):
 def test_an_error_leaves_what_was_there_and_nothing_else(tmp_path, error):
     path = tmp_path / "file.txt"
     path.write_text("old")
-    with pytest.raises(error), replacing(path) as partial:
+    with pytest.raises(error), atomic_path(path) as partial:
         partial.write_text("half")
         raise error
     assert path.read_text() == "old"
@@ -41,7 +41,7 @@ def test_an_error_leaves_what_was_there_and_nothing_else(tmp_path, error):
 
 def test_an_error_of_the_system_names_the_file(tmp_path):
     path = tmp_path / "file.txt"
-    with pytest.raises(OSError) as caught, replacing(path):
+    with pytest.raises(OSError) as caught, atomic_path(path):
         raise OSError(errno.ENOSPC, "No space left on device")
     assert caught.value.filename == str(path)
     with pytest.raises(OSError, match="No such file") as caught:
@@ -51,11 +51,11 @@ def test_an_error_of_the_system_names_the_file(tmp_path):
 
 def test_files_are_renamed_together_or_not_at_all(tmp_path):
     paths = tmp_path / "a.txt", tmp_path / "b.txt"
-    with pytest.raises(ValueError), replacing_all(*paths) as partials:
+    with pytest.raises(ValueError), atomic_paths(*paths) as partials:
         partials[0].write_text("a")
         raise ValueError
     assert list(tmp_path.iterdir()) == []
-    with replacing_all(*paths) as partials:
+    with atomic_paths(*paths) as partials:
         for partial in partials:
             partial.write_text(partial.suffix)
     assert sorted(tmp_path.iterdir()) == sorted(paths)
@@ -72,8 +72,8 @@ def test_a_link_stays_a_link(tmp_path):
 def test_what_a_killed_process_left_is_removed_and_nothing_else(tmp_path):
     (tmp_path / ".hidden.npz").touch()
     code = (
-        "import os, sys; from keras_lpips.atomic_files import replacing\n"
-        "with replacing(sys.argv[1]): os._exit(9)"
+        "import os, sys; from keras_lpips.atomic_files import atomic_path\n"
+        "with atomic_path(sys.argv[1]): os._exit(9)"
     )
     path = tmp_path / "weights.npz"
     subprocess.run([sys.executable, "-c", code, path], check=False)
@@ -106,15 +106,15 @@ def test_a_full_disk_leaves_nothing_and_names_the_file(small_disk):
 
 
 def test_a_folder_that_was_made_stays_unless_an_error_left_it_empty(tmp_path):
-    with pytest.raises(KeyboardInterrupt), made_folder(tmp_path / "a" / "b"):
+    with pytest.raises(KeyboardInterrupt), create_folder(tmp_path / "a" / "b"):
         raise KeyboardInterrupt
     assert not list(tmp_path.iterdir())
-    with made_folder(tmp_path / "a" / "b") as folder:
+    with create_folder(tmp_path / "a" / "b") as folder:
         assert folder.is_dir()
-    with pytest.raises(OSError), made_folder(folder):
+    with pytest.raises(OSError), create_folder(folder):
         raise OSError("an old folder is no part of it")
     assert folder.is_dir()
-    with pytest.raises(OSError), made_folder(tmp_path / "c" / "d") as full:
+    with pytest.raises(OSError), create_folder(tmp_path / "c" / "d") as full:
         (full.parent / "file").touch()
         raise OSError
     assert [path.name for path in (tmp_path / "c").iterdir()] == ["file"]

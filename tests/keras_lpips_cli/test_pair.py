@@ -108,7 +108,7 @@ def test_errors_name_the_image(refused, paths, tmp_path):
 def test_a_map_that_cannot_be_written_is_an_error_before_the_work(
     refused, paths, tmp_path, monkeypatch, name, message
 ):
-    monkeypatch.setattr("keras_lpips.inference.scorer.scorer", None)
+    monkeypatch.setattr("keras_lpips.inference.scorer.get_scorer", None)
     before = sorted(tmp_path.rglob("*"))
     content = paths[0].read_bytes()
     assert message in refused("pair", *paths, "--map", tmp_path / name)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from skimage import data
 
-from keras_lpips.inference.scorer import scorer
+from keras_lpips.inference.scorer import get_scorer
 from pipelines import find_duplicates
 from pipelines.near_duplicates.embedding import Embedder
 from tests.support.beam_engines import PROCESSES
@@ -43,7 +43,7 @@ def images(tmp_path_factory):
 @pytest.fixture(scope="module")
 def brute_force(images, backbone):
     """Distances of all pairs of one size, by name, under the threshold."""
-    score = scorer(backbone("alex"))
+    score = get_scorer(backbone("alex"))
     near = {}
     for first, second in itertools.combinations(sorted(images, key=str), 2):
         pair = images[first][None], images[second][None]

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from keras_lpips import distance
-from keras_lpips.inference.scorer import scorer
+from keras_lpips.inference.scorer import get_scorer
 from pipelines import score
 from tests.support.beam_engines import PROCESSES
 from tests.support.fake_pairs import pixels_of, write_list
@@ -135,7 +135,9 @@ def test_maps_are_those_of_the_package(pairs, tmp_path):
         row = list(csv.DictReader(file))[1]
     assert row["reference"] == "07_0.png"
     maps = np.load(output / "maps-00001-of-00004.npz")
-    expected = scorer("alex").spatial_map(reference[None], distorted[None])[0]
+    expected = get_scorer("alex").spatial_map(reference[None], distorted[None])[
+        0
+    ]
     np.testing.assert_allclose(maps[row["map"]], expected, atol=1e-6)
     assert len(maps) == 6
 

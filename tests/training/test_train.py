@@ -305,7 +305,7 @@ def test_layers_other_than_the_taps_can_be_calibrated(
         np.testing.assert_array_equal(
             head.kernel, weights[f"heads/{tap}/kernel"]
         )
-    # Exported, it is the same metric.
+    # ExportedScorer, it is the same metric.
     model = tmp_path / "model"
     assert export(["--from", str(folder), "--output", str(model)]) == 0
     rng = np.random.default_rng(0)

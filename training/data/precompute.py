@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from keras_lpips.atomic_files import replacing, write_json
+from keras_lpips.atomic_files import atomic_path, write_json
 from pipelines.execution import run_tasks
 from training.configs import PrecomputeConfig
 from training.data.batches import RecordSource
@@ -134,7 +134,7 @@ def embed_task(task: EmbedTask, model: TripletModel) -> dict:
         open_prepared(task.data_dir, task.config), task.splits
     )
     batches = list(embed(model, source, task.first, task.last))
-    with replacing(task.path) as partial:
+    with atomic_path(task.path) as partial:
         np.savez(
             partial,
             vectors=np.concatenate([vectors for _, vectors, _ in batches]),
@@ -149,13 +149,13 @@ def _join(tasks: Sequence[EmbedTask], files: VectorFiles) -> None:
     with np.load(tasks[0].path) as part:
         shape = (count, *part["vectors"].shape[1:])
     judge = np.empty(count, np.float32)
-    with replacing(files.vectors) as partial:
+    with atomic_path(files.vectors) as partial:
         vectors = np.lib.format.open_memmap(partial, "w+", np.float32, shape)
         for task in tasks:
             with np.load(task.path) as part:
                 vectors[task.first : task.last] = part["vectors"]
                 judge[task.first : task.last] = part["judge"]
         vectors.flush()
-    with replacing(files.judge) as partial:
+    with atomic_path(files.judge) as partial:
         np.save(partial, judge)
     write_json(files.done, count)

@@ -9,7 +9,7 @@ from keras_lpips.backbones.registry import (
     find_backbone,
 )
 from keras_lpips.backbones.stages import set_backbone_weights
-from keras_lpips.inference.jit import compiled
+from keras_lpips.inference.jit import compile_function
 from keras_lpips.layers.lpips import LPIPS
 from keras_lpips.weights.npz import WeightsError, check_keys, read_npz
 from training.metrics.metric import Metric
@@ -41,9 +41,9 @@ class DeepMetric(Metric):
                 lpips.compare(reference, lpips.embed(distorted1)),
             )
 
-        self._pair = compiled(pair, lpips.variables)
-        self._triplet = compiled(triplet, lpips.variables)
-        self._map = compiled(lpips.spatial_map, lpips.variables)
+        self._pair = compile_function(pair, lpips.variables)
+        self._triplet = compile_function(triplet, lpips.variables)
+        self._map = compile_function(lpips.spatial_map, lpips.variables)
 
     def distances(self, reference, distorted):
         """Returns the distance of each pair."""

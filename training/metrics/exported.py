@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from keras_lpips.inference.saved_model import Exported
+from keras_lpips.inference.saved_model import ExportedScorer
 from training.metrics.metric import Metric
 
 # VGG's vectors take 32 MB for an image of 256 x 256 pixels.
@@ -14,12 +14,12 @@ class ExportedMetric(Metric):
 
     Args:
         name: as the user gave it.
-        folder: see `keras_lpips.inference.saved_model.Exported`.
+        folder: see `keras_lpips.inference.saved_model.ExportedScorer`.
     """
 
     def __init__(self, name: str, folder):
         self.name = name
-        self._exported = Exported(folder)
+        self._exported = ExportedScorer(folder)
 
     def distances(self, reference, distorted):
         """Returns the distance of each pair."""

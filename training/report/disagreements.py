@@ -11,7 +11,7 @@ import numpy as np
 from matplotlib import colormaps
 from PIL import Image
 
-from keras_lpips.atomic_files import replacing
+from keras_lpips.atomic_files import atomic_path
 from training.data.dataset import Batch
 from training.metrics.metric import Metric
 
@@ -117,7 +117,7 @@ def write_disagreements(
             for metric in worst.metrics
         ],
     )
-    with replacing(path) as partial:
+    with atomic_path(path) as partial:
         partial.write_text(page + "\n")
 
 

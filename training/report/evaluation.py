@@ -3,7 +3,7 @@
 import numpy as np
 from tqdm import tqdm
 
-from keras_lpips.atomic_files import made_folder
+from keras_lpips.atomic_files import create_folder
 from training.configs import EvaluateConfig
 from training.data.dataset import (
     DataError,
@@ -34,7 +34,7 @@ def evaluate(config: EvaluateConfig) -> Results:
         DataError: if the dataset is missing or of another form.
         MetricError: if a metric is unknown or fails.
     """
-    with made_folder(config.output) as output:
+    with create_folder(config.output) as output:
         results, worst = _measure(config)
         write_report(output, results)
         write_disagreements(

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from keras_lpips.atomic_files import replacing, write_csv
+from keras_lpips.atomic_files import atomic_path, write_csv
 from training.report.paper_table import published_row
 from training.report.scores import (
     CEILING,
@@ -106,7 +106,7 @@ def write_report(output, results: Results) -> None:
         text += ["", "## JND", "", *_jnd(output, jnd, table)]
     if results.flips:
         text += ["", "## Shift", "", *_flips(output, results.flips)]
-    with replacing(output / "report.md") as partial:
+    with atomic_path(output / "report.md") as partial:
         partial.write_text("\n".join(text) + "\n")
     write_chart(output / "two_afc.png", table)
 
@@ -152,7 +152,7 @@ def write_chart(path, table) -> None:
     figure.legend(
         handles, labels, fontsize=7, ncols=5, loc="outside upper center"
     )
-    with replacing(path) as partial:
+    with atomic_path(path) as partial:
         figure.savefig(partial)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow_datasets as tfds
 from tqdm import tqdm
 
-from keras_lpips.atomic_files import replacing, write_csv
+from keras_lpips.atomic_files import atomic_path, write_csv
 from keras_lpips.metrics.two_afc import two_afc_scores
 from training.configs import SeverityConfig
 from training.data.dataset import (
@@ -109,7 +109,7 @@ def _write(output, scores, counts):
         ],
     )
     text = "\n".join(table(scores, counts))
-    with replacing(output / "severity.md") as partial:
+    with atomic_path(output / "severity.md") as partial:
         partial.write_text(text + "\n")
     print(text)
 

@@ -14,8 +14,8 @@ import numpy as np
 import tensorflow as tf
 
 from keras_lpips.atomic_files import (
+    atomic_path,
     remove_partial,
-    replacing,
     write_csv,
     write_json,
 )
@@ -141,7 +141,7 @@ def write_epoch(path: Path, model: TripletModel, history: list[dict]) -> None:
     _write_curves(path / CURVES, history)
     _write_logs(path / LOGS, history[-1])
     digest = content_digest(weights)
-    with replacing(path / DIGEST) as partial:
+    with atomic_path(path / DIGEST) as partial:
         partial.write_text(f"{digest}\n")
 
 
@@ -178,7 +178,7 @@ def _write_curves(path, history):
         axis.grid(alpha=0.3)
         if axis.has_data():
             axis.legend(fontsize=7)
-    with replacing(path) as partial:
+    with atomic_path(path) as partial:
         figure.savefig(partial)
 
 

@@ -52,8 +52,7 @@ def backbone_from_flax(net: str, arrays: dict) -> dict:
     """Converts `<scope>/Conv_<i>/kernel` (HWIO) and `bias`.
 
     Convolutions are numbered in the order of the network.
-    The heads that the same checkpoint holds are left out: ours come from the
-    reference itself.
+    The heads in the checkpoint are ignored: those of the reference are shipped.
     """
     weights = find_backbone(net).weights
     scope = weights and weights.flax_scope
@@ -92,7 +91,15 @@ def heads_from_torch(net: str, arrays: dict) -> dict:
 
 
 def _rename(net, arrays, foreign_names, convert_kernel=lambda kernel: kernel):
-    """`foreign_names` takes a convolution's number and torchvision's name."""
+    """Renames and transposes the weights of a backbone's convolutions.
+
+    Args:
+        net: name of the backbone.
+        arrays: arrays by foreign names.
+        foreign_names: function of a convolution's index and torchvision's
+            name that returns the foreign names of kernel and bias.
+        convert_kernel: converts a kernel to HWIO. Defaults to no change.
+    """
     convolutions = find_backbone(net).convolutions.items()
     converted, used = {}, set()
     for number, (ours, theirs) in enumerate(convolutions):

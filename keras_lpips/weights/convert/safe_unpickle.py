@@ -29,7 +29,7 @@ def read_numpy_pickle(data: bytes) -> dict[str, np.ndarray]:
     Raises:
         WeightsError: if it holds anything but dictionaries and arrays.
     """
-    return flatten(ArraysOnly(io.BytesIO(data), NUMPY_NAMES).read())
+    return flatten(ArrayUnpickler(io.BytesIO(data), NUMPY_NAMES).read())
 
 
 class PickleStub:
@@ -99,7 +99,7 @@ NUMPY_NAMES = {
 }
 
 
-class ArraysOnly(pickle.Unpickler):
+class ArrayUnpickler(pickle.Unpickler):
     """An unpickler that accepts only the names it is given.
 
     Args:

@@ -8,14 +8,14 @@ import zipfile
 import numpy as np
 
 from keras_lpips.weights.convert.safe_unpickle import (
-    ArraysOnly,
+    ArrayUnpickler,
     PickleStub,
     flatten,
 )
 from keras_lpips.weights.npz import WeightsError
 
 LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
-# A larger tensor would repeat one value to fill the memory.
+# More values would be a strided view made to exhaust the memory.
 MAX_TENSOR_VALUES = 1 << 28
 
 
@@ -57,19 +57,21 @@ def _read_zip(stream):
             return values
 
         data = archive.read(roots[0])
-        return ArraysOnly(io.BytesIO(data), TORCH_NAMES, load_storage).read()
+        return ArrayUnpickler(
+            io.BytesIO(data), TORCH_NAMES, load_storage
+        ).read()
 
 
 def _read_legacy(stream):
-    """Magic, version, system, the tree, storage keys, then the storages.
+    """Reads the legacy format: header, pickled tree, keys, storages.
 
     The tree refers to storages that follow it, so it is read twice: first to
     find their dtypes, then, once the storages are read, for its tensors.
     """
-    if ArraysOnly(stream, {}).read() != LEGACY_MAGIC:
+    if ArrayUnpickler(stream, {}).read() != LEGACY_MAGIC:
         raise WeightsError("not a torch file: neither zip nor legacy")
     for _ in ("protocol version", "system"):
-        ArraysOnly(stream, {}).read()
+        ArrayUnpickler(stream, {}).read()
     start = stream.tell()
     expected = {}
 
@@ -78,9 +80,9 @@ def _read_legacy(stream):
         expected[key] = dtype, count
         return None
 
-    ArraysOnly(stream, TORCH_NAMES, record_storage).read()
+    ArrayUnpickler(stream, TORCH_NAMES, record_storage).read()
     storages = {}
-    for key in ArraysOnly(stream, {}).read():
+    for key in ArrayUnpickler(stream, {}).read():
         dtype, count = expected[key]
         if int.from_bytes(stream.read(8), "little") != count:
             raise WeightsError("a storage has an unexpected size")
@@ -90,7 +92,7 @@ def _read_legacy(stream):
         if storages[key].size != count:
             raise WeightsError("the file ends within a storage")
     stream.seek(start)
-    return ArraysOnly(
+    return ArrayUnpickler(
         stream, TORCH_NAMES, lambda identity: storages[_storage(identity)[1]]
     ).read()
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from keras_lpips.inference.jit import compiled
+from keras_lpips.inference.jit import compile_function
 
 SMALLEST = {"alex": 31, "vgg": 16, "squeeze": 17}
 SIZES = {
@@ -41,7 +41,7 @@ def test_the_compiled_distance_equals_the_reference(
     twins = make_twins(net, variant)
     pair = draw_pair((batch, *size, 3))
     theirs = twins.theirs("distance", *pair)
-    ours = compiled(twins.ours, twins.ours.variables)(*pair)
+    ours = compile_function(twins.ours, twins.ours.variables)(*pair)
     agree("distance", net, ours, theirs, relative=True)
 
 

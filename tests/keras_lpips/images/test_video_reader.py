@@ -12,14 +12,14 @@ from keras_lpips.images.video_reader import OPTIONS_VARIABLE, Video, mismatches
 
 def test_frames_come_in_order_in_rgb(make_video):
     video = Video(make_video("a.avi", frames=5))
-    assert (video.size, video.rate, video.declared) == ((48, 64), 25, 5)
+    assert (video.size, video.rate, video.declared_frames) == ((48, 64), 25, 5)
     first = video.take(2)
     assert [frame.dtype for frame in first] == [np.uint8] * 2
     assert first[0].shape == (48, 64, 3)
     # The top left of the frames is red, and the rest grows brighter.
     assert (first[0][4, 4] > [180, -1, -1]).all() and first[0][4, 4, 2] < 80
     rest = video.take(9)
-    assert len(rest) == 3 and video.take(1) == [] and video.read == 5
+    assert len(rest) == 3 and video.take(1) == [] and video.frames_read == 5
     bright = [frame[30:, 30:].mean() for frame in first + rest]
     assert bright == sorted(bright) and bright[-1] > bright[0] + 20
     video.close()
@@ -31,7 +31,7 @@ def test_frames_can_be_skipped(make_video):
     video.skip(4)
     np.testing.assert_array_equal(video.take(1)[0], whole[4])
     video.skip()
-    assert video.read == 6 and video.take(1) == []
+    assert video.frames_read == 6 and video.take(1) == []
     assert video.describe() == {
         "path": str(path),
         "size": [48, 64],
@@ -81,9 +81,11 @@ def test_a_video_that_ends_early_is_told(make_video):
     video.skip()
     whole = Video(make_video("b.avi", frames=20))
     whole.skip()
-    assert 1 <= video.read < whole.read == 20
+    assert 1 <= video.frames_read < whole.frames_read == 20
     cut, lengths = mismatches(video, whole)
-    assert cut == f"{path} declares 20 frames; {video.read} could be read"
+    assert (
+        cut == f"{path} declares 20 frames; {video.frames_read} could be read"
+    )
     assert "lengths differ" in lengths
 
 

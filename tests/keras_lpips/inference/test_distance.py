@@ -5,7 +5,7 @@ import pytest
 from PIL import Image, ImageFilter
 
 from keras_lpips import LPIPS, ImageError, distance
-from keras_lpips.inference.scorer import scorer
+from keras_lpips.inference.scorer import get_scorer
 
 RELATIVE = 1e-5
 
@@ -109,7 +109,7 @@ def test_alpha_of_arrays_is_dropped_as_in_files(pair, expected, dtype):
 def test_a_long_list_runs_in_batches_and_gives_the_same_numbers(
     pair, monkeypatch
 ):
-    score, sizes = scorer("alex"), []
+    score, sizes = get_scorer("alex"), []
     run = score.distance
     monkeypatch.setattr(
         score, "distance", lambda a, b: (sizes.append(len(a)), run(a, b))[1]

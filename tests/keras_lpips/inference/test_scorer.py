@@ -9,9 +9,9 @@ import tensorflow as tf
 
 from keras_lpips import ImageError
 from keras_lpips.inference import jit
-from keras_lpips.inference.jit import compiled
+from keras_lpips.inference.jit import compile_function
 from keras_lpips.inference.matrix import squared_distances
-from keras_lpips.inference.scorer import Scorer, scorer
+from keras_lpips.inference.scorer import Scorer, get_scorer
 
 RNG = np.random.default_rng(0)
 
@@ -34,8 +34,8 @@ def traces():
 
 def test_one_graph_serves_all_sizes(traces):
     function, shapes = traces
-    run = compiled(function, free_sizes=True, own_sizes=False)
-    for size in range(4, 4 + 3 * jit.CALLS_BEFORE_OWN):
+    run = compile_function(function, dynamic_sizes=True, specialize=False)
+    for size in range(4, 4 + 3 * jit.CALLS_BEFORE_SPECIALIZING):
         a, b = images(2, size, 9), images(2, size, 9)
         np.testing.assert_allclose(
             run(a, b), (a - b).mean((1, 2, 3)), atol=1e-6
@@ -45,8 +45,8 @@ def test_one_graph_serves_all_sizes(traces):
 
 def test_a_shape_that_comes_often_gets_a_graph_of_its_own(traces):
     function, shapes = traces
-    run = compiled(function, free_sizes=True)
-    for _ in range(jit.CALLS_BEFORE_OWN + 2):
+    run = compile_function(function, dynamic_sizes=True)
+    for _ in range(jit.CALLS_BEFORE_SPECIALIZING + 2):
         run(images(2, 8, 9), images(2, 8, 9))
     run(images(2, 9, 9), images(2, 9, 9))
     assert shapes == [(None, None, None, 3), (2, 8, 9, 3)]
@@ -63,7 +63,7 @@ def test_the_graphs_of_shapes_are_bounded_and_dropped(monkeypatch, traces):
         return graph
 
     monkeypatch.setattr(jit, "_compile_tensorflow", recorded)
-    run = compiled(function)
+    run = compile_function(function)
     for size in range(4, 24):
         run(images(1, size, 9), images(1, size, 9))
     gc.collect()
@@ -92,7 +92,7 @@ def test_the_first_use_in_a_graph_breaks_nothing(backbone):
 
 @pytest.mark.parametrize("net", ["alex", "squeeze"])
 def test_values_do_not_depend_on_how_the_graph_was_made(backbone, net):
-    score = scorer(backbone(net))
+    score = get_scorer(backbone(net))
     for height, width in ((32, 45), (33, 40)):
         pair = images(2, height, width), images(2, height, width)
         expected = np.asarray(score.lpips(*pair))
@@ -107,7 +107,7 @@ def test_values_do_not_depend_on_how_the_graph_was_made(backbone, net):
 
 
 def test_images_are_checked_before_a_graph_of_free_sizes_runs(backbone):
-    score = scorer(backbone("alex"))
+    score = get_scorer(backbone("alex"))
     with pytest.raises(ImageError, match="at least 31 pixels"):
         score.distance(images(1, 20, 64), images(1, 20, 64))
     with pytest.raises(ImageError, match="must have one shape"):
@@ -119,7 +119,7 @@ def test_images_are_checked_before_a_graph_of_free_sizes_runs(backbone):
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 @pytest.mark.parametrize("net", ["alex", "squeeze"])
 def test_values_that_are_not_finite_give_nan(backbone, net, value):
-    score = scorer(backbone(net))
+    score = get_scorer(backbone(net))
     reference, distorted = images(2, 40, 40), images(2, 40, 40)
     distorted[1, 3, 3, 1] = value
     for _ in range(2):
@@ -134,7 +134,7 @@ def test_values_that_are_not_finite_give_nan(backbone, net, value):
 
 def _score_in_child(connection):
     try:
-        scorer("alex").distance(images(1, 40, 40), images(1, 40, 40))
+        get_scorer("alex").distance(images(1, 40, 40), images(1, 40, 40))
     except RuntimeError as error:
         connection.send(str(error))
 
@@ -142,7 +142,7 @@ def _score_in_child(connection):
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 @pytest.mark.filterwarnings("ignore:.*fork:RuntimeWarning")
 def test_a_forked_process_is_told_instead_of_hanging(backbone):
-    scorer(backbone("alex")).distance(images(1, 40, 40), images(1, 40, 40))
+    get_scorer(backbone("alex")).distance(images(1, 40, 40), images(1, 40, 40))
     receiver, sender = multiprocessing.Pipe(duplex=False)
     context = multiprocessing.get_context("fork")
     child = context.Process(target=_score_in_child, args=(sender,))

@@ -5,7 +5,7 @@ import skimage.data
 from keras_lpips import ImageError, distance
 from keras_lpips.backbones.registry import BACKBONES, build_backbone
 from keras_lpips.inference.receptive_field import common_stride, tap_grids
-from keras_lpips.inference.scorer import as_signed_unit, scorer
+from keras_lpips.inference.scorer import as_signed_unit, get_scorer
 from keras_lpips.inference.tiling import TiledScorer, cut_axis, smallest_tile
 
 SMALLEST_TILES = {"alex": 177, "vgg": 202, "squeeze": 215}
@@ -37,12 +37,12 @@ def test_what_is_kept_sees_what_it_sees_in_the_whole_image(net):
         lengths = {span.stop - span.start for span in spans[:-1]}
         assert lengths <= {tile} and spans[-1].stop - spans[-1].start <= tile
         for tap, grid in enumerate(grids):
-            places = [span.places[tap] for span in spans]
-            assert [0, *(x.stop for x in places)] == [
-                *(x.start for x in places),
+            positions = [span.positions[tap] for span in spans]
+            assert [0, *(x.stop for x in positions)] == [
+                *(x.start for x in positions),
                 counts[tap],
             ]
-            for span, place in zip(spans, places, strict=True):
+            for span, place in zip(spans, positions, strict=True):
                 assert span.start % common_stride(grids) == 0
                 kept, offset = span.kept[tap], span.start // grid.stride
                 assert kept.start == place.start - offset >= 0
@@ -68,7 +68,7 @@ CASES = [
 def test_tiled_values_are_those_of_the_whole_image(
     backbone, pair, net, settings, sizes
 ):
-    score = scorer(backbone(net), *settings)
+    score = get_scorer(backbone(net), *settings)
     random = np.random.default_rng(0)
     for _ in range(sizes):
         tile = SMALLEST_TILES[net] + int(random.integers(0, 60))
@@ -89,7 +89,7 @@ def test_tiled_values_are_those_of_the_whole_image(
 
 
 def test_no_more_than_a_tile_goes_through_the_net(backbone, pair, monkeypatch):
-    score = scorer(backbone("alex"))
+    score = get_scorer(backbone("alex"))
     seen, tap_maps = [], score.tap_maps
     monkeypatch.setattr(
         score, "tap_maps", lambda *x: (seen.append(x[0].shape), tap_maps(*x))[1]
@@ -101,7 +101,7 @@ def test_no_more_than_a_tile_goes_through_the_net(backbone, pair, monkeypatch):
 
 
 def test_floats_and_arrays_on_disk_give_the_same(backbone, pair, tmp_path):
-    tiled = TiledScorer(scorer(backbone("alex")), 200)
+    tiled = TiledScorer(get_scorer(backbone("alex")), 200)
     expected = tiled.compare(*(x[:250, :90] for x in pair)).per_layer
     floats = [as_signed_unit(image[:250, :90]) for image in pair]
     np.save(tmp_path / "image.npy", floats[0])
@@ -122,18 +122,18 @@ def test_distance_takes_a_tile(backbone, pair):
 
 
 def test_identical_images_have_zero_distance(backbone, pair):
-    tiled = TiledScorer(scorer(backbone("alex")), 200)
+    tiled = TiledScorer(get_scorer(backbone("alex")), 200)
     assert not tiled.compare(pair[0][:230], pair[0][:230]).per_layer.any()
 
 
 def test_a_tile_that_is_all_margin_is_refused(backbone):
     for tile in (0, 176):
         with pytest.raises(ImageError, match="at least 177 pixels"):
-            TiledScorer(scorer(backbone("alex")), tile)
+            TiledScorer(get_scorer(backbone("alex")), tile)
 
 
 def test_images_that_cannot_be_compared_are_refused(backbone, pair):
-    tiled = TiledScorer(scorer(backbone("alex")), 200)
+    tiled = TiledScorer(get_scorer(backbone("alex")), 200)
     with pytest.raises(ImageError, match="must have one shape"):
         tiled.compare(pair[0], pair[1][1:])
     with pytest.raises(ImageError, match="at least 31 pixels"):
@@ -143,7 +143,7 @@ def test_images_that_cannot_be_compared_are_refused(backbone, pair):
 
 
 def test_nan_in_one_tile_is_nan_in_the_distance(backbone, pair):
-    tiled = TiledScorer(scorer(backbone("alex")), 200)
+    tiled = TiledScorer(get_scorer(backbone("alex")), 200)
     damaged = as_signed_unit(pair[1][:230, :80])
     damaged[225, 70, 1] = np.nan
     found = tiled.compare(pair[0][:230, :80], damaged)

@@ -91,10 +91,10 @@ def test_maps_are_those_of_the_reference(net, loader, served):
 def test_embeddings_are_those_of_the_layer(
     net, loader, served, example, backbone
 ):
-    from keras_lpips.inference.scorer import scorer
+    from keras_lpips.inference.scorer import get_scorer
 
     found = served(net, loader, "embed", "embedding")
-    score = scorer(backbone(net))
+    score = get_scorer(backbone(net))
     np.testing.assert_allclose(found, score.embed(example[1]), atol=1e-6)
     distances = np.sum((found - score.embed(example[0])) ** 2, axis=-1)
     assert within(distances, golden(net)["distances"][:2])
