@@ -90,7 +90,7 @@ def loop(folder: Path, target: Path) -> int:
         with tarfile.open(archive) as tar:
             places = {}
             for member in tar:
-                place = layout.place_of(
+                place = layout.parse_path(
                     member.name, layout.Folder("2afc", None)
                 )
                 subset = places.setdefault(place.folder, {})

@@ -56,7 +56,7 @@ def _write_subset(tar, split, count, patches):
     votes = layout.TWOAFC.votes[part]
     answers = [_npy(share / votes) for share in range(votes + 1)]
     for place, role in enumerate(layout.TWOAFC.roles):
-        suffix = layout.suffix_of(role)
+        suffix = layout.file_suffix(role)
         files = answers if role == layout.TWOAFC.answer else patches
         for i in range(count):
             info = tarfile.TarInfo(f"{part}/{subset}/{role}/{i:06}{suffix}")

@@ -67,7 +67,7 @@ def prepare_all(config: PrepareConfig, options) -> None:
 
     from pipelines.execution import check_options
     from tfds_bapps import Builder
-    from tfds_bapps.source.errors import NothingFoundError
+    from tfds_bapps.source.errors import NoTripletsError
 
     check_options(options)
     configs = config.config or tuple(Builder.builder_configs)
@@ -75,7 +75,7 @@ def prepare_all(config: PrepareConfig, options) -> None:
     for name in configs:
         try:
             prepare(config, name, options)
-        except NothingFoundError as error:
+        except NoTripletsError as error:
             # A configuration that was asked for by name must exist.
             if config.config:
                 raise

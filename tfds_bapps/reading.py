@@ -10,9 +10,9 @@ from tfds_bapps.bapps import bapps_dataset_builder
 from tfds_bapps.source import layout
 from tfds_bapps.writing import manifest
 
-# Buffer of the shuffle of records that can only be read in order.
+# Size of the shuffle buffer for records that are read in order.
 SHUFFLE_TRIPLETS = 4096
-# Records that are read at once where they can be read in any order.
+# Records read at a time where random access is possible.
 READ_TRIPLETS = 64
 
 
@@ -40,8 +40,8 @@ def read_triplets(
             patches of one size. Defaults to `None`, no batches.
         cache: `True` to keep the decoded uint8 patches in memory, or the
             path of a cache file. Defaults to `False`.
-        shuffle_seed: seed of an order that is new in each epoch. Files of
-            ArrayRecord are shuffled as a whole, others within a buffer.
+        shuffle_seed: seed of the shuffle, which differs in each epoch.
+            ArrayRecord files are shuffled globally, others within a buffer.
             Defaults to `None`, the order of the names.
         host_index: index of this host, in `[0, host_count)`.
         host_count: number of hosts that share the triplets; each triplet goes
@@ -55,7 +55,7 @@ def read_triplets(
 
     Raises:
         ValueError: an argument is not valid, a split is not prepared, or
-            patches of several sizes are to be batched.
+            `batch_size` is given for patches of several sizes.
     """
     import tensorflow as tf
 
@@ -113,7 +113,7 @@ def read_triplets(
 
 
 def _host_share(builder, splits, host_index, host_count):
-    """Returns the slices that a host reads, as one instruction of TFDS."""
+    """Returns the slices that a host reads, as one TFDS read instruction."""
     instructions = []
     for split in splits:
         count = builder.info.splits[split].num_examples
@@ -179,7 +179,7 @@ def _check_splits(builder, splits):
 
 
 def _one_size(builder, splits):
-    """Returns height and width, `None` twice if the patches' sizes differ."""
+    """Returns the patches' height and width; `None` twice if sizes differ."""
     entries = manifest.read(builder.data_dir)["splits"]
     sizes = {size for split in splits for size in entries[split]["patch_sizes"]}
     if len(sizes) != 1:

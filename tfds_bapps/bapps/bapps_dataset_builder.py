@@ -38,14 +38,16 @@ class Builder(tfds.core.ShardBasedBuilder):
         source: a folder of archives, an extracted tree, or one archive.
             Defaults to `DownloadConfig.manual_dir`, and without one to
             downloading.
-        subset: parts ("val"), subsets ("cnn") or splits ("val_cnn") to be
-            prepared. Defaults to all.
-        tolerate: number of bad triplets that are left out and recorded
-            instead of failing. Defaults to 0.
-        votes: judgements per triplet: each answer must be a multiple of
-            1 / `votes`; 0 accepts any in [0, 1]. Defaults to those of BAPPS.
-        executor: runs the writing of the shards. Defaults to this process, or
-            to Beam if the `DownloadConfig` has a Beam runner or options.
+        subset: parts ("val"), subsets ("cnn") or splits ("val_cnn") to prepare.
+            Defaults to all.
+        tolerate: most bad triplets to leave out and record instead of failing.
+            Defaults to 0.
+        votes: judgements per triplet: each answer must be a multiple of 1 /
+            `votes`; 0 accepts any answer in [0, 1]. Defaults to the numbers of
+            BAPPS.
+        executor: function that writes the shards; see `Executor`. Defaults to
+            this process, or to Beam if the `DownloadConfig` has a Beam runner
+            or options.
         **kwargs: `data_dir`, `config`, `version` and `file_format`, as for
             any TFDS builder.
     """
@@ -124,12 +126,11 @@ class Builder(tfds.core.ShardBasedBuilder):
         }
 
     def _download_and_prepare(self, dl_manager, download_config=None):
-        # `ShardBasedBuilder` would write these iterators by itself, but (TFDS
-        # 4.9.10) with Beam one shard after another, for ever if a worker
-        # dies, and with bytes that differ from run to run. It also ignores
-        # `max_examples_per_split` and calls nothing between the last shard
-        # and the renaming of the folder, where counts must be compared.
-        # CONTRIBUTING.md has the measurements.
+        # TFDS 4.9.10 would write these iterators itself, but with Beam one
+        # shard after another; it hangs if a worker dies, and its bytes differ
+        # between runs. It also ignores `max_examples_per_split` and calls
+        # nothing between the last shard and the renaming of the folder, where
+        # counts must be compared. CONTRIBUTING.md has the measurements.
         config = download_config or tfds.download.DownloadConfig()
         execute = self._executor or write_in_process
         if self._executor is None and (

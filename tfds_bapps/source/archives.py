@@ -23,8 +23,8 @@ class Source:
     Attributes:
         path: the file or folder.
         name: its name in messages and in the manifest.
-        folder: task and part of files whose path does not name them.
-        archive: the official archive that has this file name, or `None`.
+        folder: default task and part, for paths that do not name them.
+        archive: the published archive that has this file name, or `None`.
         in_archive: whether it is an archive.
     """
 
@@ -43,7 +43,7 @@ def find_sources(where: epath.PathLike, task: str) -> list[Source]:
         task: "2afc" or "jnd".
 
     Returns:
-        The sources, without the official archives of the other task.
+        The sources, without the published archives of the other task.
 
     Raises:
         PreparationError: the path does not exist or cannot be read.
@@ -62,7 +62,7 @@ def find_sources(where: epath.PathLike, task: str) -> list[Source]:
     except OSError as error:
         raise PreparationError(f"{where} cannot be read: {error}.") from error
     if not paths:
-        folder = _folder_of_words(where.parts[-2:])
+        folder = _parse_words(where.parts[-2:])
         return [Source(where, where.name, folder, None, in_archive=False)]
     sources = [archive_source(path) for path in paths]
     return [
@@ -75,18 +75,18 @@ def find_sources(where: epath.PathLike, task: str) -> list[Source]:
 def archive_source(
     path: epath.Path, archive: published.Archive | None = None
 ) -> Source:
-    """Returns an archive as a source; its name may tell task and part.
+    """Returns the `Source` of an archive; parses task and part from its name.
 
     Args:
         path: the file.
-        archive: the official archive that it is. Defaults to the one that
+        archive: the published archive that it is. Defaults to the one that
             has its file name, with or without ".gz".
 
     Raises:
         PreparationError: the path is not a regular file.
     """
     if file_size(path) is None:
-        # Opening a named pipe would wait for ever.
+        # Opening a named pipe would block forever.
         raise PreparationError(f"{path} is not a regular file.")
     name = path.name.removesuffix(".gz")
     for known in published.ARCHIVES:
@@ -96,7 +96,7 @@ def archive_source(
         folder = layout.Folder(archive.task, archive.part)
         return Source(path, archive.file, folder, archive, True)
     words = re.split(r"[^a-z0-9]+", name.lower())
-    return Source(path, path.name, _folder_of_words(words), None, True)
+    return Source(path, path.name, _parse_words(words), None, True)
 
 
 def walk(source: Source) -> Iterator[tuple[layout.Folder, str, epath.Path]]:
@@ -133,7 +133,7 @@ def list_folder(path: epath.Path) -> list[epath.Path]:
 
 
 def file_size(path: epath.Path) -> int | None:
-    """Returns the bytes of a regular file, or `None` if it is another kind.
+    """Returns the size of a regular file in bytes, otherwise `None`.
 
     Raises:
         OSError: the path does not exist or cannot be read.
@@ -141,7 +141,7 @@ def file_size(path: epath.Path) -> int | None:
     if "://" in os.fspath(path):
         found = path.stat()
         return None if found.is_directory else found.length
-    # Not `path.stat()`, which fails where the owner has no name.
+    # Not `path.stat()`, which fails if the owner's user id has no name.
     found = os.stat(path)
     return found.st_size if stat.S_ISREG(found.st_mode) else None
 
@@ -157,10 +157,10 @@ def digest(source: Source) -> str:
 
 def _subset_folder(source, path, inside):
     above, _, _ = inside.rpartition("/")
-    folder = layout.folder_of(above, source.folder)
+    folder = layout.parse_folders(above, source.folder)
     return layout.Folder(folder.task, folder.part, path.name)
 
 
-def _folder_of_words(words: Iterable[str]) -> layout.Folder:
+def _parse_words(words: Iterable[str]) -> layout.Folder:
     words = ["2afc" if word == "twoafc" else word for word in words]
-    return layout.folder_of("/".join(words), layout.Folder(None, None))
+    return layout.parse_folders("/".join(words), layout.Folder(None, None))

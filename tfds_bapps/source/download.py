@@ -12,7 +12,7 @@ from tfds_bapps.source.errors import PreparationError
 def find_or_download(
     where: epath.PathLike | None,
     task: str,
-    wants: Callable[[str], bool],
+    is_selected: Callable[[str], bool],
     dl_manager: tfds.download.DownloadManager,
     manual_dir: epath.PathLike | None = None,
 ) -> list[archives.Source]:
@@ -22,12 +22,12 @@ def find_or_download(
         where: the user's folder or archive. Defaults to `manual_dir`, then to
             TFDS's manual folder if it holds anything, then to downloading.
         task: "2afc" or "jnd".
-        wants: whether a split is to be prepared.
+        is_selected: function that returns whether a split is prepared.
         dl_manager: TFDS's download manager.
         manual_dir: `DownloadConfig.manual_dir`.
 
     Returns:
-        The sources that hold wanted splits, at least one.
+        The sources with selected splits, at least one.
 
     Raises:
         PreparationError: there is no source, or it cannot be downloaded.
@@ -37,26 +37,29 @@ def find_or_download(
         try:
             where = dl_manager.manual_dir
         except AssertionError:  # Raised by TFDS for an empty manual folder.
-            return _download(task, wants, dl_manager)
+            return _download(task, is_selected, dl_manager)
     found = [
         source
         for source in archives.find_sources(where, task)
-        if source.archive is None or any(map(wants, source.archive.counts))
+        if source.archive is None
+        or any(map(is_selected, source.archive.counts))
     ]
     if not found:
-        raise PreparationError(f"{where} holds no archive with wanted splits.")
+        raise PreparationError(
+            f"{where} holds no archive with selected splits."
+        )
     return found
 
 
-def _download(task, wants, dl_manager):
+def _download(task, is_selected, dl_manager):
     wanted = [
         archive
         for archive in published.ARCHIVES
-        if archive.task == task and any(map(wants, archive.counts))
+        if archive.task == task and any(map(is_selected, archive.counts))
     ]
     if not wanted:
         raise PreparationError(
-            f"no split of the {task} archives is wanted; they hold "
+            f"no split of the {task} archives is selected; they hold "
             f"{', '.join(published.COUNTS[task])}."
         )
     found = []
@@ -64,7 +67,7 @@ def _download(task, wants, dl_manager):
         try:
             path = dl_manager.download(archive.url)
         except Exception as error:
-            # Requests, urllib3 and TFDS raise exceptions of their own.
+            # requests, urllib3 and TFDS raise different exceptions.
             reason = str(error).split("\n")[0]
             raise PreparationError(
                 f"{archive.url} cannot be downloaded ({reason}). Look at "

@@ -13,7 +13,7 @@ class FileError:
             member that belongs to no triplet.
         source: the archive, or the folder of the subset.
         file: name of the file inside `source`.
-        reason: what is wrong; the sentence continues the file's name.
+        reason: what is wrong, as a predicate to the file's name.
         split: the triplet's split. Defaults to "", no triplet.
     """
 
@@ -29,19 +29,19 @@ class FileError:
 
 
 class InvalidFileError(Exception):
-    """A file is invalid; the message continues the file's name."""
+    """A file is invalid; the message is a predicate to its name."""
 
 
 class PreparationError(Exception):
     """The dataset cannot be prepared; the message is meant for the user."""
 
 
-class NothingFoundError(PreparationError):
-    """The source holds no triplets of the task or of the wanted splits."""
+class NoTripletsError(PreparationError):
+    """The source holds no triplets of the task or of the selected splits."""
 
 
 def check_tolerance(tolerate: int, errors: Iterable[FileError]) -> None:
-    """Raises an exception that lists all errors if there are too many.
+    """Raises an exception that lists all errors if too many triplets are bad.
 
     Args:
         tolerate: number of bad triplets that are accepted.

@@ -40,7 +40,7 @@ def read_examples(
     """Reads triplets in order.
 
     Args:
-        triplets: the triplets to be read.
+        triplets: the triplets to read.
         votes: judgements per triplet, or `None` if they are not known.
         shorter_side: height or width to which patches are resized, or `None`.
         sha256: updated with all files, roles in order. Defaults to none.
@@ -53,8 +53,8 @@ def read_examples(
     """
     task = layout.TASKS[triplets.task]
     with ExitStack() as stack:
-        # Archives hold one role after another, so that each of these is read
-        # from start to end.
+        # Archives store one role after another: each of these file objects
+        # reads one role sequentially.
         archives = [
             stack.enter_context(_open_archive(triplets.path))
             for _ in task.roles
@@ -84,10 +84,12 @@ def read_examples(
                         features[role] = validation.read_answer(data, votes)
                         continue
                     image = validation.read_patch(data)
-                    features[role] = resize.stored_patch(
+                    features[role] = resize.encode_patch(
                         image, data, shorter_side
                     )
-                    width, height = resize.resized(image.size, shorter_side)
+                    width, height = resize.resized_size(
+                        image.size, shorter_side
+                    )
                     sizes.append(f"{width}x{height}")
                 except InvalidFileError as error:
                     split = triplets.split

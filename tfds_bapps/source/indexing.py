@@ -15,8 +15,8 @@ from tfds_bapps.source.triplets import SubsetTable, Triplets
 
 _GZIP_MAGIC = b"\x1f\x8b"
 _COPY_BYTES = 1 << 20
-# Archives of patches compress to a third at most; zeros to a thousandth. What
-# is smaller than the floor is unpacked at any ratio.
+# Archives of patches compress by a factor of 3 at most, zeros by 1000. Files
+# smaller than the floor are unpacked at any ratio.
 MAX_GZIP_RATIO = 100
 GZIP_RATIO_FLOOR_BYTES = 64 << 20
 
@@ -41,7 +41,7 @@ class Index:
         """Adds a split.
 
         Raises:
-            PreparationError: it is there already.
+            PreparationError: another source has the same split.
         """
         other = self.splits.get(triplets.split)
         if other is not None:
@@ -59,7 +59,7 @@ def index_source(source: archives.Source, task: str) -> Index:
 
     Args:
         source: a tree, or an archive that `plain_archive` returned.
-        task: "2afc" or "jnd"; subsets of the other one are left out.
+        task: "2afc" or "jnd"; subsets of the other task are ignored.
 
     Returns:
         The `Index` of the source.
@@ -151,7 +151,7 @@ def plain_archive(
 
 
 def _check_room(source, packed_bytes, scratch):
-    """Checks the disk for the least that the archive expands to."""
+    """Raises `PreparationError` if not even the packed size is free on disk."""
     try:
         free = shutil.disk_usage(scratch).free
     except OSError:
@@ -167,7 +167,7 @@ def _read_archive(source, index):
     tables = {}
     with source.path.open("rb") as file:
         for member in tar_index.read_members(file, source.name):
-            place = layout.place_of(member.path, source.folder)
+            place = layout.parse_path(member.path, source.folder)
             if member.error:
                 name = repr(member.path)
                 index.errors.append(
@@ -191,7 +191,7 @@ def _read_tree(source, index):
             path.parent, SubsetTable(folder, str(path.parent), False)
         )
         for file in archives.list_folder(path):
-            place = layout.place_of(
+            place = layout.parse_path(
                 f"{folder.subset}/{role}/{file.name}", folder
             )
             if place is None:

@@ -1,6 +1,6 @@
 """Folder layout of BAPPS: tasks, parts, subsets and roles.
 
-On disk a triplet is spread over sibling folders that share a file name:
+The files of a triplet have one name and lie in sibling folders:
 
     2afc/{train,val}/<subset>/{ref,p0,p1}/NNNNNN.png   judge/NNNNNN.npy
     jnd/val/<subset>/{p0,p1}/NNNNNN.png                same/NNNNNN.npy
@@ -47,7 +47,7 @@ ANSWERS = {task.answer for task in TASKS.values()}
 
 @dataclass(frozen=True)
 class Folder:
-    """Task, part and subset of files; `None` where no folder names it."""
+    """Task, part and subset of files; `None` where the path names none."""
 
     task: str | None
     part: str | None
@@ -60,15 +60,15 @@ class Folder:
 
 
 @dataclass(frozen=True)
-class Place:
-    """One file of a triplet: its subset's folder, its role, its name."""
+class TripletFile:
+    """One file of a triplet: the subset's folder, its role and its name."""
 
     folder: Folder
     role: str
     name: str
 
 
-def place_of(path: str, default: Folder) -> Place | None:
+def parse_path(path: str, default: Folder) -> TripletFile | None:
     """Parses the path of a file.
 
     Args:
@@ -77,31 +77,31 @@ def place_of(path: str, default: Folder) -> Place | None:
         default: task and part for paths that do not name theirs.
 
     Returns:
-        The `Place`, or `None` for a file that belongs to no triplet, such as
-        a README or a hidden file.
+        The `TripletFile`, or `None` for a file that belongs to no triplet,
+        such as a README or a hidden file.
     """
     parts = [part for part in path.split("/") if part not in ("", ".")]
     if len(parts) < 3:
         return None
     *above, subset, role, file = parts
-    suffix = suffix_of(role)
+    suffix = file_suffix(role)
     if role not in ROLES or not file.endswith(suffix) or file.startswith("."):
         return None
-    folder = folder_of("/".join(above), default)
-    return Place(
+    folder = parse_folders("/".join(above), default)
+    return TripletFile(
         Folder(folder.task, folder.part, subset),
         role,
         file.removesuffix(suffix),
     )
 
 
-def suffix_of(role: str) -> str:
+def file_suffix(role: str) -> str:
     """Returns the suffix of a role's files."""
     return ANSWER_SUFFIX if role in ANSWERS else PATCH_SUFFIX
 
 
-def folder_of(path: str, default: Folder) -> Folder:
-    """Returns the last task and part that the folders of `path` name."""
+def parse_folders(path: str, default: Folder) -> Folder:
+    """Returns the last task and the last part in the folders of `path`."""
     task, part = default.task, default.part
     for word in path.split("/"):
         task = word if word in TASKS else task

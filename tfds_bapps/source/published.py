@@ -1,4 +1,4 @@
-"""Published facts of BAPPS: archives, their digests, and counts.
+"""What is published about BAPPS: archives, digests and counts.
 
 Sources: the authors' repository (github.com/richzhang/PerceptualSimilarity)
 and the tables of the paper. Despite their names the archives are plain tar
@@ -16,7 +16,7 @@ HOST = "https://perceptual-similarity.s3.us-west-2.amazonaws.com/dataset/"
 
 @dataclass(frozen=True)
 class Archive:
-    """An archive as its authors publish it.
+    """An archive that the authors published.
 
     Attributes:
         file: its file name.
@@ -85,14 +85,14 @@ ROUNDING = 50
 def count_errors(
     archive: Archive,
     counts: Mapping[str, int],
-    wants: Callable[[str], bool],
+    is_selected: Callable[[str], bool],
 ) -> list[str]:
-    """Compares the counts of an official archive with the published ones.
+    """Compares the counts of an archive with the published ones.
 
     Args:
         archive: the archive.
         counts: triplets of each split in it, incomplete ones included.
-        wants: whether a split is to be compared.
+        is_selected: function that returns whether a split is compared.
 
     Returns:
         A message for each split whose count differs from the published one.
@@ -103,5 +103,5 @@ def count_errors(
         f"{split} has {counts.get(split, 0)} triplets, "
         f"{'' if exact else 'about '}{count} are published"
         for split, count in archive.counts.items()
-        if wants(split) and abs(counts.get(split, 0) - count) > slack
+        if is_selected(split) and abs(counts.get(split, 0) - count) > slack
     ]

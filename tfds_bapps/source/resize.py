@@ -1,20 +1,20 @@
 """Converts patches to RGB PNGs at native size or at 64 pixels.
 
 The authors' loader converts to RGB and resizes the shorter side to 64 with
-PIL's antialiased bilinear filter on uint8; all published numbers were computed
-from those pixels.
+PIL's antialiased bilinear filter on uint8; all published results are computed
+from these pixels.
 """
 
 import io
 
 from PIL import Image
 
-# Bit depth and colour type of 8-bit RGB, and their offset in a PNG's header.
+# Bit depth and color type of 8-bit RGB, and their offset in a PNG's header.
 _RGB8 = bytes([8, 2])
 _RGB8_AT = slice(24, 26)
 
 
-def stored_patch(
+def encode_patch(
     image: Image.Image, data: bytes, shorter_side: int | None
 ) -> bytes:
     """Returns the PNG of a patch as the dataset stores it.
@@ -31,7 +31,7 @@ def stored_patch(
         Bytes of an 8-bit RGB PNG. Alpha is dropped, as the authors' loader
         does.
     """
-    size = resized(image.size, shorter_side)
+    size = resized_size(image.size, shorter_side)
     keep = size == image.size and "transparency" not in image.info
     if keep and data[_RGB8_AT] == _RGB8:
         return data
@@ -43,8 +43,10 @@ def stored_patch(
     return file.getvalue()
 
 
-def resized(size: tuple[int, int], shorter_side: int | None) -> tuple[int, int]:
-    """Returns width and height after the shorter one is `shorter_side`."""
+def resized_size(
+    size: tuple[int, int], shorter_side: int | None
+) -> tuple[int, int]:
+    """Returns width and height after a resize of the shorter side."""
     width, height = size
     if shorter_side is None or min(size) == shorter_side:
         return size

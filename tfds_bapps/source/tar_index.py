@@ -1,8 +1,9 @@
 """Finds the offset and size of each member of a tar archive in one pass.
 
 Only headers are read; members are never extracted. `tarfile` parses them,
-including long names, PAX and GNU headers. It takes a damaged header for the
-end of the archive and trusts the sizes in headers, so both are checked here.
+including long names, PAX and GNU headers. It interprets a damaged header as the
+end of the archive and does not validate sizes in headers, so both are checked
+here.
 """
 
 import tarfile
@@ -77,12 +78,11 @@ def read_members(file: BinaryIO, archive: str) -> Iterator[Member]:
         try:
             info = tar.next()
         except Exception as error:
-            # Beside its own exceptions, `tarfile` raises whatever its parsing
-            # of a damaged header runs into.
+            # For damaged headers, `tarfile` raises exceptions of many types.
             raise _damaged(archive, error) from error
         if info is None:
             break
-        # Otherwise tarfile keeps every header that it has read.
+        # Otherwise `tarfile` keeps all headers in memory.
         tar.members = []  # type: ignore[attr-defined]
         if info.size < 0 or info.offset_data < end:
             # PAX records replace the header's size.
@@ -124,6 +124,6 @@ def _error(info: tarfile.TarInfo) -> str | None:
 
 
 def is_utf8(name: str) -> bool:
-    """Returns whether a decoded name stands for bytes that were UTF-8."""
+    """Returns whether the bytes of a decoded name are valid UTF-8."""
     # Python decodes other bytes to surrogates.
     return not any("\ud800" <= letter <= "\udfff" for letter in name)

@@ -1,8 +1,7 @@
 """Index of the triplets of each split, as arrays sorted by name.
 
-A triplet takes its name's bytes and twelve bytes per file (eight for the
-offset, four for the size): 54 bytes for a 2AFC triplet with a name of six
-digits, 42 for a JND one.
+A triplet needs the bytes of its name and 12 bytes per file (8 for the offset, 4
+for the size): with names of six digits, 54 bytes for 2AFC and 42 for JND.
 """
 
 from array import array
@@ -18,7 +17,7 @@ MAX_FILE_BYTES = 64 << 20
 
 @dataclass(frozen=True)
 class Triplets:
-    """The complete triplets of one split, or a run of them.
+    """The complete triplets of one split, or consecutive ones of them.
 
     Attributes:
         task: the folder of their task, "2afc" or "jnd".
@@ -52,7 +51,7 @@ class Triplets:
 
     def file(self, role: str, name: str) -> str:
         """Returns a file's name inside `path`, for messages."""
-        file = f"{role}/{name}{layout.suffix_of(role)}"
+        file = f"{role}/{name}{layout.file_suffix(role)}"
         return f"{self.part}/{self.subset}/{file}" if self.in_archive else file
 
     def __len__(self):
@@ -60,7 +59,7 @@ class Triplets:
         return len(self.names)
 
     def __getitem__(self, rows: slice) -> "Triplets":
-        """Returns a copy of a run of the triplets."""
+        """Returns a copy of a slice of the triplets."""
         return replace(
             self,
             names=self.names[rows].copy(),
@@ -115,7 +114,7 @@ class SubsetTable:
             self._columns.pop(role, _Column()).sorted() for role in roles
         ]
         every = np.unique(np.concatenate([column[0] for column in columns]))
-        whole = np.ones(len(every), bool)
+        complete = np.ones(len(every), bool)
         errors = []
         rows = []
         for role, (names, _, sizes) in zip(roles, columns, strict=True):
@@ -128,19 +127,19 @@ class SubsetTable:
                 ((count == 1) & (size > MAX_FILE_BYTES), "is too large"),
             )
             for wrong, reason in checks:
-                whole &= ~wrong
+                complete &= ~wrong
                 errors += [
                     self._error(role, name, reason) for name in every[wrong]
                 ]
             rows.append(first)
-        offsets = np.empty((whole.sum(), len(roles)), np.uint64)
-        sizes = np.empty((whole.sum(), len(roles)), np.uint32)
+        offsets = np.empty((complete.sum(), len(roles)), np.uint64)
+        sizes = np.empty((complete.sum(), len(roles)), np.uint32)
         for i, (_, column_offsets, column_sizes) in enumerate(columns):
-            offsets[:, i] = column_offsets[rows[i][whole]]
-            sizes[:, i] = column_sizes[rows[i][whole]]
+            offsets[:, i] = column_offsets[rows[i][complete]]
+            sizes[:, i] = column_sizes[rows[i][complete]]
         triplets = Triplets(
             *(self.task, part, subset, self.path, self.in_archive),
-            *(every[whole], offsets, sizes),
+            *(every[complete], offsets, sizes),
         )
         return triplets, errors
 
@@ -148,7 +147,7 @@ class SubsetTable:
         name = name.decode()
         folder = self.folder
         split = layout.split_name(folder.part, folder.subset)
-        file = f"{role}/{name}{layout.suffix_of(role)}"
+        file = f"{role}/{name}{layout.file_suffix(role)}"
         if self.in_archive:
             file = f"{folder.part}/{folder.subset}/{file}"
         return FileError(f"{split}/{name}", self.path, file, reason, split)

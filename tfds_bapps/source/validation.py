@@ -15,8 +15,8 @@ MAX_PIXELS = 1 << 24
 VOTE_TOLERANCE = 1e-6
 MAX_ANSWER_BYTES = 4096
 
-# Samples per pixel by a PNG's colour type, and the first column and row and the
-# steps of the passes of an interlaced one.
+# Samples per pixel by a PNG's color type, and the first column, first row and
+# steps of each pass of an interlaced PNG.
 _SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 _WHOLE = ((0, 0, 1, 1),)
 _ADAM7 = (
@@ -62,8 +62,8 @@ def read_patch(data: bytes) -> Image.Image:
         raise InvalidFileError(
             f"is {width} x {height}: more than {MAX_PIXELS} pixels"
         )
-    # Pillow leaves missing rows black, so that most patches need no second
-    # decompression.
+    # Pillow leaves missing rows black: patches with another last row need no
+    # second decompression.
     last_row = image.crop((0, height - 1, width, height)).tobytes()
     suspect = "interlace" in image.info or not any(last_row)
     if suspect and _pixel_bytes(data) < _expected_bytes(data):
@@ -77,7 +77,7 @@ def read_patch(data: bytes) -> Image.Image:
 
 def _expected_bytes(data: bytes) -> int:
     """Returns the bytes of a PNG's filtered rows, by its header."""
-    width, height, depth, colour, _, _, interlaced = struct.unpack_from(
+    width, height, depth, color, _, _, interlaced = struct.unpack_from(
         ">IIBBBBB", data, 16
     )
     total = 0
@@ -85,7 +85,7 @@ def _expected_bytes(data: bytes) -> int:
         columns = -(-(width - column) // across)
         rows = -(-(height - row) // down)
         if columns > 0 and rows > 0:
-            bits = columns * depth * _SAMPLES[colour]
+            bits = columns * depth * _SAMPLES[color]
             total += rows * (1 + -(-bits // 8))
     return total
 

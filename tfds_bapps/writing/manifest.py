@@ -1,4 +1,4 @@
-"""The manifest of a prepared dataset: sources, counts and what was left out.
+"""The manifest of a prepared dataset: sources, counts, skipped triplets.
 
 `manifest.json` lies beside the shards. It holds no times, hosts or paths of
 the machine, so that equal preparations have equal manifests.

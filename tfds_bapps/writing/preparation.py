@@ -13,7 +13,7 @@ from etils import epath
 from tfds_bapps.source import archives, download, indexing, layout, published
 from tfds_bapps.source.errors import (
     FileError,
-    NothingFoundError,
+    NoTripletsError,
     PreparationError,
     check_tolerance,
 )
@@ -47,13 +47,13 @@ class PrepareOptions:
                     f"`{name}` must not be negative. Received: {value}"
                 )
 
-    def wants(self, split: str) -> bool:
-        """Returns whether a split is to be prepared."""
+    def selects(self, split: str) -> bool:
+        """Returns whether a split is selected by `subset`."""
         part, _, subset = split.partition("_")
         words = {part, subset, split}
         return not self.subset or not words.isdisjoint(self.subset)
 
-    def votes_of(self, triplets: Triplets) -> int | None:
+    def get_votes(self, triplets: Triplets) -> int | None:
         """Returns the judgements per triplet, or `None` if unknown."""
         if self.votes is not None:
             return self.votes or None
@@ -62,7 +62,7 @@ class PrepareOptions:
 
 @dataclass(frozen=True)
 class Plan:
-    """What a preparation is going to write.
+    """The sources, shards and errors of a preparation.
 
     Attributes:
         sources: the sources that it reads.
@@ -90,14 +90,14 @@ def make_plan(
         builder: the builder, whose folder exists.
         options: options of the preparation.
         dl_manager: TFDS's download manager.
-        config: manual folder, number and size of shards, most examples.
+        config: TFDS's download config: manual folder, shards, most examples.
 
     Raises:
         PreparationError: there is no source, or it is damaged.
     """
     task = builder.builder_config.task
     sources = download.find_or_download(
-        options.source, task, options.wants, dl_manager, config.manual_dir
+        options.source, task, options.selects, dl_manager, config.manual_dir
     )
     index = indexing.merge(
         _index(source, task, options, builder.data_path) for source in sources
@@ -119,16 +119,16 @@ def make_plan(
             split=split,
             filetype_suffix=file_format,
         )
-        whole = Shard(
+        unsplit = Shard(
             path="",
             file_format=file_format,
             features=builder.info.features,
             triplets=triplets,
-            votes=options.votes_of(triplets),
+            votes=options.get_votes(triplets),
             shorter_side=builder.builder_config.shorter_side,
         )
         count = min(count, len(triplets))
-        splits[split] = template, split_shards(whole, template, count)
+        splits[split] = template, split_shards(unsplit, template, count)
     return Plan(sources, splits, index.errors, index.ignored)
 
 
@@ -147,7 +147,7 @@ def write(
         TFDS's description of each split.
 
     Raises:
-        PreparationError: a message, or a list of all bad files.
+        PreparationError: too many triplets are bad, or counts differ.
     """
     all_shards = [x for _, shards in plan.splits.values() for x in shards]
     written = [Report(**report) for report in execute(all_shards, write_shard)]
@@ -178,7 +178,7 @@ def write(
 
 
 def _index(source, task, options, folder):
-    """Indexes the wanted splits of a source and checks published counts."""
+    """Indexes the selected splits of a source and checks published counts."""
     if source.in_archive:
         source = indexing.plain_archive(source, folder)
     index = indexing.index_source(source, task)
@@ -188,17 +188,19 @@ def _index(source, task, options, folder):
         bad = {(error.split, error.triplet) for error in index.errors}
         counts = Counter(split for split, _ in bad)
         counts.update({split: len(t) for split, t in index.splits.items()})
-        wrong = published.count_errors(source.archive, counts, options.wants)
+        wrong = published.count_errors(source.archive, counts, options.selects)
         if wrong:
             raise PreparationError(
                 f"{source.name} is not the published archive: "
                 f"{'; '.join(wrong)}."
             )
     index.splits = {
-        split: index.splits[split] for split in present if options.wants(split)
+        split: index.splits[split]
+        for split in present
+        if options.selects(split)
     }
     if not index.splits:
-        raise NothingFoundError(
+        raise NoTripletsError(
             f"{source.name} holds no {task} triplets"
             + (
                 f" of {', '.join(options.subset)}; its splits are "
@@ -211,13 +213,13 @@ def _index(source, task, options, folder):
     index.errors = [
         error
         for error in index.errors
-        if not error.split or options.wants(error.split)
+        if not error.split or options.selects(error.split)
     ]
     return index
 
 
 def _check_written_counts(split, shards, reports):
-    """Raises an exception if shards and source differ in their counts."""
+    """Raises `PreparationError` if counts of shards and source differ."""
     for shard, report in zip(shards, reports, strict=True):
         bad = len({triplet for triplet, *_ in report.errors})
         path = epath.Path(shard.path)

@@ -1,8 +1,8 @@
 """Plans and writes the shards of the dataset.
 
 A shard is the unit of work. It is planned from the index alone, so its bytes
-depend on the source and the plan, never on a runner, on the number of workers,
-or on how often and where it is written.
+depend on the source and the plan alone, not on the runner, the number of
+workers, retries or paths.
 """
 
 import dataclasses
@@ -29,11 +29,11 @@ UNKNOWN_VOTES_BINS = 10
 
 @dataclasses.dataclass(frozen=True)
 class Shard:
-    """A shard to be written.
+    """A shard to write.
 
     Attributes:
         path: its file.
-        file_format: TFDS's name of the format of its records.
+        file_format: TFDS's name of the record format.
         features: TFDS's features of the dataset.
         triplets: its triplets, in order.
         votes: judgements per triplet, or `None` if they are not known.
@@ -68,7 +68,7 @@ class Report:
     Attributes:
         examples: triplets in it.
         record_bytes: bytes of its records.
-        source_sha256: digest over all files that it was made from.
+        source_sha256: digest of all source files of the shard.
         answers: number of triplets with each share of votes, from none to
             all of them; tenths of [0, 1] where votes are not known.
         sizes: number of patches of each stored size, "width x height".
@@ -84,8 +84,8 @@ class Report:
     errors: list[list[str]] = dataclasses.field(default_factory=list)
 
 
-# Writes shards, in any order and anywhere, by the function given, and returns
-# its results in the order of the shards.
+# Calls a function on all shards, in any order and process, and returns its
+# results in the order of the shards.
 Executor = Callable[[Sequence[Shard], Callable[..., dict]], list[dict]]
 
 
@@ -117,13 +117,13 @@ def split_shards(
 
 
 def write_shard(shard: Shard, shared: Any = None) -> dict:
-    """Writes a shard; repeated, it writes the same bytes.
+    """Writes a shard; a repeated call writes the same bytes.
 
     The file is written under another name and renamed.
 
     Args:
         shard: the shard.
-        shared: not used; what the tasks of an executor's process share.
+        shared: unused; executors pass the object that their tasks share.
 
     Returns:
         The fields of the `Report`, for JSON.
@@ -153,12 +153,12 @@ def write_shard(shard: Shard, shared: Any = None) -> dict:
 def write_in_process(
     shards: Sequence[Shard], write: Callable[[Shard], dict]
 ) -> list[dict]:
-    """Writes shards one after another; an `Executor`."""
+    """Writes shards one after another. It is an `Executor`."""
     return [write(shard) for shard in shards]
 
 
 class BeamExecutor:
-    """Writes shards with Beam; an `Executor`.
+    """An `Executor` that writes shards with Beam.
 
     Nothing flows back through Beam: each shard leaves a report file.
 

@@ -17,8 +17,10 @@ UNKNOWN = layout.Folder(None, None)
 def test_a_path_tells_where_a_file_belongs(
     path, task, part, subset, role, name
 ):
-    place = layout.place_of(path, UNKNOWN)
-    assert place == layout.Place(layout.Folder(task, part, subset), role, name)
+    place = layout.parse_path(path, UNKNOWN)
+    assert place == layout.TripletFile(
+        layout.Folder(task, part, subset), role, name
+    )
 
 
 @pytest.mark.parametrize(
@@ -32,10 +34,10 @@ def test_a_path_tells_where_a_file_belongs(
     ],
 )
 def test_other_files_have_no_place(path):
-    assert layout.place_of(path, UNKNOWN) is None
+    assert layout.parse_path(path, UNKNOWN) is None
 
 
 def test_the_archives_own_place_fills_what_a_path_does_not_say():
     default = layout.Folder("2afc", "val")
-    place = layout.place_of("cnn/p1/3.png", default)
+    place = layout.parse_path("cnn/p1/3.png", default)
     assert place.folder == layout.Folder("2afc", "val", "cnn")

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from tests.support.fake_bapps import png
-from tfds_bapps.source.resize import resized, stored_patch
+from tfds_bapps.source.resize import encode_patch, resized_size
 from tfds_bapps.source.validation import read_patch
 
 
@@ -27,13 +27,13 @@ def pixels(data):
 def test_the_shorter_side_is_resized_and_the_longer_rounded_down(
     size, side, expected
 ):
-    assert resized(size, side) == expected
+    assert resized_size(size, side) == expected
 
 
 def test_a_patch_that_needs_no_change_keeps_its_file():
     data = png(size=(64, 70))
-    assert stored_patch(read_patch(data), data, None) is data
-    assert stored_patch(read_patch(data), data, 64) is data
+    assert encode_patch(read_patch(data), data, None) is data
+    assert encode_patch(read_patch(data), data, 64) is data
 
 
 @pytest.mark.parametrize("mode", ["RGB", "RGBA", "L", "LA"])
@@ -41,10 +41,10 @@ def test_a_patch_that_needs_no_change_keeps_its_file():
 def test_stored_pixels_are_those_of_pil(mode, size):
     data = png(size=size, mode=mode)
     image = Image.open(io.BytesIO(data)).convert("RGB")
-    native = stored_patch(read_patch(data), data, None)
+    native = encode_patch(read_patch(data), data, None)
     np.testing.assert_array_equal(pixels(native), np.asarray(image))
-    small = stored_patch(read_patch(data), data, 64)
-    expected = image.resize(resized(size, 64), Image.Resampling.BILINEAR)
+    small = encode_patch(read_patch(data), data, 64)
+    expected = image.resize(resized_size(size, 64), Image.Resampling.BILINEAR)
     np.testing.assert_array_equal(pixels(small), np.asarray(expected))
 
 
@@ -53,6 +53,6 @@ def test_a_palette_with_transparency_becomes_rgb():
     image = Image.open(io.BytesIO(png())).quantize(4)
     image.save(file, "PNG", transparency=1)
     data = file.getvalue()
-    stored = stored_patch(read_patch(data), data, None)
+    stored = encode_patch(read_patch(data), data, None)
     expected = np.asarray(image.convert("RGB"))
     np.testing.assert_array_equal(pixels(stored), expected)
