@@ -1,14 +1,14 @@
-"""The parts of Beam that are used although they are not public.
+"""The private parts of Beam that are used.
 
-Each has its reason, and was checked with Beam 2.77.0.
+Checked with Beam 2.77.0. Each has a reason:
 
 - `apache_beam.io.tfrecordio._TFRecordUtil` frames single TFRecords. Beam's
-  public `ReadFromTFRecord` and `WriteToTFRecord` are whole transforms, TFDS
-  and TensorFlow open files by their own filesystems; a shard reads and writes
-  records in a file that Beam's filesystems have opened.
+  public `ReadFromTFRecord` and `WriteToTFRecord` are transforms, and TFDS and
+  TensorFlow use their own filesystems. A shard reads and writes records in a
+  file opened by Beam's filesystems.
 - `apache_beam.runners.portability.local_job_service` starts the direct
-  runner's worker processes. When one dies, a thread of that module raises and
-  ends, while the pipeline waits for the dead worker's answer for ever.
+  runner's worker processes. When one dies, a thread of that module raises an
+  exception, but the pipeline waits forever.
 """
 
 import contextlib
@@ -24,7 +24,7 @@ from apache_beam.runners.portability import local_job_service
 _WAKE = getattr(signal, "SIGUSR1", None)
 
 
-class WorkerLost(Exception):
+class WorkerLostError(Exception):
     """A worker process ended before its work was done."""
 
 
@@ -44,10 +44,10 @@ def write_tfrecord(file: BinaryIO, record: bytes) -> None:
 
 @contextlib.contextmanager
 def raise_on_worker_exit() -> Iterator[None]:
-    """Raises `WorkerLost` when a worker process of the direct runner dies.
+    """Raises `WorkerLostError` if a worker of the direct runner dies.
 
-    A signal wakes the main thread, the only one that can be woken. In any
-    other thread, and where there are no such signals, nothing changes.
+    A signal interrupts the main thread. In other threads, and on systems
+    without this signal, the block runs unchanged.
     """
     main = threading.main_thread()
     if threading.current_thread() is not main or _WAKE is None:
@@ -67,7 +67,7 @@ def raise_on_worker_exit() -> Iterator[None]:
                 signal.pthread_kill(main.ident, _WAKE)
 
     def wake(*_):
-        raise WorkerLost(lost[0])
+        raise WorkerLostError(lost[0])
 
     usual_handler = signal.signal(_WAKE, wake)
     threading.excepthook = hook
@@ -80,7 +80,7 @@ def raise_on_worker_exit() -> Iterator[None]:
 
 
 def _was_raised_in(trace, module):
-    """Whether the innermost frame of a traceback lies in a module."""
+    """Returns whether the innermost frame of a traceback is in a module."""
     if trace is None:
         return False
     while trace.tb_next is not None:

@@ -1,4 +1,4 @@
-"""Beam's own options, after `--` on the command line of a program."""
+"""Parses Beam's options, which follow `--` on the command line."""
 
 import logging
 import sys
@@ -64,9 +64,9 @@ def parse_beam_options(argv: Sequence[str]) -> "PipelineOptions":
         argv: Beam's part of the command line.
 
     Raises:
-        ValueError: for what Beam would only warn about.
+        ValueError: for unknown options, which Beam would only warn about.
     """
-    # Imported here, so that `--help` does without.
+    # Imported here, so that `--help` does not import Beam.
     from apache_beam.options.pipeline_options import (
         DirectOptions,
         PipelineOptions,
@@ -90,7 +90,7 @@ def parse_beam_options(argv: Sequence[str]) -> "PipelineOptions":
 def _quieten_workers(options):
     """Limits worker processes of the direct runner to warnings.
 
-    Other engines' workers log as their owners have set them up.
+    Other engines configure the logs of their workers themselves.
     """
     from apache_beam.options.pipeline_options import WorkerOptions
 
@@ -98,10 +98,10 @@ def _quieten_workers(options):
     logs.default_sdk_harness_log_level = (
         logs.default_sdk_harness_log_level or "WARNING"
     )
-    # It reports a missing session file, which nothing here needs.
+    # Reports a missing session file, which is not needed.
     logs.sdk_harness_log_level_overrides = {
         "__main__": "ERROR",
-        # It reports an option that Beam itself has passed on.
+        # Reports an option that Beam itself passes to workers.
         "apache_beam.options.pipeline_options": "ERROR",
         **(logs.sdk_harness_log_level_overrides or {}),
     }

@@ -4,8 +4,8 @@
     python -m pipelines.contact_sheet --sheet out.png --photos a.png b.png
     python -m pipelines.contact_sheet --sheet out.png --bank BANK
 
-Rows are types, columns are strengths, the photographs stand side by side.
-`make contact-sheet` draws the one in the documentation.
+Rows are types and columns are strengths, for each photograph. `make
+contact-sheet` draws the one in the documentation.
 """
 
 import sys
@@ -36,10 +36,10 @@ PHOTOGRAPHS = {"astronaut": (130, 225), "coffee": (200, 300)}
 
 @dataclass(frozen=True)
 class SheetConfig:
-    """What to draw, and from what."""
+    """Flags of the program."""
 
     sheet: str
-    """The file to write; its suffix is that of an image format."""
+    """The image file to write; its suffix chooses the format."""
     photos: tuple[str, ...] = ()
     """Photographs, cropped at the center. Defaults to two of scikit-image's."""
     families: tuple[Family, ...] = ()
@@ -54,7 +54,7 @@ class SheetConfig:
     """Seed of everything random."""
 
     def __post_init__(self):
-        """Validates what the types leave open."""
+        """Validates combinations of flags."""
         if "cnn" in self.families and not self.bank:
             raise ValueError("--families cnn needs --bank.")
 
@@ -79,7 +79,7 @@ def draw(config: SheetConfig) -> None:
     suffix = Path(config.sheet).suffix.lower()
     if suffix not in Image.registered_extensions():
         raise UserError(
-            f"--sheet must end as an image does, in .png. Received: {suffix}"
+            f"--sheet must end in an image suffix, as .png. Received: {suffix}"
         )
     families = config.families or tuple(
         family for family in get_args(Family) if config.bank or family != "cnn"
@@ -99,14 +99,14 @@ def draw(config: SheetConfig) -> None:
 
 def _crop_center(path, size):
     from pipelines.image_io.photographs import (
-        BadPhotograph,
+        InvalidPhotographError,
         read_file,
         read_photograph,
     )
 
     try:
         image = read_photograph(read_file(path), min_side=size)
-    except BadPhotograph as error:
+    except InvalidPhotographError as error:
         raise UserError(f"{path} {error}.") from None
     top, left = ((side - size) // 2 for side in image.shape[:2])
     return image[top : top + size, left : left + size]

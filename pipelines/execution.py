@@ -3,16 +3,15 @@
     reports = run_tasks(shards, score_shard, options, load=load_model)
 
 A task is a small picklable dataclass with a `report_path`. A worker process
-calls `load` once, and `work(task, loaded)` for each of its tasks; the
-dictionary that comes back is written to `report_path` as JSON. Report files
-are the record of what is done: a task whose report exists is never run again,
-and nothing flows back through Beam, so lost, repeated or speculative bundles
-cannot change the result.
+calls `load` once, and `work(task, loaded)` for each of its tasks; the returned
+dictionary is written to `report_path` as JSON. A task whose report exists is
+finished and is never run again. Results do not pass through Beam, so lost,
+repeated or speculative bundles cannot change them.
 
 The pipeline is `Create | Reshuffle | ParDo`, on any runner. After a task has
-failed, its workers skip what is left, and `run_tasks` raises `TasksFailed`
-without a retry: the same error would come again. Only what a lost worker has
-left undone is run again.
+failed, workers skip the remaining tasks, and `run_tasks` raises
+`TasksFailedError` without a retry, since the same error would occur again. Only
+tasks of a lost worker are retried.
 """
 
 import contextlib
@@ -45,7 +44,7 @@ from pipelines.filesystems import exists, list_files, read_bytes, write_bytes
 
 ATTEMPTS = 3
 PROGRESS_SECONDS = 20.0
-# Reports looked up at once: a remote store answers late.
+# Concurrent lookups of reports, because remote storage has a high latency.
 LOOKUP_THREADS = 16
 _FAILURE_PREFIX = ".failed-"
 _DIRECT_RUNNERS = (None, "DirectRunner")
@@ -66,8 +65,8 @@ class Task(Protocol):
 Work = Callable[[Any, Any], dict]
 
 
-class TasksFailed(UserError):
-    """Tasks are not done, for a reason that the message names."""
+class TasksFailedError(UserError):
+    """Tasks are not done; the message names the cause."""
 
 
 def run_tasks(
@@ -82,33 +81,33 @@ def run_tasks(
     """Runs all tasks that have no report yet.
 
     Args:
-        tasks: what to run.
-        work: `work(task, loaded)`, a function that pickles. It returns the
-            task's report, a dictionary for JSON. Equal tasks return equal
-            reports, however often they run.
+        tasks: the tasks.
+        work: picklable function of `(task, loaded)` that returns the task's
+            report, a dictionary for JSON. It must be deterministic.
         options: Beam's options. Defaults to the direct runner, in this process.
-        load: returns what the tasks of a process share, such as a model. It
-            is called once in each process, must pickle, and its exceptions
-            are raised by the first task. Defaults to sharing `None`.
-        counters: keys of the report whose whole numbers become Beam counters,
-            in the namespace of the task's class.
-        attempts: the most pipelines that are run.
+        load: picklable function that returns an object shared by the tasks of a
+            process, such as a model. It is called once in each process; its
+            exceptions are raised by the first task. Defaults to `None`, no
+            object.
+        counters: keys of integers in the report that become Beam counters, in
+            the namespace of the task's class.
+        attempts: most pipelines to run.
 
     Returns:
         The reports, in the order of `tasks`.
 
     Raises:
-        TasksFailed: tasks are not done, with the innermost cause.
+        TasksFailedError: tasks are not done, with the innermost cause.
     """
     options = options or PipelineOptions(flags=[])
     check_options(options)
     FileSystems.set_options(options)
     options.view_as(TypeOptions).pipeline_type_check = False
     if options.view_as(StandardOptions).runner in _DIRECT_RUNNERS:
-        # The direct runner would first look for Prism's program and download
-        # it. This option keeps it from that; there are no triggers here.
+        # Keeps the direct runner from downloading Prism. The pipeline has no
+        # triggers, so nothing is unsafe.
         options.view_as(TypeOptions).allow_unsafe_triggers = True
-    error, may_help, runs, undone = None, True, 0, len(tasks)
+    error, may_retry, runs, undone = None, True, 0, len(tasks)
     while True:
         reports = read_reports(tasks)
         todo = [
@@ -116,10 +115,10 @@ def run_tasks(
             for task, report in zip(tasks, reports, strict=True)
             if report is None
         ]
-        # A pipeline that has done nothing is repeated once, after an error.
+        # A pipeline without progress is repeated once, if it raised an error.
         most = attempts if len(todo) < undone else 2 if error else 1
         undone = len(todo)
-        if not todo or runs >= min(most, attempts) or not may_help:
+        if not todo or runs >= min(most, attempts) or not may_retry:
             break
         if runs:
             _log.warning(
@@ -129,16 +128,16 @@ def run_tasks(
                 _cause_of(error),
             )
         run = _RunTask(work, load, tuple(counters), uuid.uuid4().hex)
-        error, may_help = _run_pipeline(todo, run, options)
+        error, may_retry = _run_pipeline(todo, run, options)
         runs += 1
         failure = run.read_failure(todo)
         if failure is not None:
-            raise TasksFailed(
+            raise TasksFailedError(
                 f"{_count_undone(tasks)} of {len(tasks)} tasks are not done: "
                 f"{failure['cause']}"
             ) from error
     if todo:
-        raise TasksFailed(
+        raise TasksFailedError(
             f"{undone} of {len(tasks)} tasks are not done after {runs} "
             f"attempt{'s' * (runs > 1)}: {_cause_of(error)}"
         ) from error
@@ -174,7 +173,7 @@ def _count_undone(tasks):
 
 @dataclasses.dataclass
 class _Loaded:
-    """What a process shares, or the exception that loading it raised."""
+    """The shared object of a process, or the exception that `load` raised."""
 
     value: Any = None
     error: Exception | None = None
@@ -183,15 +182,15 @@ class _Loaded:
 class _RunTask(beam.DoFn):
     """Runs a task and writes its report; yields nothing.
 
-    An exception is not raised to the runner, which would retry the bundle, but
-    written to a file beside the report. Later tasks find it and are skipped.
+    Exceptions are written to a file beside the report, because the runner would
+    retry the bundle. Later tasks find the file and are skipped.
 
     Args:
         work: see `run_tasks`.
         load: see `run_tasks`.
         counters: see `run_tasks`.
-        run_id: names the file of the failure, so that a late worker of an
-            older run cannot stop this one.
+        run_id: part of the failure file's name, so that a late worker of an
+            earlier run cannot stop this one.
     """
 
     def __init__(self, work, load, counters, run_id):
@@ -237,7 +236,7 @@ class _RunTask(beam.DoFn):
             try:
                 write_bytes(failure, json.dumps(record).encode())
             except OSError:
-                # Where nothing can be written, the runner must tell.
+                # The runner reports the error if no file can be written.
                 raise error from None
             return
         for name in self._counters:
@@ -269,32 +268,32 @@ def _run_pipeline(tasks, run, options):
         may finish the tasks.
     """
     mode = options.view_as(DirectOptions).direct_running_mode
-    # The direct runner runs the job inside `run`, other runners submit it:
-    # what fails there fails again.
-    may_help = mode == PROCESSES
+    # The direct runner executes the job in `run`. Other runners submit it
+    # there, and a failed submission would fail again.
+    may_retry = mode == PROCESSES
     try:
         pipeline = beam.Pipeline(options=options)
         _ = (
             pipeline
-            # Without its own reshuffle, which would be one more stage.
+            # Without the reshuffle of `Create`, which would add a stage.
             | "Create" >> beam.Create(tasks, reshuffle=False)
             | "Reshuffle" >> beam.Reshuffle()
             | "Run" >> beam.ParDo(run)
         )
         with raise_on_worker_exit(), log_progress(tasks):
             result = pipeline.run()
-            may_help = True
+            may_retry = True
             with _cancel_when_interrupted(result):
                 result.wait_until_finish()
     except Exception as error:
-        # Runners pass on a worker's exception as text, or as another type.
-        return error, may_help
+        # Runners convert a worker's exception to text or to another type.
+        return error, may_retry
     return None, True
 
 
 @contextlib.contextmanager
 def _cancel_when_interrupted(result):
-    """Cancels the job, which a cluster would go on with."""
+    """Cancels the job on interruption; a cluster would continue it."""
     try:
         yield
     except (KeyboardInterrupt, SystemExit):
@@ -310,7 +309,7 @@ def _is_for_users(error):
 
 
 def _sentence(error):
-    """Returns what an exception of a task says to the user."""
+    """Returns the user's message for an exception of a task."""
     if isinstance(error, OSError) and error.strerror:
         where = f"{error.filename}: " if error.filename else ""
         return f"{where}{error.strerror}"
@@ -320,14 +319,14 @@ def _sentence(error):
 
 
 def _cause_of(error):
-    """Returns the innermost cause in a runner's exception, one line of it.
+    """Returns the innermost cause in a runner's exception, as one line.
 
-    It may be a worker's traceback or a JVM's, as text: there is no other form.
+    The exception may be the traceback of a worker or a JVM as text.
     """
     if error is None:
         return (
-            "the runner reported no failure; workers that see other files "
-            "than this process would be a reason"
+            "the runner reported no failure; a possible cause is that workers "
+            "do not see the same files as this process"
         )
     text = str(error).partition(_BEAM_SUFFIX)[0].strip()
     lines = text.splitlines() or [type(error).__name__]
@@ -344,7 +343,7 @@ def log_progress(
 
     def log():
         while not over.wait(seconds):
-            # Split, a relative path becomes absolute, as listed ones are.
+            # `split` makes relative paths absolute, as listed paths are.
             missing = {
                 FileSystems.split(str(task.report_path)) for task in tasks
             }

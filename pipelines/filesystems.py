@@ -1,4 +1,4 @@
-"""Files on Beam's filesystems: local, Google Cloud Storage, S3, HDFS."""
+"""Reads and writes files on Beam's filesystems: local, GCS, S3, HDFS."""
 
 import contextlib
 import os
@@ -13,7 +13,7 @@ from apache_beam.io.filesystems import FileSystems
 
 from keras_lpips.images.formats import check_regular_file
 
-# Files that are being written, or that a lost worker has left.
+# Prefix of temporary files, which a lost worker leaves behind.
 PARTIAL_PREFIX = ".partial-"
 
 Result = TypeVar("Result")
@@ -21,14 +21,14 @@ Result = TypeVar("Result")
 
 def read_bytes(
     path: str,
-    take: Callable[[int], None] | None = None,
+    reserve: Callable[[int], None] | None = None,
     seconds: float | None = None,
 ) -> bytes:
     """Returns the content of a file.
 
     Args:
-        path: of the file.
-        take: called with its size in bytes before it is read.
+        path: path of the file.
+        reserve: called with its size in bytes before it is read.
         seconds: longest time to open, and to read, a file that is not local.
             Defaults to `None`, as long as its filesystem takes.
 
@@ -42,11 +42,11 @@ def read_bytes(
         seconds = None
     file = call_within(seconds, lambda: open_file(path))
     with file:
-        if take is None:
+        if reserve is None:
             return call_within(seconds, file.read)
-        # Opening a file of a remote store has already asked for its size.
+        # For remote storage, opening the file has already fetched its size.
         size = file.seek(0, os.SEEK_END)
-        take(size)
+        reserve(size)
         file.seek(0)
         return call_within(seconds, lambda: file.read(size))
 
@@ -96,8 +96,8 @@ def open_file(path: str):
 
 
 @contextlib.contextmanager
-def replacing(path: str) -> Iterator:
-    """Yields a binary file beside `path`, renamed to it at the end.
+def open_atomic(path: str) -> Iterator:
+    """Opens a temporary binary file beside `path` and renames it at the end.
 
     An error in the block removes it and leaves `path` as it was.
 
@@ -124,7 +124,7 @@ def replacing(path: str) -> Iterator:
 
 def write_bytes(path: str, data: bytes) -> None:
     """Writes a file atomically."""
-    with replacing(path) as file:
+    with open_atomic(path) as file:
         file.write(data)
 
 
@@ -165,7 +165,7 @@ def remove_folder(path: str) -> None:
 def sentence(error: OSError) -> str:
     """Returns an error's message without the names of exceptions."""
     details = getattr(error, "exception_details", None)
-    # Beam wraps errors in its own, and in others of the same type.
+    # Beam wraps errors in its own exceptions and in others of the same type.
     inner = next(iter(details.values())) if details else error.args[:1]
     inner = inner[0] if isinstance(inner, tuple) and inner else inner
     if isinstance(inner, OSError):

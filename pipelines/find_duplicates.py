@@ -5,7 +5,7 @@ r"""Finds near-duplicates: all pairs of images within a distance.
 
 Images of one size are compared by their flat embeddings, whose squared
 distance is LPIPS; with --resize, all images. Beam's options follow `--`.
-`docs/commands/find_duplicates.md` says what it costs.
+`docs/commands/find_duplicates.md` describes the cost.
 """
 
 import sys

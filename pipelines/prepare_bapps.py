@@ -53,7 +53,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def prepare_all(config: PrepareConfig, options) -> None:
-    """Prepares every configuration that is wanted.
+    """Prepares the selected configurations.
 
     Args:
         config: flags of the program.

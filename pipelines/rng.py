@@ -1,12 +1,12 @@
-"""Random numbers that are seeded from keys, on any runner."""
+"""Random generators seeded from keys."""
 
 import hashlib
 
 import numpy as np
 
 
-def generator_of(*key: str | int) -> np.random.Generator:
-    """Returns a generator that depends on the key alone.
+def make_rng(*key: str | int) -> np.random.Generator:
+    """Returns a NumPy generator that is seeded from the key.
 
     Args:
         *key: words and numbers: the seed, a photograph's digest, an index,

@@ -6,7 +6,7 @@ r"""Scores pairs of images: their LPIPS distances, at any scale.
 
 Beam's options follow `--`. The same command writes the same bytes on any
 runner and with any number of workers; `--resume` continues after a stop.
-`docs/engines.md` says how it runs on a cluster.
+`docs/engines.md` describes clusters.
 """
 
 import sys
@@ -25,12 +25,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     config, options = parse_with_beam(ScoringConfig, __doc__, argv, prog=NAME)
 
     def work():
-        from pipelines.scoring.job import TooManyBad, score
+        from pipelines.scoring.job import TooManyBadPairsError, score
 
         start = time.monotonic()
         try:
             manifest = score(config, options)
-        except TooManyBad as error:
+        except TooManyBadPairsError as error:
             for line in error.examples:
                 print(f"{NAME}: {line}", file=sys.stderr)
             raise

@@ -1,12 +1,12 @@
-r"""Makes data like BAPPS from photographs: triplets, or pairs for JND.
+r"""Synthesizes data like BAPPS from photographs: triplets, or JND pairs.
 
     python -m pipelines.synthesize --photos DIR --triplets 20000 --output DATA
     python -m pipelines.synthesize --photos 'DIR/*.jpg' --triplets 1000000 \
         --output DATA --judge severity -- \
         --direct_running_mode=multi_processing --direct_num_workers=2
 
-Beam's options follow `--`. The same command makes the same bytes on any
-runner and with any number of workers; after a stop, it continues.
+Beam's options follow `--`. The same command writes the same bytes on any runner
+and with any number of workers, and resumes an interrupted run.
 """
 
 import sys

@@ -4,8 +4,7 @@
 
 Eight of 200 steps take minutes on two cores; the paper's bank has 96. A
 network for colorization and one for super-resolution are trained with them.
-Each network is saved when it is trained, and a repeated command continues after
-the last one.
+Each network is saved after its training; the same command resumes.
 """
 
 import sys
@@ -27,7 +26,7 @@ Restorer = Literal["color_network", "espcn"]
 
 @dataclass(frozen=True)
 class BankConfig:
-    """What to train, and on what."""
+    """Flags of the program."""
 
     photos: str
     """Folder of photographs, searched recursively, or a pattern."""
@@ -64,7 +63,7 @@ def train_bank(config: BankConfig) -> None:
         sample_settings,
     )
     from pipelines.networks.training import train
-    from pipelines.rng import generator_of
+    from pipelines.rng import make_rng
 
     photographs = _read_photographs(config.photos, PATCH_SIZE)
 
@@ -87,7 +86,7 @@ def train_bank(config: BankConfig) -> None:
         if (bank / f"{name}.json").exists():
             continue
         start = time.monotonic()
-        seed = int(generator_of(config.seed, name).integers(2**31))
+        seed = int(make_rng(config.seed, name).integers(2**31))
         generator, losses = train(network, patch, config.steps, seed)
         training = {"seed": config.seed, "steps": config.steps, **losses}
         save_network(bank, name, network, generator, training)
@@ -101,7 +100,7 @@ def train_bank(config: BankConfig) -> None:
 
 def _read_photographs(where, min_side):
     from pipelines.image_io.photographs import (
-        BadPhotograph,
+        InvalidPhotographError,
         read_file,
         read_photograph,
     )
@@ -111,7 +110,7 @@ def _read_photographs(where, min_side):
     for name, path in find_photographs(where):
         try:
             photographs.append(read_photograph(read_file(path), min_side))
-        except (BadPhotograph, OSError) as error:
+        except (InvalidPhotographError, OSError) as error:
             print(f"left out: {name} {error}")
         if len(photographs) == MAX_PHOTOGRAPHS:
             break

@@ -1,4 +1,4 @@
-"""Losses of detail: Gaussian blur, bilateral filter, and JPEG compression.
+"""Distortions that remove detail: Gaussian blur, bilateral filter, JPEG.
 
 Every function takes uint8 RGB `(height, width, 3)`, a strength in [0, 1] and
 a generator (not used here), and returns uint8 RGB of the same shape.
@@ -12,12 +12,12 @@ from PIL import Image
 
 # In pixels: the last of KADID-10k's levels, .1, .5, 1, 2 and 5.
 MAX_GAUSSIAN_DEVIATION = 5.0
-# In pixels, and in levels of [0, 255]; our choice: by these the texture of a
-# 64 pixel patch is gone.
+# In pixels, and in levels of [0, 255]; our choice: they remove the texture of a
+# patch of 64 pixels.
 MAX_BILATERAL_SPACE = 5.0
 MAX_BILATERAL_COLOR = 150.0
 # On the Independent JPEG Group's scale. KADID-10k's levels are 43, 36, 24, 7
-# and 4; at 95, the most that Pillow's documentation advises, nothing is seen.
+# and 4; 95, the most that Pillow's documentation advises, is not visible.
 MAX_QUALITY, MIN_QUALITY = 95, 4
 
 
@@ -41,7 +41,7 @@ def bilateral_filter(image, strength, generator):
 
 
 def jpeg(image, strength, generator):
-    """Compresses; the quality falls geometrically with strength.
+    """Compresses as JPEG; the quality falls geometrically with strength.
 
     From `MAX_QUALITY` to `MIN_QUALITY`.
     """

@@ -14,7 +14,7 @@ from pipelines.distortions.distortion import to_uint8
 # Share of the pixels whose color is known, at strength 0 and 1: from every
 # fourth to about one of 64 x 64.
 MOST_HINTS, FEWEST_HINTS = 0.25, 0.0003
-# Added to the variance of a neighbourhood, in [0, 1] squared.
+# Added to the variance of a neighborhood, in [0, 1] squared.
 VARIANCE_FLOOR = 2e-5
 
 
@@ -22,9 +22,9 @@ def propagated_color(image, strength, generator):
     """Propagates the color of a few pixels to pixels of similar lightness.
 
     Levin, Lischinski and Weiss, "Colorization using optimization", 2004: the
-    color of a pixel is the mean of its eight neighbours', weighted by the
-    likeness of their lightness. Instead of a person's scribbles, the colors
-    of random pixels are given; there are fewer of them with strength.
+    color of a pixel is the mean of its eight neighbors' colors, weighted by
+    similarity in lightness. Instead of a person's scribbles, random pixels keep
+    their color, fewer at higher strength.
     """
     height, width = image.shape[:2]
     luma_chroma = cv2.cvtColor(
@@ -35,7 +35,7 @@ def propagated_color(image, strength, generator):
     count = max(1, round(share * height * width))
     # With one seed, fewer hints are a subset of more.
     hints[generator.permutation(height * width)[:count]] = True
-    weights = neighbour_weights(luma_chroma[..., 0].astype(np.float64))
+    weights = neighbor_weights(luma_chroma[..., 0].astype(np.float64))
     free = diags(np.where(hints, 0.0, 1.0))
     system = diags(np.ones(height * width)) - free @ weights
     chroma = luma_chroma[..., 1:].reshape(-1, 2).astype(np.float64)
@@ -46,7 +46,7 @@ def propagated_color(image, strength, generator):
     return to_uint8(cv2.cvtColor(luma_chroma, cv2.COLOR_YCrCb2RGB) * 255)
 
 
-def neighbour_weights(lightness):
+def neighbor_weights(lightness):
     """Returns the weights of each pixel's neighbors; rows sum to 1.
 
     Args:
@@ -71,7 +71,7 @@ def neighbour_weights(lightness):
             likeness = np.exp(-(difference**2) / (2 * variance[here]))
             rows.append(index[here].ravel())
             columns.append(index[there].ravel())
-            # The constant keeps rows from being empty.
+            # The constant prevents empty rows.
             values.append(likeness.ravel() + 1e-6)
     size = height * width
     weights = csr_matrix(

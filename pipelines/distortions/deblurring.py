@@ -31,7 +31,7 @@ TOTAL_VARIATION_ITERATIONS = 20
 
 
 def wiener(image, strength, generator):
-    """Wiener-Hunt deconvolution of a given balance."""
+    """Deblurs by Wiener-Hunt deconvolution with a fixed balance."""
 
     def restore(blurred, kernel):
         return restoration.wiener(
@@ -42,7 +42,7 @@ def wiener(image, strength, generator):
 
 
 def unsupervised_wiener(image, strength, generator):
-    """Wiener-Hunt deconvolution that estimates its balance by sampling.
+    """Deblurs by Wiener-Hunt deconvolution with a sampled balance.
 
     Orieux, Giovannelli and Rodet, 2010.
     """
@@ -61,7 +61,10 @@ def unsupervised_wiener(image, strength, generator):
 
 
 def richardson_lucy(image, strength, generator):
-    """Richardson (1972) and Lucy (1974): the likeliest under Poisson noise."""
+    """Deblurs by maximum likelihood under Poisson noise.
+
+    Richardson (1972) and Lucy (1974).
+    """
     return _deblur(
         image,
         strength,
@@ -76,7 +79,7 @@ def richardson_lucy(image, strength, generator):
 
 
 def total_variation(image, strength, generator):
-    """Least squares with a total-variation penalty.
+    """Deblurs by least squares with a total-variation penalty.
 
     Proximal gradient steps (Beck and Teboulle 2009) whose proximal operator
     is Chambolle's denoising.

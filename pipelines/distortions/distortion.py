@@ -1,4 +1,4 @@
-"""A named distortion, a sequence of two, and rounding to uint8."""
+"""Named distortions, sequences of two, and rounding to uint8."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,7 +1,7 @@
 """Real algorithms: frame interpolation, of a synthetic motion or of a video.
 
-`INTERPOLATORS` make the middle frame from those before and after it, uint8 RGB
-`(height, width, 3)` all three. Each has a distortion that takes a patch, a
+`INTERPOLATORS` compute the middle frame from the frames before and after it,
+all uint8 RGB `(height, width, 3)`. Each has a distortion that takes a patch, a
 strength in [0, 1] and a generator: the patch is the middle frame, and the
 others are the patch moved along a smooth random field, half of it backwards and
 half forwards.
@@ -13,7 +13,7 @@ import numpy as np
 from pipelines.distortions.distortion import to_uint8
 from pipelines.distortions.spatial import remap, warp_field
 
-# Of the shorter side, between the two outer frames.
+# Motion between the outer frames, as a fraction of the shorter side.
 MAX_MOTION = 1 / 8
 
 
@@ -65,17 +65,17 @@ INTERPOLATORS = {
 
 
 def blended_frames(image, strength, generator):
-    """`blend` of a synthetic motion."""
+    """Applies `blend` to a synthetic motion."""
     return blend(*_outer_frames(image, strength, generator))
 
 
 def farneback_frames(image, strength, generator):
-    """`farneback` of a synthetic motion."""
+    """Applies `farneback` to a synthetic motion."""
     return farneback(*_outer_frames(image, strength, generator))
 
 
 def dis_frames(image, strength, generator):
-    """`dis` of a synthetic motion."""
+    """Applies `dis` to a synthetic motion."""
     return dis(*_outer_frames(image, strength, generator))
 
 

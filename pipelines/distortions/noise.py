@@ -1,4 +1,4 @@
-r"""Noises: white, colored by a spectral exponent, and the checkerboard.
+r"""Noise: white, colored by a spectral exponent, and checkerboard.
 
 Every function takes uint8 RGB `(height, width, 3)`, a strength in [0, 1] and
 a generator, and returns uint8 RGB of the same shape.
@@ -23,7 +23,7 @@ PINK, BLUE = 1.0, -1.0
 VIOLET, BROWN = -2.0, 2.0
 # Strides of the transposed convolutions that cause the artifact.
 CHECKERBOARD_STRIDES = (2, 4)
-# Of the whole artifact; beyond this half the grid hides the image.
+# Fraction of the full artifact; a larger one would hide the image.
 MAX_CHECKERBOARD_SHARE = 0.5
 
 
@@ -61,13 +61,13 @@ def colored_noise(image, strength, generator):
 
 
 def checkerboard(image, strength, generator):
-    """Multiplies by the uneven overlap of a transposed convolution.
+    """Multiplies by the uneven gain of a transposed convolution.
 
-    Where a kernel is no multiple of its stride, outputs get 1 or 2 of its
-    steps in turn along each axis (Odena et al. 2016, "Deconvolution and
-    checkerboard artifacts"): the gain is 4/9, 8/9 or 16/9, its mean 1. The
-    strength blends from an even gain half the way to that one; stride and
-    phase are random.
+    If the kernel size is not a multiple of the stride, outputs alternately get
+    1 or 2 contributions along each axis (Odena et al. 2016, "Deconvolution and
+    checkerboard artifacts"): the gain is 4/9, 8/9 or 16/9, its mean 1. At
+    strength 1, the gain is halfway between 1 and this pattern; stride and phase
+    are random.
     """
     stride = generator.choice(CHECKERBOARD_STRIDES)
     steps = np.repeat([2.0, 1.0], stride // 2) / 1.5

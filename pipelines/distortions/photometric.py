@@ -2,8 +2,8 @@
 
 Every function takes uint8 RGB `(height, width, 3)`, a strength in [0, 1] and
 a generator, and returns uint8 RGB of the same shape. They work in CIE L*a*b*
-(D65), whose steps are about equally visible. The paper names the types without
-their ranges; these are ours, each with its reason.
+(D65), which is approximately perceptually uniform. The paper does not give
+ranges; these are our choice, each with its reason.
 """
 
 import cv2
@@ -12,7 +12,7 @@ import numpy as np
 from pipelines.distortions.distortion import to_uint8
 
 # L* spans 100; our choice, 2.5 times KADID-10k's strongest mean shift, .15 of
-# the range, so that the strong end is plain.
+# the range, so that strength 1 is obvious.
 MAX_LIGHTNESS_SHIFT = 38.0
 # In a*b*; 2.3 is just noticeable (Mahy et al. 1994). 30, our choice, is an
 # evident cast.
@@ -41,7 +41,7 @@ def color_shift(image, strength, generator):
 
 
 def contrast(image, strength, generator):
-    """Scales the distance to the mean by up to `MAX_CONTRAST_RATIO`, or less.
+    """Scales the contrast by `MAX_CONTRAST_RATIO` at most, up or down.
 
     The ratio is geometric in the strength; whether it raises or lowers the
     contrast is random.

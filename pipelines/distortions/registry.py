@@ -4,15 +4,15 @@ The traditional types are the paper's 20, and 308 ordered pairs of them. The
 paper says that pairs are composed "sequentially" and that there are 308, not
 which. Of the 20 * 19 = 380 ordered pairs of different types, leaving out the
 6 * 5 = 30 of two noises and the 7 * 6 = 42 of two spatial ones, which look like
-one of them, leaves exactly 308: these are composed here. That they are the
+a single one, leaves exactly 308, which are used here. That they are the
 authors' own is a conjecture.
 
-The paper's four families of real algorithms have members from libraries. Their
-strength is how hard the task is: how small, how blurred, how fast, how few
-colors. At 0 the image is unchanged.
+The paper's four families of real algorithms are represented by algorithms of
+libraries. Their strength is the difficulty of the task: downsampling factor,
+blur, motion, share of removed colors. At 0 the image is unchanged.
 
 `PAPER_TYPES` and `PAPER_SEQUENCES` are the paper's; `TYPES`, `SEQUENCES` and
-`ALGORITHMS` are in use. Another traditional type belongs to `_MORE_TYPES`.
+`ALGORITHMS` are in use. Add further traditional types to `_MORE_TYPES`.
 """
 
 import importlib

@@ -3,9 +3,9 @@
 Every function takes uint8 RGB `(height, width, 3)`, a strength in [0, 1] and
 a generator, and returns uint8 RGB of the same shape. Lengths are shares of
 the shorter side, so they mean the same at any size of patch; pixels beyond the
-border are mirrored. The paper names the types without their ranges; these were
-set by eye on the contact sheet, so that strength 1 is plain to everyone while
-the content can still be recognized.
+border are mirrored. The paper does not give ranges; these were chosen by eye on
+the contact sheet, so that strength 1 is obvious and the content is still
+recognizable.
 """
 
 import cv2
@@ -32,7 +32,7 @@ def shift(image, strength, generator):
 
 
 def affine(image, strength, generator):
-    """Rotates, scales and shears about the centre.
+    """Rotates, scales and shears about the center.
 
     Each by a random share, at least half, of its maximum.
     """
@@ -46,8 +46,8 @@ def affine(image, strength, generator):
     cos, sin = np.cos(rotation), np.sin(rotation)
     matrix = np.exp(log_scale) * np.array([[cos, -sin], [sin, cos]])
     matrix = matrix @ np.array([[1, shear], [0, 1]])
-    centre = (np.array(image.shape[1::-1]) - 1) / 2
-    offset = centre - matrix @ centre
+    center = (np.array(image.shape[1::-1]) - 1) / 2
+    offset = center - matrix @ center
     return cv2.warpAffine(
         image,
         np.column_stack([matrix, offset]),
@@ -89,7 +89,7 @@ def cubic_warp(image, strength, generator):
 
 
 def ghosting(image, strength, generator):
-    """Blends with a copy that is moved; its share is up to a half."""
+    """Blends with a shifted copy of up to half the weight."""
     length = generator.uniform(MIN_GHOST_SHIFT, MAX_GHOST_SHIFT)
     ghost = _translate(image, _step(image, length, generator))
     share = MAX_GHOST_SHARE * strength

@@ -33,7 +33,7 @@ def lanczos(image, strength, generator):
 
 
 def back_projection(image, strength, generator):
-    """Corrects bicubic so that its downsampling is the small patch.
+    """Upsamples so that downsampling the result gives the small patch.
 
     Irani and Peleg, "Improving resolution by image registration", 1991.
     """
@@ -67,7 +67,7 @@ def _enlarge(small, image, resampling):
 
 
 def _resize(plane, shape):
-    """One float32 channel, to the height and width that `shape` begins with."""
+    """Resizes a float32 channel to the height and width in `shape`."""
     return np.asarray(
         Image.fromarray(plane).resize(
             (shape[1], shape[0]), Image.Resampling.BICUBIC

@@ -1,1 +1,1 @@
-"""Photographs and videos: found, read, and refused with a reason."""
+"""Finds, reads and validates photographs and videos."""

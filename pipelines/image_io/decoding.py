@@ -1,4 +1,4 @@
-"""Decodes images to the pixels that `keras_lpips` reads, PNG faster."""
+"""Decodes images like `keras_lpips`, with a faster decoder for PNG."""
 
 import struct
 
@@ -10,15 +10,15 @@ from keras_lpips.images.formats import default_max_pixels
 from keras_lpips.images.reader import decode_image
 
 # A PNG's first 29 bytes: signature, and the header's length, name, width,
-# height, bits per channel, kind of colour, compression, filter, interlacing.
+# height, bits per channel, color type, compression, filter, interlacing.
 _PNG_HEAD = struct.Struct(">8sI4sIIBBBBB")
 _SIGNATURE, _HEADER, _HEADER_BYTES = b"\x89PNG\r\n\x1a\n", b"IHDR", 13
-# 8 bits of RGB, of the only compression and filter there are, not interlaced.
+# 8-bit RGB with the only defined compression and filter, not interlaced.
 _PLAIN = (8, 2, 0, 0, 0)
 _DATA = b"IDAT"
 # Length and name of a chunk, and the checksum after it.
 _CHUNK_HEAD, _CHECKSUM_BYTES = struct.Struct(">I4s"), 4
-# Chunks that may rotate an image or make it one of several; texts that may.
+# Chunks that may rotate an image or add frames, and text chunks that may.
 _SPECIAL_CHUNKS = (b"eXIf", b"acTL")
 _TEXTS, _KEYWORD_BYTES = (b"tEXt", b"zTXt", b"iTXt"), 80
 _SPECIAL_TEXTS = (b"Raw profile type exif\0", b"XML:com.adobe.xmp\0")
@@ -29,10 +29,10 @@ def decode(
 ) -> np.ndarray:
     """Decodes an image.
 
-    Kornia decodes plain PNGs, 8 bits of RGB, in half of Pillow's time to the
-    same pixels. It does not compare the checksum of the rows, so ISA-L does
-    that before. `keras_lpips.images.reader.decode_image` decodes the rest, and
-    whatever one of the two refuses.
+    Kornia decodes plain 8-bit RGB PNGs to the same pixels in half of Pillow's
+    time. It does not verify the checksum of the rows, so ISA-L does that
+    before. `keras_lpips.images.reader.decode_image` decodes all others, and
+    files that ISA-L or Kornia rejects.
 
     Args:
         data: the content of a file.
@@ -59,7 +59,7 @@ def decode(
 
 
 def is_plain_png(data: bytes, max_pixels: int | None = None) -> bool:
-    """Returns whether both decoders agree on it, and its size is allowed."""
+    """Returns whether data are a plain 8-bit RGB PNG of an allowed size."""
     if len(data) < _PNG_HEAD.size:
         return False
     signature, length, header, width, height, *kind = _PNG_HEAD.unpack_from(

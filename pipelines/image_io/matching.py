@@ -1,8 +1,8 @@
 """Matches the images of two patterns by name and writes the list of pairs.
 
-Codecs change a file's type, so images without a partner of the same name are
-matched without the suffix. Nothing is dropped: an image without any partner
-becomes a pair with an empty field, which is a bad pair.
+Codecs change a file's suffix, so images without a partner of the same name are
+matched without the suffix. An image without any partner becomes a pair with an
+empty field, which counts as bad.
 """
 
 import csv
@@ -37,7 +37,7 @@ def match(references: str, distorted: str, path: str) -> dict[str, int]:
     Args:
         references: a pattern.
         distorted: a pattern.
-        path: of the list to write.
+        path: path of the list to write.
 
     Returns:
         The number of images without a partner, by column.
@@ -107,7 +107,7 @@ def _stem(name):
 def _by_name(pattern):
     """Returns files by their paths below the pattern's fixed folder."""
     fixed = re.match(r"[^*?\[]*", pattern)[0].rpartition("/")[0]
-    # The list lies elsewhere, so its paths are absolute.
+    # The list is in another folder, so its paths are absolute.
     if FileSystems.get_scheme(pattern) is None:
         pattern, fixed = os.path.abspath(pattern), os.path.abspath(fixed)
     return {path[len(fixed) :]: path for path in list_files(pattern)}

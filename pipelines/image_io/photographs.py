@@ -1,4 +1,4 @@
-"""Reads and validates photographs that are to be distorted."""
+"""Reads and validates photographs for synthesis."""
 
 import contextlib
 import hashlib
@@ -12,25 +12,25 @@ from keras_lpips.images.formats import check_regular_file, open_image
 from keras_lpips.images.reader import decode_image
 from keras_lpips.images.validation import ImageError
 
-# Larger images are refused by their header, before they are decoded.
+# Larger images are rejected by their header, before they are decoded.
 MAX_PIXELS = 200_000_000
 _EIGHT_BIT_COLOR = ("RGB", "RGBA", "P", "CMYK", "YCbCr")
 _GRAY = ("1", "L", "LA", "I", "I;16", "F")
 
 
-class BadPhotograph(Exception):
-    """A photograph cannot be used; the message follows its name."""
+class InvalidPhotographError(Exception):
+    """A photograph cannot be used; the message is a predicate to its name."""
 
 
 def read_file(path: str) -> bytes:
     """Returns the content of a file, local or remote.
 
     Raises:
-        BadPhotograph: it is no regular file, such as a pipe.
+        InvalidPhotographError: it is no regular file, such as a pipe.
         OSError: it cannot be read.
     """
     if "://" not in str(path):
-        with _as_bad_photograph():
+        with _as_invalid_photograph_error():
             check_regular_file(path)
     return epath.Path(path).read_bytes()
 
@@ -47,39 +47,39 @@ def read_photograph(data: bytes, min_side: int = 1) -> np.ndarray:
         orientation is applied.
 
     Raises:
-        BadPhotograph: it is damaged, too small, too large, or gray, so that
-            distortions of color would not change it.
+        InvalidPhotographError: it is damaged, too small, too large, or gray,
+            so that distortions of color would not change it.
     """
-    with _as_bad_photograph():
+    with _as_invalid_photograph_error():
         with (
             as_image_error(""),
             open_image(io.BytesIO(data), "", MAX_PIXELS) as image,
         ):
             mode, (width, height) = image.mode, image.size
         if min(width, height) < min_side:
-            raise BadPhotograph(
+            raise InvalidPhotographError(
                 f"is {width} x {height}, smaller than {min_side} pixels"
             )
         if mode in _GRAY:
-            raise BadPhotograph("is gray")
+            raise InvalidPhotographError("is gray")
         if mode not in _EIGHT_BIT_COLOR:
-            raise BadPhotograph(f"is of an unknown kind ({mode})")
+            raise InvalidPhotographError(f"is of an unknown kind ({mode})")
         pixels = decode_image(data, "", max_pixels=MAX_PIXELS)
     if (pixels[..., :1] == pixels[..., 1:]).all():
-        raise BadPhotograph("is gray")
+        raise InvalidPhotographError("is gray")
     return pixels
 
 
 @contextlib.contextmanager
-def _as_bad_photograph():
+def _as_invalid_photograph_error():
     """Converts `ImageError`, whose message begins with an empty name."""
     try:
         yield
     except ImageError as error:
-        raise BadPhotograph(str(error).strip()) from None
+        raise InvalidPhotographError(str(error).strip()) from None
 
 
-def digest_of(image: np.ndarray) -> str:
+def digest_pixels(image: np.ndarray) -> str:
     """Returns a digest of the pixels, equal in every lossless format.
 
     Args:

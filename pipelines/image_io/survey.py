@@ -1,8 +1,7 @@
-"""Finds photographs and videos, and which of them can be used.
+"""Finds photographs and videos and validates them.
 
-Each is identified by the digest of its file's bytes, never by its name: the
-same files give the same data wherever they lie. Of files with equal pixels one
-is used, so that no picture has two digests.
+Files are identified by the digest of their bytes, not by name or path, so that
+equal files give equal data. Of several files with equal pixels, one is used.
 """
 
 import glob
@@ -16,8 +15,8 @@ from etils import epath
 from keras_lpips_cli.errors import UserError
 from pipelines.execution import run_tasks
 from pipelines.image_io.photographs import (
-    BadPhotograph,
-    digest_of,
+    InvalidPhotographError,
+    digest_pixels,
     read_file,
     read_photograph,
 )
@@ -48,12 +47,12 @@ class Survey:
     """The photographs and videos that were found.
 
     Attributes:
-        usable: those that can be used, ordered by digest, no pixels twice.
-        refused: the reasons why others cannot be used, by name.
+        usable: the valid ones, ordered by digest, without duplicates.
+        rejected: reasons of rejection by name.
     """
 
     usable: tuple[Photograph, ...]
-    refused: dict[str, str]
+    rejected: dict[str, str]
 
 
 def find_photographs(where: str) -> list[tuple[str, str]]:
@@ -95,7 +94,7 @@ def _walk(folder, above):
 
 @dataclass(frozen=True)
 class SurveyTask:
-    """Some photographs or videos to be read.
+    """A task that reads and validates photographs or videos.
 
     Attributes:
         report_path: the file whose existence marks it as done.
@@ -115,9 +114,9 @@ def survey_files(task: SurveyTask, _=None) -> dict:
 
     Returns:
         The report: digests of the files and of their pixels, frames, and
-        reasons of refusal, by name.
+        reasons of rejection, by name.
     """
-    digests, pixel_digests, frames, refused = {}, {}, {}, {}
+    digests, pixel_digests, frames, rejected = {}, {}, {}, {}
     for name, path in task.files:
         try:
             data = read_file(path)
@@ -127,17 +126,17 @@ def survey_files(task: SurveyTask, _=None) -> dict:
                 )
             else:
                 photograph = read_photograph(data, task.min_side)
-                pixel_digests[name] = digest_of(photograph)
+                pixel_digests[name] = digest_pixels(photograph)
             digests[name] = hashlib.sha256(data).hexdigest()
-        except BadPhotograph as error:
-            refused[name] = str(error)
+        except InvalidPhotographError as error:
+            rejected[name] = str(error)
         except OSError as error:
-            refused[name] = f"cannot be read: {error.strerror or error}"
+            rejected[name] = f"cannot be read: {error.strerror or error}"
     return {
         "digests": digests,
         "pixel_digests": pixel_digests,
         "frames": frames,
-        "refused": refused,
+        "rejected": rejected,
     }
 
 
@@ -153,7 +152,7 @@ def survey(
     Args:
         files: names and paths.
         min_side: the least height and width in pixels.
-        folder: a folder for the reports, which are removed again.
+        folder: folder of the temporary reports.
         options: Beam's options.
         min_frames: the least frames of a video; 0 for photographs.
     """
@@ -172,18 +171,18 @@ def survey(
     for task in tasks:
         epath.Path(task.report_path).unlink()
     paths = dict(files)
-    found, refused, pixel_digests = [], {}, {}
+    found, rejected, pixel_digests = [], {}, {}
     for report in reports:
-        refused.update(report["refused"])
+        rejected.update(report["rejected"])
         pixel_digests.update(report["pixel_digests"])
         found += [
             Photograph(digest, name, paths[name], report["frames"].get(name, 0))
             for name, digest in report["digests"].items()
         ]
-    # The least digest is kept, whatever the names of the files.
+    # The file with the least digest is kept, independently of names.
     kept: dict[str, Photograph] = {}
     for photograph in sorted(found):
         first = kept.setdefault(pixel_digests[photograph.name], photograph)
         if first is not photograph:
-            refused[photograph.name] = f"shows the same pixels as {first.name}"
-    return Survey(tuple(kept.values()), dict(sorted(refused.items())))
+            rejected[photograph.name] = f"shows the same pixels as {first.name}"
+    return Survey(tuple(kept.values()), dict(sorted(rejected.items())))

@@ -11,10 +11,10 @@ import numpy as np
 
 from keras_lpips.images.validation import ImageError
 from keras_lpips.images.video_reader import open_capture
-from pipelines.image_io.photographs import BadPhotograph, digest_of
+from pipelines.image_io.photographs import InvalidPhotographError, digest_pixels
 
 
-def frames_of(path: str) -> Iterator[np.ndarray]:
+def read_frames(path: str) -> Iterator[np.ndarray]:
     """Decodes a video.
 
     Args:
@@ -24,12 +24,12 @@ def frames_of(path: str) -> Iterator[np.ndarray]:
         The frames, uint8 RGB, `(height, width, 3)`, [0, 255].
 
     Raises:
-        BadPhotograph: it is no video.
+        InvalidPhotographError: the file is not a video.
     """
     try:
         capture = open_capture(path)
     except ImageError:
-        raise BadPhotograph("is no video") from None
+        raise InvalidPhotographError("is no video") from None
     try:
         while True:
             decoded, frame = capture.read()
@@ -47,17 +47,19 @@ def read_video(path: str, min_side: int, min_frames: int) -> tuple[int, str]:
         Its number of frames, and a digest of their pixels.
 
     Raises:
-        BadPhotograph: it is no video, too small, or too short.
+        InvalidPhotographError: it is no video, too small, or too short.
     """
     count, pixels = 0, hashlib.sha256()
-    for frame in frames_of(path):
+    for frame in read_frames(path):
         height, width = frame.shape[:2]
         if min(height, width) < min_side:
-            raise BadPhotograph(
+            raise InvalidPhotographError(
                 f"is {width} x {height}, smaller than {min_side} pixels"
             )
         count += 1
-        pixels.update(digest_of(frame).encode())
+        pixels.update(digest_pixels(frame).encode())
     if count < min_frames:
-        raise BadPhotograph(f"has {count} frames of {min_frames} needed")
+        raise InvalidPhotographError(
+            f"has {count} frames of {min_frames} needed"
+        )
     return count, pixels.hexdigest()

@@ -1,1 +1,1 @@
-"""Finding near-duplicates: the parts of `pipelines.find_duplicates`."""
+"""The parts of `pipelines.find_duplicates`."""

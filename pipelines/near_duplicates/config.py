@@ -1,6 +1,6 @@
 """The config of `pipelines.find_duplicates`.
 
-Nothing heavy is imported here, so that `--help` answers at once.
+It imports no heavy library, so that `--help` is fast.
 """
 
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from pipelines.scoring.config import ModelConfig
 
 @dataclass(frozen=True, kw_only=True)
 class DuplicatesConfig(ModelConfig):
-    """Among which images to search, and how close they must be."""
+    """Flags of `pipelines.find_duplicates`."""
 
     images: str
     """A pattern of image files; ** also matches folders."""
@@ -25,7 +25,7 @@ class DuplicatesConfig(ModelConfig):
     """Images in each task, the unit of work."""
 
     def __post_init__(self):
-        """Validates what the types leave open."""
+        """Validates the suffix and the threshold."""
         if not self.output.endswith(".csv"):
             raise ValueError(
                 f"--output must end in .csv. Received: {self.output}"

@@ -12,19 +12,20 @@ from pipelines.scoring.batching import Batch, read_batches
 from pipelines.scoring.model import make_graph, make_lpips
 from pipelines.scoring.pairs import Entry
 
-# Of the vectors of a block: 2000 images of 64 x 64 for alex, 100 of 256 x 256.
+# Most bytes of a block of vectors: for alex, 2000 images of 64 x 64 or 100 of
+# 256 x 256.
 BLOCK_BYTES = 1 << 28
 
 
 @dataclass(frozen=True)
 class EmbeddingTask:
-    """A run of images to be embedded.
+    """Consecutive images to embed.
 
     Attributes:
         folder: where blocks are written.
-        number: which run it is.
-        first: the first image's position among all.
-        paths: of the images.
+        number: index of the task.
+        first: position of the first image among all.
+        paths: paths of the images.
     """
 
     folder: str
@@ -34,16 +35,16 @@ class EmbeddingTask:
 
     @property
     def report_path(self) -> str:
-        """The file whose existence marks the run as done."""
+        """The file whose existence marks the task as done."""
         return f"{self.folder}/run-{self.number:05}.json"
 
 
 class Embedder:
-    """Embeds batches of any size without being traced again.
+    """Embeds batches of any size without retracing.
 
     Args:
         config: the net, and the size of images and batches.
-        block_bytes: the most bytes of the vectors of a block.
+        block_bytes: most bytes of a block of vectors.
     """
 
     def __init__(
@@ -64,7 +65,7 @@ class Embedder:
 
 
 def embed_images(task: EmbeddingTask, embedder: Embedder) -> dict:
-    """Writes the vectors of a run, in blocks of images of one size.
+    """Writes the vectors of a task, in blocks of images of one size.
 
     Returns:
         The report: `blocks`, the size, file and positions of the images of

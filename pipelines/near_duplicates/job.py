@@ -1,4 +1,4 @@
-"""The whole search: embed all images, compare those of one size, one table."""
+"""Runs the search: embeds images, compares those of one size, writes."""
 
 import functools
 import hashlib
@@ -23,7 +23,7 @@ from pipelines.near_duplicates.embedding import (
     EmbeddingTask,
     embed_images,
 )
-from pipelines.near_duplicates.search import Block, Search, search
+from pipelines.near_duplicates.search import Block, SearchTask, search_block
 from pipelines.scoring.job import describe_weights
 from pipelines.scoring.results import to_csv
 
@@ -38,10 +38,10 @@ def find_duplicates(
 ) -> dict:
     """Finds all pairs of images of one size within a distance.
 
-    The same command reuses what a stopped run has finished.
+    The same command resumes an interrupted run.
 
     Args:
-        config: what to search for.
+        config: flags of the program.
         options: Beam's options. Defaults to the direct runner, in this process.
 
     Returns:
@@ -67,7 +67,7 @@ def find_duplicates(
         "threshold": config.threshold,
     }
     folder = f"{config.output}.work"
-    _clear_unless_planned(folder, record, found)
+    _remove_stale_work(folder, record, found)
     blocks, errors = _embed(config, paths, folder, options)
     bad = {paths[at]: reason for at, reason in errors}
     if len(bad) > config.tolerate or len(bad) == len(paths):
@@ -89,8 +89,8 @@ def find_duplicates(
     return record
 
 
-def _clear_unless_planned(folder, record, found):
-    """Removes what another config, or other images, have left."""
+def _remove_stale_work(folder, record, found):
+    """Removes leftovers of a run with another config or other images."""
     files = [
         [x.path, x.size_in_bytes, x.last_updated_in_seconds] for x in found
     ]
@@ -130,6 +130,6 @@ def _search(config, blocks, folder, options):
         for at, block in enumerate(same_size):
             path = f"{folder}/search-{len(tasks):05}.json"
             others = tuple(same_size[at + 1 :])
-            tasks.append(Search(path, block, others, config.threshold))
-    reports = run_tasks(tasks, search, options)
+            tasks.append(SearchTask(path, block, others, config.threshold))
+    reports = run_tasks(tasks, search_block, options)
     return sorted(tuple(x) for report in reports for x in report["near"])

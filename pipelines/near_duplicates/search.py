@@ -1,4 +1,4 @@
-"""Finds pairs of vectors within a distance: FAISS, confirmed in float64."""
+"""Finds pairs of vectors within a distance, with FAISS and float64."""
 
 import io
 from dataclasses import dataclass
@@ -7,8 +7,8 @@ import numpy as np
 
 from pipelines.filesystems import read_bytes
 
-# FAISS expands the square, in float32. Its error is below this share of the two
-# squared norms, with a margin.
+# FAISS computes distances as expanded squares in float32. This fraction of the
+# two squared norms bounds the error, with a margin.
 FAISS_ERROR = 1e-5
 
 
@@ -18,7 +18,7 @@ class Block:
 
     Attributes:
         path: an `.npy` of float32, `(images, features)`.
-        positions: of the images among all.
+        positions: positions of the images among all.
     """
 
     path: str
@@ -30,13 +30,13 @@ class Block:
 
 
 @dataclass(frozen=True)
-class Search:
-    """A block compared with itself and with others of its size.
+class SearchTask:
+    """Compares a block with itself and with others of its size.
 
     Attributes:
         report_path: the file whose existence marks it as done.
         block: the vectors.
-        others: the blocks after it.
+        others: the later blocks.
         threshold: the largest distance of a pair.
     """
 
@@ -46,7 +46,7 @@ class Search:
     threshold: float
 
 
-def search(task: Search, _=None) -> dict:
+def search_block(task: SearchTask, _=None) -> dict:
     """Finds the pairs of a task.
 
     Returns:
@@ -60,16 +60,18 @@ def search(task: Search, _=None) -> dict:
     near = []
     for other in (task.block, *task.others):
         theirs = vectors if other is task.block else other.read()
-        for i, k, distance in within(index, vectors, theirs, task.threshold):
-            # Each pair of one block is found from both its ends.
+        for i, k, distance in find_within(
+            index, vectors, theirs, task.threshold
+        ):
+            # A pair inside one block is found twice.
             if other is not task.block or i < k:
                 pair = sorted((task.block.positions[i], other.positions[k]))
                 near.append([*pair, distance])
     return {"near": sorted(near)}
 
 
-def within(index, vectors, queries, threshold):
-    """Yields which rows are within the threshold of each other.
+def find_within(index, vectors, queries, threshold):
+    """Yields the pairs of rows within the threshold.
 
     Args:
         index: a FAISS index of `vectors`.

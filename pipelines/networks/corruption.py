@@ -1,4 +1,4 @@
-"""Corrupts the input of a network, which is trained to restore it."""
+"""Corrupts images, which networks are trained to restore."""
 
 import cv2
 import numpy as np
@@ -7,7 +7,7 @@ from PIL import Image
 from pipelines.distortions.noise import gaussian_white_noise, pink_noise
 from pipelines.networks.settings import ESPCN_FACTOR
 
-# Share of the noises' greatest deviation: .1 of [0, 1].
+# Strength of the noise: a standard deviation of 0.1 in [0, 1].
 NOISE_STRENGTH = 0.5
 DOWNSAMPLING_FACTOR = 3
 

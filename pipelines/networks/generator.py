@@ -1,4 +1,4 @@
-"""The image-to-image network, and the discriminator that it is trained with."""
+"""The image-to-image network and its discriminator."""
 
 import keras
 from keras import layers, ops
@@ -12,10 +12,10 @@ ESPCN_CHANNELS = (64, 32)
 
 
 def make_generator(settings: NetworkSettings) -> keras.Model:
-    """Returns a network from images in [-1, 1] to the same.
+    """Returns a network from images to images in [-1, 1].
 
-    Heights and widths must be multiples of `settings.multiple`; ESPCN's
-    input is smaller than its output by that.
+    Heights and widths must be multiples of `settings.multiple`; ESPCN's output
+    is larger than its input by this factor.
     """
     if settings.architecture == "espcn":
         return _make_espcn()
@@ -54,7 +54,7 @@ def make_generator(settings: NetworkSettings) -> keras.Model:
 
 
 def make_discriminator(settings: NetworkSettings) -> keras.Model:
-    """Returns a network that classifies neighborhoods as real; logits."""
+    """Returns a patch discriminator, which computes logits."""
     images = keras.Input((None, None, 3), name="images")
     x = images
     for level in range(settings.discriminator_layers):

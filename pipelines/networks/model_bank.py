@@ -1,7 +1,7 @@
-"""A bank of trained networks on disk, and its networks as distortions.
+"""Saves a bank of trained networks, and loads them as distortions.
 
 `cnn_NNN.json` holds a network's settings and the losses of its training, the
-`.npz` beside it the weights by name. Nothing in it is code.
+`.npz` beside it the weights by name. A bank contains no code.
 """
 
 import dataclasses
@@ -31,9 +31,9 @@ def save_network(
     """Adds a network to a bank; its settings are written last.
 
     Args:
-        folder: of the bank.
-        name: of the network, "cnn_003".
-        settings: of the network.
+        folder: folder of the bank.
+        name: name of the network, "cnn_003".
+        settings: settings of the network.
         generator: its model.
         training: a record of its training, for JSON.
     """
@@ -66,8 +66,8 @@ def as_distortion(
 ) -> Distortion:
     """Returns a network as a distortion.
 
-    The input is corrupted as in training; the strength is the network's
-    share in the output, the rest is the image itself.
+    The input is corrupted as in training. The strength blends the image with
+    the network's output.
     """
     run = compile_function(
         lambda x: generator(x, training=False), generator.variables

@@ -1,13 +1,13 @@
-"""Settings of a network of the bank, drawn from the paper's table of choices.
+"""Random settings of a network, from the paper's table of choices.
 
-The paper names the choices, not their values; these values are small enough for
-a network to be trained in seconds to minutes on a CPU.
+The paper does not give the values; these are small enough to train a network in
+seconds to minutes on a CPU.
 """
 
 import dataclasses
 from dataclasses import dataclass
 
-from pipelines.rng import generator_of
+from pipelines.rng import make_rng
 
 CORRUPTIONS = (
     "none",
@@ -43,20 +43,21 @@ class NetworkSettings:
         layers: layers that halve the resolution, and as many that double it.
         skips: connections from the first to the second half, the deepest
             layers first.
-        forced_skip: whether there is one at the highest resolution anyway.
+        forced_skip: whether to add a connection at the highest resolution.
         dropout_layers: decoding layers with dropout, the deepest first.
         upsampling: one of `UPSAMPLINGS`.
         normalization: one of `NORMALIZATIONS`.
         first_stride: stride of the first convolution.
-        first_channels: its channels; they double with each layer.
-        most_channels: but not beyond this.
+        first_channels: channels of the first convolution, doubled in each
+            layer.
+        most_channels: most channels of a layer.
         discriminator_layers: convolutions of the discriminator.
-        l1_weight: of the pixel-wise absolute difference.
-        vgg_weight: of the distance of VGG's features.
-        adversarial_weight: of the discriminator's answer.
-        learning_rate: of Adam, for both networks.
+        l1_weight: weight of the pixel-wise absolute difference.
+        vgg_weight: weight of the distance of VGG's features.
+        adversarial_weight: weight of the adversarial loss.
+        learning_rate: learning rate of Adam, for both networks.
         architecture: "encoder_decoder", or "espcn", which is fixed.
-        group: of the distortion: "cnn", "superres" or "color".
+        group: group of the distortion: "cnn", "superres" or "color".
     """
 
     corruption: str
@@ -79,7 +80,7 @@ class NetworkSettings:
 
     @property
     def multiple(self) -> int:
-        """Heights and widths are padded to multiples of this."""
+        """The factor to whose multiples heights and widths are padded."""
         if self.architecture == "espcn":
             return ESPCN_FACTOR
         return self.first_stride * 2**self.layers
@@ -120,17 +121,17 @@ def sample_settings(seed: int, number: int) -> NetworkSettings:
     """Draws the settings of a bank's network.
 
     Args:
-        seed: of the bank.
-        number: of the network in it; corruptions take turns.
+        seed: seed of the bank.
+        number: index of the network; corruptions alternate.
     """
-    generator = generator_of("network", seed, number)
+    generator = make_rng("network", seed, number)
 
     def choose(values):
         return values[generator.integers(len(values))]
 
     layers = int(generator.integers(1, MAX_LAYERS + 1))
     l1_weight = choose(L1_WEIGHTS)
-    # One of the two losses must say what the output should look like.
+    # L1 or VGG must be used: the adversarial loss ignores the target.
     vgg_weights = VGG_WEIGHTS if l1_weight else VGG_WEIGHTS[1:]
     return NetworkSettings(
         corruption=CORRUPTIONS[number % len(CORRUPTIONS)],

@@ -12,17 +12,17 @@ from keras_lpips.layers.normalization import to_signed_unit
 from pipelines.networks.corruption import corrupt
 from pipelines.networks.generator import make_discriminator, make_generator
 from pipelines.networks.settings import NetworkSettings
-from pipelines.rng import generator_of
+from pipelines.rng import make_rng
 
 BATCH_SIZE = 8
-# As for other networks that learn from a discriminator (DCGAN).
+# As in DCGAN.
 BETA_1 = 0.5
 # The first two of VGG16's stages, which are cheap.
 VGG_TAPS = ("conv1_2", "conv2_2")
 
 
 class Restoration(keras.Model):
-    """A generator and, where it has a weight, its discriminator.
+    """A generator and, if its loss has a weight, a discriminator.
 
     Args:
         settings: of the network.
@@ -49,7 +49,7 @@ class Restoration(keras.Model):
         return self.generator(corrupted, training=training)
 
     def train_step(self, data):
-        """One step of the discriminator and one of the generator."""
+        """Updates the discriminator and the generator once."""
         corrupted, images, _ = keras.utils.unpack_x_y_sample_weight(data)
         settings = self.settings
         with tf.GradientTape(persistent=True) as tape:
@@ -65,9 +65,9 @@ class Restoration(keras.Model):
                 loss += settings.adversarial_weight * _cross_entropy(fake, 1.0)
                 discriminator_loss = _cross_entropy(real, 1.0)
                 discriminator_loss += _cross_entropy(fake, 0.0)
-        _descend(tape, loss, self.generator, self.optimizer)
+        _update(tape, loss, self.generator, self.optimizer)
         if self.discriminator is not None:
-            _descend(
+            _update(
                 tape,
                 discriminator_loss,
                 self.discriminator,
@@ -87,8 +87,8 @@ def train(
     Args:
         settings: of the network.
         patch: draws a patch, uint8 RGB, of one size.
-        steps: batches to learn from.
-        seed: of the weights, patches and corruptions.
+        steps: number of batches.
+        seed: seed of the weights, patches and corruptions.
 
     Returns:
         The generator, and the mean losses of the last tenth of the steps.
@@ -98,7 +98,7 @@ def train(
     losses = []
     for step in range(steps):
         pairs = [
-            _pair(patch, settings, generator_of("train", seed, step, place))
+            _pair(patch, settings, make_rng("train", seed, step, place))
             for place in range(BATCH_SIZE)
         ]
         batch = [to_signed_unit(np.stack(x)) for x in zip(*pairs, strict=True)]
@@ -128,7 +128,7 @@ def _cross_entropy(logits, answer):
     )
 
 
-def _descend(tape, loss, model, optimizer):
+def _update(tape, loss, model, optimizer):
     variables = model.trainable_variables
     gradients = tape.gradient(loss, variables)
     optimizer.apply(gradients, variables)

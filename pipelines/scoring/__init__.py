@@ -1,1 +1,1 @@
-"""Scoring pairs of images at scale: the parts of `pipelines.score`."""
+"""The parts of `pipelines.score`."""

@@ -23,8 +23,8 @@ class Batch:
     """Pairs, or single images, of one size.
 
     Attributes:
-        positions: of the entries in their shard.
-        images: references and distorted ones, or single ones; each uint8 RGB,
+        positions: positions of the entries in their shard.
+        images: references and distorted images, or single images; uint8 RGB,
             `(batch, height, width, 3)`.
     """
 
@@ -38,20 +38,20 @@ def read_batches(
     smallest_size: int,
     errors: dict[int, str],
 ) -> Iterator[Batch]:
-    """Reads entries into batches; one batch is filled while one is used.
+    """Reads entries into batches, and prefetches one batch.
 
-    A model with one thread is assumed to have one core: its batches are not
-    filled ahead, because a second thread would compete for the core.
+    With `threads=1` the process is assumed to have one core, and nothing is
+    prefetched: a second thread would compete for the core.
 
     Which entries share a batch depends on the entries and the config alone.
-    Encoded images take at most `READ_AHEAD_BYTES` and one entry of files, or
+    Encoded images take at most `READ_AHEAD_BYTES` plus one entry of files or
     two of records.
 
     Args:
         entries: what to read, all pairs or all single images.
         config: the size of images and batches, and the model's threads.
-        smallest_size: height and width that the net needs.
-        errors: receives a sentence for each position that cannot be used.
+        smallest_size: smallest height and width of the net.
+        errors: dictionary that receives an error message by position.
     """
     with (
         ThreadPoolExecutor(READERS) as readers,
@@ -70,7 +70,7 @@ def batch_by_size(decoded, max_pixels: int) -> Iterator[Batch]:
 
     Args:
         decoded: positions, and tuples of uint8 arrays `(height, width, 3)`.
-        max_pixels: most pixels of one side of all entries that are held.
+        max_pixels: most pixels held, counting references only.
     """
     groups: dict[tuple[int, int], list] = defaultdict(list)
     held = 0
@@ -102,7 +102,8 @@ def _decode(fetched, config, smallest_size, errors):
         except ImageError as error:
             images = None
             errors[position] = str(error)
-        # The budget no longer counts these bytes when the next are read.
+        # Freed here: the budget releases these bytes when the next entry is
+        # read.
         del entry, files
         if images is not None:
             yield position, images
@@ -126,10 +127,10 @@ def _images_of(entry, files, config, smallest_size):
 
 
 def _ahead(items):
-    """Yields items while a thread makes the next one."""
+    """Yields items while a thread computes the next one."""
     items = iter(items)
     with ThreadPoolExecutor(1) as maker:
-        coming = maker.submit(next, items, _END)
-        while (item := coming.result()) is not _END:
-            coming = maker.submit(next, items, _END)
+        pending = maker.submit(next, items, _END)
+        while (item := pending.result()) is not _END:
+            pending = maker.submit(next, items, _END)
             yield item

@@ -1,6 +1,6 @@
 """The config of `pipelines.score`, from the flags to the workers.
 
-Nothing heavy is imported here, so that `--help` answers at once.
+It imports no heavy library, so that `--help` is fast.
 """
 
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from keras_lpips_cli.options import (
 )
 from keras_lpips_cli.program import Size
 
-# Of one side of a batch: 16 images of 256 x 256, 256 of 64 x 64.
+# Pixels of the references of a batch: 16 of 256 x 256, or 256 of 64 x 64.
 BATCH_PIXELS = 1 << 20
 # Limits of what one image may cost: 534 MB of pixels, a file of 256 MiB.
 MAX_PIXELS = 178_000_000
@@ -24,7 +24,7 @@ READ_SECONDS = 300
 
 @dataclass(frozen=True, kw_only=True)
 class ModelConfig:
-    """Which LPIPS runs, and on what batches."""
+    """Flags that choose the model and its batches."""
 
     net: Net = "alex"
     """The backbone."""
@@ -57,7 +57,7 @@ class ModelConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class ScoringConfig(ModelConfig):
-    """What to score, and how."""
+    """Flags of `pipelines.score`."""
 
     pairs: str
     """A .csv with columns reference and distorted, whose paths are absolute or

@@ -1,7 +1,7 @@
-"""The whole scoring job: plan, run with Beam, check counts, write a manifest.
+"""Runs a scoring job: plan, Beam tasks, counts, manifest.
 
-Every file of the output appears whole or not at all. `plan.json` records what
-is being made; `manifest.json`, written last, that it is complete.
+All files are written atomically. `plan.json` records the settings;
+`manifest.json`, written last, marks the output as complete.
 """
 
 import functools
@@ -29,11 +29,11 @@ from pipelines.scoring.planning import MATCHED_LIST, make_plan
 from pipelines.scoring.shards import Shard, score_shard
 
 PLAN, MANIFEST = "plan.json", "manifest.json"
-# Bad pairs named in an error; the files name all of them.
+# Bad pairs named in an error message; `bad-*.csv` lists all.
 EXAMPLES = 20
 
 
-class TooManyBad(UserError):
+class TooManyBadPairsError(UserError):
     """More pairs are bad than tolerated.
 
     Attributes:
@@ -51,14 +51,14 @@ def score(
     """Scores all pairs.
 
     Args:
-        config: what to score, and how.
+        config: flags of the program.
         options: Beam's options. Defaults to the direct runner, in this process.
 
     Returns:
         The manifest.
 
     Raises:
-        TooManyBad: the shards are written, but the manifest is not.
+        TooManyBadPairsError: the shards are written, but the manifest is not.
         UserError: the input, the folder or the options cannot be used.
         OSError: input or output cannot be read or written.
     """
@@ -110,8 +110,7 @@ def score(
 def describe_weights(config: ModelConfig) -> dict:
     """Returns the net, its version and digests.
 
-    The backbone's weights are fetched here once, rather than by all workers
-    at a time.
+    Downloads the backbone's weights once, before all workers need them.
     """
     fetch_backbone(config.net)
     return describe(config.net, config.version, config.calibrated)
@@ -121,7 +120,7 @@ def _check_same(config, record):
     """Raises `UserError` if the folder was made with another config."""
     path = _path(config, PLAN)
     if not exists(path):
-        # The list is written before the plan, which holds its digest.
+        # The matched list is written before the plan, which holds its digest.
         known = _path(config, MATCHED_LIST)
         other = [x for x in list_files(_path(config, "*")) if x != known]
         if other:
@@ -154,7 +153,7 @@ def _finish(config, record, unmatched, shards, reports):
     scored = sum(report["scored"] for report in reports)
     bad = sum(report["bad"] for report in reports)
     if bad > config.tolerate or not scored:
-        raise TooManyBad(
+        raise TooManyBadPairsError(
             f"{bad} of {scored + bad} pairs are bad, and --tolerate allows "
             f"{config.tolerate}; they are in {_path(config, 'bad-*.csv')}. "
             "The others are scored; --resume with a higher --tolerate "

@@ -1,4 +1,4 @@
-"""LPIPS as one graph for images of all sizes, read as uint8."""
+"""LPIPS as one TensorFlow graph for uint8 images of all sizes."""
 
 from collections.abc import Callable
 
@@ -16,7 +16,7 @@ WARM_UP_SIZE = 64
 
 
 class Model:
-    """Scores batches of any size without being traced again.
+    """Scores batches of any size without retracing.
 
     Args:
         config: the net, and whether distances per pixel are computed too.
@@ -51,7 +51,7 @@ class Model:
 def make_lpips(config: ModelConfig) -> LPIPS:
     """Returns the layer, after setting TensorFlow's number of threads.
 
-    It is float32 under any global policy: the numbers are the reference's.
+    It is float32 under any global policy, for parity with the reference.
 
     Raises:
         UserError: TensorFlow runs with another number of threads already.
@@ -64,7 +64,7 @@ def make_lpips(config: ModelConfig) -> LPIPS:
 def make_graph(function: Callable, arguments: int):
     """Compiles a function of images, uint8 `(batch, height, width, 3)`.
 
-    It is traced, and its kernels are chosen, before the first batch is read.
+    A warm-up call traces the function before the first batch is read.
     """
     images = tf.TensorSpec((None, None, None, 3), tf.uint8)
     graph = tf.function(
@@ -76,7 +76,7 @@ def make_graph(function: Callable, arguments: int):
 
 
 def _set_threads(threads):
-    """Sets TensorFlow's number of threads for one operation."""
+    """Sets TensorFlow's number of intra-op threads."""
     if keras.backend.backend() != "tensorflow":
         raise UserError("--threads needs Keras's TensorFlow backend.")
     try:

@@ -1,4 +1,4 @@
-"""Reads pairs of images, from a list or from records, one by one."""
+"""Reads pairs of images from a list or from records."""
 
 import csv
 import itertools
@@ -24,7 +24,7 @@ TFRECORD_SUFFIXES = (".tfrecord", ".tfrecords")
 
 @dataclass(frozen=True)
 class Span:
-    """A run of pairs in one file.
+    """Consecutive pairs of one file.
 
     Attributes:
         path: a list of pairs, or a file of records.
@@ -43,7 +43,7 @@ class Entry:
 
     Attributes:
         name: its name in the results, a string for each column.
-        paths: of the files; for a record, labels for error messages.
+        paths: paths of the files; for a record, labels for error messages.
         data: the encoded images, or `None` where they lie in files.
         error: why there are no images, or "".
     """
@@ -55,20 +55,20 @@ class Entry:
 
     def read(
         self,
-        take: Callable[[int], None] | None = None,
+        reserve: Callable[[int], None] | None = None,
         seconds: float | None = None,
     ) -> tuple[bytes, ...]:
         """Returns the encoded images, one or two.
 
         Args:
-            take: called with the size of each file before it is read.
+            reserve: called with the size of each file before it is read.
             seconds: see `pipelines.filesystems.read_bytes`.
 
         Raises:
             Exception: of many kinds, if a file cannot be read.
         """
         return self.data or tuple(
-            read_bytes(path, take, seconds) for path in self.paths
+            read_bytes(path, reserve, seconds) for path in self.paths
         )
 
 
@@ -78,13 +78,13 @@ def is_records(path: str) -> bool:
     return any(suffix in name for suffix in TFRECORD_SUFFIXES)
 
 
-def columns_of(path: str) -> tuple[str, ...]:
+def name_columns(path: str) -> tuple[str, ...]:
     """Returns the columns that name a pair of this file in the results."""
     return RECORD_COLUMNS if is_records(path) else COLUMNS
 
 
 def read_pairs(span: Span) -> Iterator[Entry]:
-    """Yields the pairs of a run, in order.
+    """Yields the pairs of a span, in order.
 
     Raises:
         OSError: the file cannot be read.
@@ -138,7 +138,7 @@ def _read_list(span):
                 )
                 continue
             if len(fields) != len(header):
-                # As many names as columns, whatever the line holds.
+                # One name per column, for any number of fields.
                 yield Entry(
                     tuple((*fields, "", "")[:2]),
                     error=f"the line has {len(fields)} fields instead of "

@@ -1,8 +1,8 @@
 """Plans shards from the input alone.
 
-One pass over a list cuts it into runs of lines; each file of records is a
-shard. So a shard, and every batch inside it, is the same on any runner and
-with any number of workers.
+A list is cut into spans of lines in one pass; each file of records is one
+shard. Shards and their batches do not depend on the runner or the number of
+workers.
 """
 
 import hashlib
@@ -28,7 +28,7 @@ class Plan:
     """The shards of a job.
 
     Attributes:
-        spans: a run of pairs for each shard.
+        spans: the pairs of each shard.
         digest: sha256 of the lists; for records, of their files' paths,
             sizes and times of modification, since reading them all would take
             as long as the job.
@@ -82,7 +82,7 @@ def make_plan(config: ScoringConfig) -> Plan:
 
 
 def _file_stats(pattern):
-    """Returns what a filesystem knows of files without reading them."""
+    """Returns paths, sizes and modification times of files."""
     files = FileSystems.match([pattern])[0].metadata_list
     return "".join(
         f"{file.path} {file.size_in_bytes} {file.last_updated_in_seconds}\n"
@@ -91,7 +91,7 @@ def _file_stats(pattern):
 
 
 def _cut(path, shard_pairs, digest):
-    """Cuts a list into runs of lines."""
+    """Cuts a list into spans of lines."""
     spans = []
     with FileSystems.open(
         path, compression_type=CompressionTypes.UNCOMPRESSED

@@ -1,4 +1,4 @@
-"""Reads encoded images ahead of their use, within a budget of bytes."""
+"""Prefetches encoded images within a memory budget."""
 
 import threading
 from collections import deque
@@ -12,8 +12,9 @@ from pipelines.filesystems import sentence
 from pipelines.scoring.config import ModelConfig
 from pipelines.scoring.pairs import Entry
 
-# A remote store answers late, so many files are read at once; several in each
-# job, since handing one file to a thread costs as much as reading it here.
+# Many files are read concurrently, because remote storage has a high latency;
+# several per job, because passing a file to a thread costs as much as reading a
+# local one.
 READERS = 16
 FILES_PER_JOB = 4
 NOT_FOUND = 404
@@ -22,11 +23,11 @@ NOT_FOUND = 404
 class Budget:
     """Limits the bytes that entries hold.
 
-    An entry waits until its bytes fit, unless it is the next to be used: so
-    no two wait for each other, and at most the limit and one entry are held.
+    An entry waits until its bytes fit, unless it is the next to be consumed,
+    which prevents deadlocks. At most the limit plus one entry is held.
 
     Args:
-        limit: in bytes.
+        limit: most bytes.
     """
 
     def __init__(self, limit: int):
@@ -42,16 +43,16 @@ class Budget:
         return self
 
     def __exit__(self, *_):
-        """Wakes all waiting threads, which raise `Closed`."""
+        """Wakes all waiting threads, which raise `BudgetClosedError`."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()
 
-    def take(self, position: int, size: int) -> None:
+    def reserve(self, position: int, size: int) -> None:
         """Waits until there is room for more bytes of an entry.
 
         Raises:
-            Closed: the budget is closed.
+            BudgetClosedError: the budget is closed.
         """
         with self._changed:
             while not self._closed:
@@ -60,7 +61,7 @@ class Budget:
                     self._add(position, size)
                     return
                 self._changed.wait()
-        raise Closed
+        raise BudgetClosedError
 
     def has_room(self) -> bool:
         """Returns whether less than the limit is held."""
@@ -71,7 +72,7 @@ class Budget:
         with self._changed:
             self._add(position, size)
 
-    def free(self, position: int) -> None:
+    def release(self, position: int) -> None:
         """Releases an entry's bytes; the entry after it is next."""
         with self._changed:
             self._total -= self._held.pop(position, 0)
@@ -83,7 +84,7 @@ class Budget:
         self._total += size
 
 
-class Closed(Exception):
+class BudgetClosedError(Exception):
     """The reader has stopped: its entries are no longer needed."""
 
 
@@ -93,9 +94,9 @@ def read_ahead(
     budget: Budget,
     config: ModelConfig,
 ) -> Iterator[tuple[int, Entry, tuple[bytes, ...] | str]]:
-    """Yields positions, entries and their files, or why there are none.
+    """Yields positions, entries, and their files or an error message.
 
-    The caller must drop what is yielded before it asks for the next.
+    The caller must release each item before it requests the next.
 
     Args:
         entries: what to read.
@@ -104,16 +105,16 @@ def read_ahead(
         config: the limits of a file's bytes, and of the time to read it.
     """
     numbered = enumerate(entries)
-    coming: deque[tuple[int, SimpleQueue]] = deque()
+    pending: deque[tuple[int, SimpleQueue]] = deque()
     while True:
-        while len(coming) < READERS and (budget.has_room() or not coming):
+        while len(pending) < READERS and (budget.has_room() or not pending):
             count, results = _submit_job(numbered, readers, budget, config)
             if not count:
                 break
-            coming.append((count, results))
-        if not coming:
+            pending.append((count, results))
+        if not pending:
             return
-        count, results = coming.popleft()
+        count, results = pending.popleft()
         for _ in range(count):
             result = results.get()
             if isinstance(result, BaseException):
@@ -121,7 +122,7 @@ def read_ahead(
             position = result[0]
             yield result
             del result
-            budget.free(position)
+            budget.release(position)
 
 
 def _submit_job(numbered, readers, budget, config):
@@ -140,44 +141,44 @@ def _submit_job(numbered, readers, budget, config):
 def _read_job(batch, budget, config, results):
     try:
         for position, entry in batch:
-            # No variable here may keep the bytes while the next entry waits.
-            take = partial(_take, budget, position, config.max_file_bytes)
-            files = partial(_read, entry, take, config.read_seconds)
+            # No variable here may hold the bytes while the next entry waits.
+            reserve = partial(_reserve, budget, position, config.max_file_bytes)
+            files = partial(_read, entry, reserve, config.read_seconds)
             results.put((position, entry, files()))
-    except Closed:
+    except BudgetClosedError:
         pass
     except BaseException as error:
         results.put(error)
 
 
-def _take(budget, position, max_bytes, size):
+def _reserve(budget, position, max_bytes, size):
     if size > max_bytes:
         raise ImageError(
             f"the file has {size:,} bytes, and --max-file-bytes allows "
             f"{max_bytes:,}"
         )
-    budget.take(position, size)
+    budget.reserve(position, size)
 
 
-def _read(entry, take, seconds):
-    """Returns an entry's files, or why they cannot be read.
+def _read(entry, reserve, seconds):
+    """Returns an entry's files, or an error message.
 
-    Whatever a filesystem raises concerns this entry alone.
+    Any exception of a filesystem is an error of this entry alone.
     """
     if entry.error:
         return entry.error
     try:
-        return entry.read(take, seconds)
+        return entry.read(reserve, seconds)
     except FileNotFoundError as error:
         return f"{error.filename} does not exist"
     except OSError as error:
         return f"it cannot be read: {sentence(error)}"
-    except (Closed, MemoryError):
+    except (BudgetClosedError, MemoryError):
         raise
     except ImageError as error:
         return str(error)
     except Exception as error:
-        # Errors of remote stores are no OSError.
+        # Exceptions of remote storage are not `OSError`.
         if getattr(error, "code", None) == NOT_FOUND:
             return f"it does not exist: {error}"
         return f"it cannot be read: {str(error) or type(error).__name__}"

@@ -13,7 +13,7 @@ from tensorflow.train import BytesList, Example, FloatList
 from keras_lpips.atomic_files import ESCAPE
 from pipelines.beam_internals import write_tfrecord
 
-# A zip's earliest time: what is written again has the same bytes.
+# The earliest time in a zip, so that equal content has equal bytes.
 _NO_TIME = (1980, 1, 1, 0, 0, 0)
 
 
@@ -53,7 +53,7 @@ def to_tfrecord(columns: Sequence[str], rows) -> bytes:
                 feature.bytes_list.CopyFrom(BytesList(value=[data]))
             else:
                 feature.float_list.CopyFrom(FloatList(value=[value]))
-        # Without it, protobuf orders a map arbitrarily.
+        # Otherwise, protobuf orders maps arbitrarily.
         record = example.SerializeToString(deterministic=True)
         write_tfrecord(file, record)
     return file.getvalue()
@@ -63,7 +63,7 @@ FORMATS = {"csv": to_csv, "parquet": to_parquet, "tfrecord": to_tfrecord}
 
 
 class MapFile:
-    """Writes the maps of a shard, an `.npz`, map by map.
+    """Writes the maps of a shard to an `.npz`, one at a time.
 
     Args:
         file: a binary file.

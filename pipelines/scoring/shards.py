@@ -1,8 +1,7 @@
 """One shard of the scores: the unit of work.
 
-It is planned by the driver and read, batched and scored as a stream, so its
-bytes depend on the input and the config, never on the runner, the number of
-workers, or how often and where it is written.
+It is planned by the driver and processed as a stream. Its bytes depend on the
+input and the config, not on the runner, the number of workers or retries.
 """
 
 import contextlib
@@ -10,10 +9,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipelines.filesystems import replacing, write_bytes
+from pipelines.filesystems import open_atomic, write_bytes
 from pipelines.scoring.batching import read_batches
 from pipelines.scoring.model import Model
-from pipelines.scoring.pairs import Span, columns_of, read_pairs
+from pipelines.scoring.pairs import Span, name_columns, read_pairs
 from pipelines.scoring.results import FORMATS, MapFile, to_csv
 
 DISTANCE, MAP, REASON = "distance", "map", "reason"
@@ -21,12 +20,12 @@ DISTANCE, MAP, REASON = "distance", "map", "reason"
 
 @dataclass(frozen=True)
 class Shard:
-    """A shard to be written.
+    """A shard to write.
 
     Attributes:
-        folder: of the scores.
-        number: which shard it is.
-        count: how many there are.
+        folder: folder of the scores.
+        number: index of the shard.
+        count: number of shards.
         span: its pairs.
     """
 
@@ -50,7 +49,7 @@ def score_shard(shard: Shard, model: Model) -> dict:
     """Scores a shard and writes its files.
 
     Args:
-        shard: what to score.
+        shard: the shard.
         model: a model for `ScoringConfig`.
 
     Returns:
@@ -65,7 +64,7 @@ def score_shard(shard: Shard, model: Model) -> dict:
         maps = None
         if config.maps:
             path = shard.path("maps", "npz")
-            maps = MapFile(stack.enter_context(replacing(path)))
+            maps = MapFile(stack.enter_context(open_atomic(path)))
         for batch in read_batches(
             _record_names(read_pairs(shard.span), names),
             config,
@@ -94,7 +93,7 @@ def _record_names(pairs, names):
 
 
 def _write(shard, config, names, scored, errors):
-    columns = (*columns_of(shard.span.path), DISTANCE)
+    columns = (*name_columns(shard.span.path), DISTANCE)
     rows = [(*names[i], scored[i]) for i in sorted(scored)]
     if config.maps:
         columns += (MAP,)
@@ -105,5 +104,5 @@ def _write(shard, config, names, scored, errors):
     write_bytes(shard.path("scores", config.format), data)
     if errors:
         bad = [(*names[i], errors[i]) for i in sorted(errors)]
-        columns = (*columns_of(shard.span.path), REASON)
+        columns = (*name_columns(shard.span.path), REASON)
         write_bytes(shard.path("bad", "csv"), to_csv(columns, bad))

@@ -1,4 +1,4 @@
-"""The types of distortion to draw from, by subset."""
+"""Draws distortion types from the selected families."""
 
 import functools
 from collections.abc import Sequence
@@ -11,12 +11,12 @@ from pipelines.distortions.registry import (
     TYPES,
     find_algorithm,
 )
-from pipelines.rng import generator_of
+from pipelines.rng import make_rng
 from pipelines.synthesis.config import SynthesisConfig
 
 
 class Catalog:
-    """The types of families of distortions, by subset.
+    """The distortion types of the selected families, by subset.
 
     Args:
         families: among "traditional", "cnn" and "algorithms".
@@ -72,8 +72,8 @@ class Catalog:
     def find_subset(self, digest: str, index: int) -> str:
         """Returns the subset of a photograph's triplet.
 
-        Families take turns, and in a family its subsets, so that each gets
-        its share of any number of triplets.
+        Families alternate, and so do the subsets of a family, so that all have
+        about equal numbers of triplets.
         """
         turn = int(digest[:8], 16) + index
         count = len(self._subsets)
@@ -97,14 +97,14 @@ class Catalog:
     def draw_two(
         self, subset: str, sequence_share: float, *key
     ) -> tuple[Distortion, Distortion]:
-        """Draws two different types of a subset, or one twice if it has one.
+        """Draws two different types of a subset, or its only type twice.
 
         Args:
             subset: its name.
             sequence_share: see `draw`.
-            *key: see `generator_of`.
+            *key: see `make_rng`.
         """
-        generator = generator_of(*key)
+        generator = make_rng(*key)
         first = self.draw(subset, sequence_share, generator)
         while True:
             second = self.draw(subset, sequence_share, generator)

@@ -1,6 +1,6 @@
 """The config of `pipelines.synthesize`.
 
-Nothing heavy is imported here, so that `--help` answers at once.
+It imports no heavy library, so that `--help` is fast.
 """
 
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ MIN_SIZE = 16
 
 @dataclass(frozen=True, kw_only=True)
 class SynthesisConfig:
-    """What to make, and from what."""
+    """Flags of `pipelines.synthesize`."""
 
     triplets: PositiveInt
     """How many triplets to make, or pairs for JND."""
@@ -49,7 +49,7 @@ class SynthesisConfig:
     """Height and width of the patches in pixels."""
 
     def __post_init__(self):
-        """Validates what the types leave open."""
+        """Validates ranges and combinations of flags."""
         for flag, share in (
             ("--same-type-share", self.same_type_share),
             ("--sequence-share", self.sequence_share),

@@ -1,4 +1,4 @@
-"""Makes triplets from a video: two interpolations of a real frame.
+"""Renders triplets from videos: two interpolations of a real frame.
 
 The frame between frame t - n and frame t + n is interpolated, and compared
 with the real frame t. The strength is n, as a share of `MAX_STEP`.
@@ -12,8 +12,8 @@ import numpy as np
 from pipelines.distortions.interpolation import INTERPOLATORS
 from pipelines.distortions.registry import ALGORITHMS
 from pipelines.image_io.survey import Photograph
-from pipelines.image_io.videos import frames_of
-from pipelines.rng import generator_of
+from pipelines.image_io.videos import read_frames
+from pipelines.rng import make_rng
 from pipelines.synthesis.config import SynthesisConfig
 from pipelines.synthesis.triplet import Triplet
 
@@ -26,7 +26,7 @@ _KINDS = tuple(kind for kind in ALGORITHMS if kind.name in INTERPOLATORS)
 
 def draw_frames(digest: str, index: int, config: SynthesisConfig) -> Triplet:
     """Draws the algorithms and steps of a video's triplet."""
-    generator = generator_of(config.seed, digest, index, "frames")
+    generator = make_rng(config.seed, digest, index, "frames")
     if generator.random() < config.one_type_share:
         kinds = (_KINDS[generator.integers(len(_KINDS))],) * 2
         # Two steps of one type differ, so that one is stronger.
@@ -59,7 +59,7 @@ def render_frames(
         for number in each.numbers:
             by_number[number].append(each)
     last = max(by_number)
-    for number, frame in enumerate(frames_of(video.path)):
+    for number, frame in enumerate(read_frames(video.path)):
         for each in by_number[number]:
             each.crop(number, frame)
         if number == last:
@@ -73,7 +73,7 @@ class _Crops:
     def __init__(self, triplet, frames):
         self._triplet = triplet
         self._steps = [round(x * MAX_STEP) for x in triplet.strengths]
-        generator = generator_of(
+        generator = make_rng(
             triplet.config.seed, triplet.digest, triplet.index, "place"
         )
         self._middle = int(generator.integers(MAX_STEP, frames - MAX_STEP))

@@ -1,8 +1,8 @@
-"""The whole synthesis: photographs, plan, shards, metadata, manifest.
+"""Runs a synthesis: photographs, plan, shards, metadata, manifest.
 
-It is written to a folder beside its output and moved there when it is complete.
-The same command reuses what a stopped run has finished, since a shard's bytes
-depend on the plan alone; anything else in that folder is removed.
+The dataset is written to `<output>.incomplete` and renamed when it is complete.
+The same command resumes an interrupted run: a shard's bytes depend on the plan
+alone.
 """
 
 import dataclasses
@@ -56,7 +56,7 @@ def synthesize(config: SynthesisConfig, options=None) -> dict:
     """Makes a dataset.
 
     Args:
-        config: what to make. Its output folder must not exist yet.
+        config: flags of the program. The output folder must not exist yet.
         options: Beam's options. Defaults to the direct runner, in this process.
 
     Returns:
@@ -75,11 +75,11 @@ def synthesize(config: SynthesisConfig, options=None) -> dict:
     folder = output.parent / f"{output.name}.incomplete"
     folder.mkdir(parents=True, exist_ok=True)
     found = _survey(sources, config.size, folder, options)
-    _clear_unless_planned(folder, config, found)
+    _remove_stale_work(folder, config, found)
 
     features = make_features(config.task)
     plan = make_plan(found.usable, config)
-    _warn_of_an_empty_part(plan, len(found.usable), config.val_share)
+    _warn_if_part_is_empty(plan, len(found.usable), config.val_share)
     shards = {
         split: [
             _make_shard(folder, split, number, len(runs), run, features, config)
@@ -113,33 +113,33 @@ def synthesize(config: SynthesisConfig, options=None) -> dict:
 
 
 def _find_sources(config):
-    """Returns files, and the least frames that they must have."""
+    """Returns the files and the least number of frames of each source."""
     wanted = ((config.photos, 0), (config.videos, MIN_FRAMES))
     return [(find_photographs(x), least) for x, least in wanted if x]
 
 
 def _survey(sources, size, folder, options):
-    usable, refused = [], {}
+    usable, rejected = [], {}
     for files, min_frames in sources:
         found = survey(files, size, folder, options, min_frames)
         usable += found.usable
-        refused |= found.refused
+        rejected |= found.rejected
     if not usable:
         # A folder may hold thousands of other files.
-        reasons = [f"{name} {reason}" for name, reason in refused.items()]
+        reasons = [f"{name} {reason}" for name, reason in rejected.items()]
         more = len(reasons) - MOST_REASONS
         listing = "; ".join(reasons[:MOST_REASONS])
         raise UserError(
             f"no photograph can be used: {listing}"
             + (f"; and {more} more." if more > 0 else ".")
         )
-    return Survey(tuple(sorted(usable)), refused)
+    return Survey(tuple(sorted(usable)), rejected)
 
 
-def _clear_unless_planned(folder, config, found):
-    """Removes what another config, or other photographs, have left."""
+def _remove_stale_work(folder, config, found):
+    """Removes leftovers of a run with another config or photographs."""
     settings = dataclasses.asdict(config)
-    # The same photographs may lie elsewhere.
+    # The photographs may be moved between runs.
     del settings["photos"], settings["videos"], settings["output"]
     text = json.dumps(
         {
@@ -158,7 +158,7 @@ def _clear_unless_planned(folder, config, found):
     plan_path.write_text(text)
 
 
-def _warn_of_an_empty_part(splits, photographs, val_share):
+def _warn_if_part_is_empty(splits, photographs, val_share):
     """Warns before the work if train or val gets no photograph."""
     if not 0 < val_share < 1:
         return
@@ -230,7 +230,7 @@ def _write_metadata(folder, shards, reports, features, config):
 
 
 def _make_manifest(config, found: Survey, shards, reports):
-    """Returns the manifest. It has no times, hosts or paths, so it repeats."""
+    """Returns the manifest, without times, hosts or paths."""
     types: Counter[str] = Counter()
     subsets: Counter[str] = Counter()
     for report in reports.values():
@@ -271,7 +271,7 @@ def _make_manifest(config, found: Survey, shards, reports):
             }
             for photograph in found.usable
         ],
-        "refused_photographs": found.refused,
+        "refused_photographs": found.rejected,
         "versions": _versions(),
     }
 

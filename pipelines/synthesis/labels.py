@@ -1,4 +1,4 @@
-"""Labels made by no person: none, the order of severity, or a metric's."""
+"""Synthetic labels: none, by severity, or by a metric."""
 
 from collections.abc import Callable, Sequence
 from typing import get_args
@@ -40,7 +40,7 @@ def parse_network(judge: str) -> tuple[str, str, bool] | None:
 
 
 def describe_judge(judge: str) -> str:
-    """Returns a sentence that says what the answers of a judge are."""
+    """Returns a sentence that describes the answers of a judge."""
     if judge == "none":
         return "There are no judgements: every answer is NaN."
     if judge == "severity":
@@ -63,12 +63,12 @@ def check_judge(judge: str) -> None:
         )
 
 
-def answer(
+def label_triplets(
     judge: str,
     triplets: Sequence[Triplet],
     patches: Sequence[tuple[np.ndarray, ...]],
 ) -> np.ndarray:
-    """Returns the share of answers that p1 is closer to the reference.
+    """Returns the share of votes for p1 as closer to the reference.
 
     Args:
         judge: one of `JUDGES`, or a name that `parse_network` knows.

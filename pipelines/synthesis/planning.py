@@ -9,16 +9,17 @@ from pipelines.synthesis.catalog import load_catalog
 from pipelines.synthesis.config import SynthesisConfig
 from tfds_bapps.source import layout
 
-# A runner may assign shards in advance, and a deblurred triplet costs many
-# times what a traditional one does, so shards are small enough for workers to
-# finish together. All patches of a shard are held at once, 9 MB at 64 pixels.
+# Deblurring takes many times longer than traditional distortions, and runners
+# may assign shards in advance. Small shards balance the load of workers. All
+# patches of a shard are held at once, 9 MB at 64 pixels.
 SHARD_TRIPLETS = 256
 
 
 def find_part(digest: str, val_share: float) -> str:
     """Returns whether a photograph is for training or validation.
 
-    It depends on the photograph alone: adding photographs moves no other.
+    It depends on the photograph alone, so that adding photographs does not move
+    others.
     """
     # Digits that `Catalog.find_subset` does not use.
     return "val" if int(digest[-8:], 16) < val_share * 2**32 else "train"
@@ -31,7 +32,7 @@ def make_plan(
 
     Args:
         photographs: photographs and videos, ordered by digest.
-        config: what to make.
+        config: flags of the program.
 
     Returns:
         The shards of each split ("train_cnn"); each a list of photographs
@@ -61,7 +62,7 @@ def make_plan(
 
 
 def _shards(runs, length):
-    """Cuts runs of indices into shards of almost equal length."""
+    """Cuts lists of indices into shards of almost equal length."""
     total = sum(len(indices) for _, indices in runs)
     count = -(-total // length)
     bounds = [total * i // count for i in range(1, count + 1)]

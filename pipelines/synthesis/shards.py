@@ -17,12 +17,12 @@ from pipelines.image_io.photographs import read_photograph
 from pipelines.image_io.survey import Photograph
 from pipelines.synthesis.config import SynthesisConfig
 from pipelines.synthesis.frames import draw_frames, render_frames
-from pipelines.synthesis.labels import answer
+from pipelines.synthesis.labels import label_triplets
 from pipelines.synthesis.triplet import Triplet, draw_triplet
 from tfds_bapps.source import layout
 
-# OpenCV's fastest settings for patches; the smallest files take twice the time
-# and 7 % less space.
+# OpenCV's fastest settings for patches; the best compression takes twice the
+# time and saves 7 %.
 _PNG = (
     *(cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_AVG),
     *(cv2.IMWRITE_PNG_COMPRESSION, 1),
@@ -32,7 +32,7 @@ _PNG = (
 
 @dataclass(frozen=True)
 class Shard:
-    """A shard to be written.
+    """A shard to write.
 
     Attributes:
         path: its file.
@@ -40,7 +40,7 @@ class Shard:
         features: TFDS's features of the dataset.
         photographs: the photographs and videos that its triplets are cut from.
         indices: the numbers of each photograph's triplets, in order.
-        config: what to make.
+        config: flags of the program.
     """
 
     path: str
@@ -57,7 +57,7 @@ class Shard:
 
 
 def load_libraries() -> None:
-    """Loads what writing a shard needs, once in each process."""
+    """Imports and configures libraries, once in each process."""
     import tensorflow  # noqa: F401
 
     # Workers are processes; OpenCV's own threads would only contend.
@@ -65,7 +65,7 @@ def load_libraries() -> None:
 
 
 def write_shard(shard: Shard, _=None) -> dict:
-    """Writes a shard; again, it writes the same bytes.
+    """Writes a shard; a repeated call writes the same bytes.
 
     Returns:
         The report: `triplets`, `record_bytes`, and `types`, how many patches
@@ -85,14 +85,14 @@ def _records(shard, report, types):
         shard.features.get_serialized_info()
     )
     triplets, patches = _render(shard)
-    shares = answer(shard.config.judge, triplets, patches)
+    shares = label_triplets(shard.config.judge, triplets, patches)
     for row, (triplet, images, share) in enumerate(
         zip(triplets, patches, shares, strict=True)
     ):
         encoded = serializer.get_tf_example(
             shard.features.encode_example(to_example(triplet, images, share))
         )
-        # Without it, protobuf orders a map arbitrarily.
+        # Otherwise, protobuf orders maps arbitrarily.
         record = encoded.SerializeToString(deterministic=True)
         types.update(kind.name for kind in triplet.kinds)
         report["triplets"] += 1

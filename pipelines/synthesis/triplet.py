@@ -1,4 +1,4 @@
-"""Draws what a triplet is, and renders its patches."""
+"""Draws the parameters of triplets and renders their patches."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipelines.distortions.distortion import Distortion
-from pipelines.rng import generator_of
+from pipelines.rng import make_rng
 from pipelines.synthesis.catalog import load_catalog
 from pipelines.synthesis.config import SynthesisConfig
 
@@ -20,7 +20,7 @@ MAX_JND_STRENGTH = 0.12
 
 @dataclass(frozen=True)
 class Triplet:
-    """Everything about a triplet except its pixels.
+    """The parameters of a triplet.
 
     Attributes:
         digest: digest of its photograph.
@@ -28,7 +28,7 @@ class Triplet:
         subset: the subset that its types belong to.
         kinds: the types of p0 and p1; for JND that of p1 alone.
         strengths: the strengths of the types.
-        config: what it was drawn for.
+        config: the flags it was drawn with.
     """
 
     digest: str
@@ -60,7 +60,7 @@ class Triplet:
         """
         key = (self.config.seed, self.digest, self.index)
         size = self.config.size
-        place = generator_of(*key, "place")
+        place = make_rng(*key, "place")
         top, left = (
             place.integers(side - size + 1) for side in photograph.shape[:2]
         )
@@ -73,7 +73,7 @@ class Triplet:
             # Two patches of one type differ in strength alone: they share the
             # noise and the direction.
             purpose = "both" if self.of_one_type else role
-            generator = generator_of(*key, purpose)
+            generator = make_rng(*key, purpose)
             distorted.append(kind(reference, strength, generator))
         return (reference, *distorted)
 
@@ -86,7 +86,7 @@ def draw_triplet(digest: str, index: int, config: SynthesisConfig) -> Triplet:
     first, second = catalog.draw_two(
         subset, config.sequence_share, *key, "types"
     )
-    generator = generator_of(*key, "strengths")
+    generator = make_rng(*key, "strengths")
     kinds: tuple[Distortion, ...] = (first, second)
     strengths: Sequence[float]
     if config.task == "jnd":

@@ -19,7 +19,7 @@ from apache_beam.portability.api import (
 
 from keras_lpips_cli.errors import UserError
 from pipelines.beam_options import parse_beam_options
-from pipelines.execution import TasksFailed, log_progress, run_tasks
+from pipelines.execution import TasksFailedError, log_progress, run_tasks
 from tests.support.beam_engines import (
     ONE_PROCESS,
     PROCESSES,
@@ -124,7 +124,7 @@ def test_a_process_loads_once(tmp_path):
 
 
 def test_an_error_of_loading_is_raised_by_the_first_task(tmp_path):
-    with pytest.raises(TasksFailed) as caught:
+    with pytest.raises(TasksFailedError) as caught:
         run_tasks(tasks_in(tmp_path), double, load=fail_to_load)
     assert str(caught.value) == (
         "5 of 5 tasks are not done: There are no weights."
@@ -134,7 +134,7 @@ def test_an_error_of_loading_is_raised_by_the_first_task(tmp_path):
 
 def test_a_failed_task_is_not_repeated(tmp_path, caplog):
     tasks = tasks_in(tmp_path)
-    with pytest.raises(TasksFailed, match="RuntimeError: no threes$"):
+    with pytest.raises(TasksFailedError, match="RuntimeError: no threes$"):
         run_tasks(tasks, double_without_3)
     assert max(task.count_runs() for task in tasks) == 1
     assert tasks[3].count_runs() == 1
@@ -200,7 +200,9 @@ def test_what_a_killed_worker_leaves_is_run_again(tmp_path, processes, caplog):
 def test_workers_that_die_again_and_again_are_given_up(tmp_path):
     options = parse_beam_options(ONE_PROCESS)
     tasks = tasks_in(tmp_path, 1)
-    with pytest.raises(TasksFailed, match="1 of 1 tasks .* after 2 attempts"):
+    with pytest.raises(
+        TasksFailedError, match="1 of 1 tasks .* after 2 attempts"
+    ):
         run_tasks(tasks, kill_always, options)
     assert tasks[0].count_runs() == 2
 
@@ -209,7 +211,7 @@ def test_workers_that_die_again_and_again_are_given_up(tmp_path):
 @pytest.mark.usefixtures("quiet_workers")
 def test_a_worker_process_does_not_log_its_steps(tmp_path, capfd):
     options = parse_beam_options(ONE_PROCESS)
-    with pytest.raises(TasksFailed, match="RuntimeError: no threes$"):
+    with pytest.raises(TasksFailedError, match="RuntimeError: no threes$"):
         run_tasks(tasks_in(tmp_path), double_without_3, options)
     logged = capfd.readouterr().err
     for step in ("harness starting", "semi_persistent", "unparseable"):

@@ -36,7 +36,7 @@ def precompute(config: PrecomputeConfig, options=None) -> None:
     Raises:
         DataError: if the data cannot be used, or the folder holds vectors of
             something else.
-        TasksFailed: if tasks are not done.
+        TasksFailedError: if tasks are not done.
     """
     builder = open_prepared(config.data_dir, config.config)
     load_model = functools.partial(

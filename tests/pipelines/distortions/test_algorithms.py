@@ -7,7 +7,7 @@ import pytest
 from keras_lpips.baselines import l2
 from keras_lpips_cli.errors import UserError
 from pipelines.distortions import deblurring
-from pipelines.distortions.colorization import neighbour_weights
+from pipelines.distortions.colorization import neighbor_weights
 from pipelines.distortions.distortion import Distortion
 from pipelines.distortions.registry import ALGORITHMS, find_algorithm
 
@@ -92,7 +92,7 @@ def test_colorization_keeps_the_lightness(patches, generator):
 
 
 def test_weights_of_neighbours_sum_to_one(generator):
-    weights = neighbour_weights(generator.random((9, 7)))
+    weights = neighbor_weights(generator.random((9, 7)))
     np.testing.assert_allclose(weights.sum(axis=1), 1)
     assert weights.getnnz(axis=1).min() == 3  # In a corner.
     assert weights.getnnz(axis=1).max() == 8

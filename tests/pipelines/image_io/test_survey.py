@@ -9,7 +9,10 @@ import pytest
 from PIL import Image
 
 from keras_lpips_cli.errors import UserError
-from pipelines.image_io.photographs import BadPhotograph, read_photograph
+from pipelines.image_io.photographs import (
+    InvalidPhotographError,
+    read_photograph,
+)
 from pipelines.image_io.survey import find_photographs, survey
 
 
@@ -51,7 +54,7 @@ def test_any_kind_of_color_photograph_becomes_rgb(patches):
     ids=["L", "equal channels", "tiny", "cut", "empty", "PostScript"],
 )
 def test_what_cannot_be_used_is_refused_with_a_reason(make, reason, patches):
-    with pytest.raises(BadPhotograph, match=reason):
+    with pytest.raises(InvalidPhotographError, match=reason):
         read_photograph(make(patches[0]), min_side=64)
 
 
@@ -73,11 +76,11 @@ def test_a_survey_names_the_refused_and_uses_equal_pixels_once(
     assert names(found) == {"a.png", "below/b.png"}
     digests = [photograph.digest for photograph in found.usable]
     assert digests == sorted(digests)
-    assert set(found.refused) == {
+    assert set(found.rejected) == {
         *("copy.png", "gray.png", "cut.jpg", "pipe.png")
     }
-    assert "is not a regular file" in found.refused["pipe.png"]
-    assert found.refused["copy.png"] == "shows the same pixels as a.png"
+    assert "is not a regular file" in found.rejected["pipe.png"]
+    assert found.rejected["copy.png"] == "shows the same pixels as a.png"
     assert not list(work.iterdir())
 
 
@@ -95,7 +98,7 @@ def test_of_equal_pixels_in_two_formats_the_same_file_is_used_by_any_name(
         found = survey(find_photographs(str(photos)), 64, _epath(work))
         kept, refused = "ab" if order[0] == least else "ba"
         assert names(found) == {kept}
-        assert found.refused == {refused: f"shows the same pixels as {kept}"}
+        assert found.rejected == {refused: f"shows the same pixels as {kept}"}
 
 
 def test_a_pattern_finds_what_it_matches_only(tmp_path, patches):

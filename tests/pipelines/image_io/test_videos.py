@@ -9,9 +9,9 @@ import tensorflow_datasets as tfds
 from skimage import data
 
 from keras_lpips.baselines import l2
-from pipelines.image_io.photographs import BadPhotograph
+from pipelines.image_io.photographs import InvalidPhotographError
 from pipelines.image_io.survey import Photograph
-from pipelines.image_io.videos import frames_of, read_video
+from pipelines.image_io.videos import read_frames, read_video
 from pipelines.synthesis import frames
 from pipelines.synthesis.config import SynthesisConfig
 from pipelines.synthesize import main
@@ -45,7 +45,7 @@ def videos(tmp_path_factory):
 
 
 def test_frames_are_decoded_in_order(videos):
-    found = list(frames_of(str(videos / "astronaut.avi")))
+    found = list(read_frames(str(videos / "astronaut.avi")))
     assert len(found) == FRAMES
     for number in (0, 13, FRAMES - 1):
         part = data.astronaut()[40 : 40 + HEIGHT, 2 * number :][:, :WIDTH]
@@ -62,7 +62,7 @@ def test_frames_are_decoded_in_order(videos):
     ],
 )
 def test_what_cannot_be_used_is_refused(name, reason, videos, capfd):
-    with pytest.raises(BadPhotograph, match=reason):
+    with pytest.raises(InvalidPhotographError, match=reason):
         read_video(str(videos / f"{name}.avi"), 64, frames.MIN_FRAMES)
     assert capfd.readouterr().err == ""
 
@@ -107,7 +107,7 @@ def test_a_triplet_is_a_real_frame_and_two_that_are_interpolated(videos):
     path = str(videos / "astronaut.avi")
     video = Photograph("ab", "astronaut.avi", path, FRAMES)
     recipes = recipes_of(40, same_type_share=1.0)
-    real = np.stack(list(frames_of(path)))[..., 0]
+    real = np.stack(list(read_frames(path)))[..., 0]
     windows = np.lib.stride_tricks.sliding_window_view(
         real, (64, 64), axis=(1, 2)
     )

@@ -51,10 +51,10 @@ class Files:
     def __init__(self, ledger, size, seconds=0.0):
         self.ledger, self.size, self.seconds = ledger, size, seconds
 
-    def read(self, take, seconds):
+    def read(self, reserve, seconds):
         files = []
         for _ in range(2):
-            take(self.size)
+            reserve(self.size)
             files.append(self.ledger.content(self.size))
             time.sleep(self.seconds)
         return tuple(files)
@@ -68,8 +68,8 @@ class Record:
     def __init__(self, ledger, size):
         self.data = tuple(ledger.content(size) for _ in range(2))
 
-    def read(self, take, seconds):
-        del take, seconds
+    def read(self, reserve, seconds):
+        del reserve, seconds
         return self.data
 
 
@@ -131,10 +131,10 @@ def test_what_is_decoded_is_held_no_longer(monkeypatch):
     class Images(Files):
         paths = ("a", "b")
 
-        def read(self, take, seconds):
+        def read(self, reserve, seconds):
             files = []
             for _ in range(2):
-                take(len(encoded[self.size]))
+                reserve(len(encoded[self.size]))
                 files.append(ledger.content(encoded[self.size]))
             return tuple(files)
 
@@ -152,11 +152,11 @@ def test_small_files_are_asked_for_many_at_once():
     together, most = 0, 0
 
     class Watched(Files):
-        def read(self, take, seconds):
+        def read(self, reserve, seconds):
             nonlocal together, most
             together += 1
             most = max(most, together)
-            files = super().read(take, seconds)
+            files = super().read(reserve, seconds)
             together -= 1
             return files
 
@@ -176,7 +176,7 @@ def test_readers_that_wait_for_room_end_with_the_budget():
 
 def test_any_error_of_a_store_is_the_entrys_own():
     class Broken(Files):
-        def read(self, take, seconds):
+        def read(self, reserve, seconds):
             raise RuntimeError("the store is out of order")
 
     ledger = Ledger()

@@ -21,7 +21,7 @@ from keras_lpips_cli.errors import UserError
 from pipelines.distortions import blur_compression, noise
 from pipelines.image_io.photographs import read_photograph
 from pipelines.image_io.survey import Photograph
-from pipelines.rng import generator_of
+from pipelines.rng import make_rng
 from pipelines.synthesis import labels, planning, triplet
 from pipelines.synthesis.config import SynthesisConfig
 from pipelines.synthesis.shards import Shard, make_features, write_shard
@@ -93,15 +93,15 @@ def made(photos, tmp_path_factory):
 
 
 def test_randomness_depends_on_the_key_alone():
-    first, again = (generator_of(0, "photo", 1, "place") for _ in range(2))
-    other = generator_of(0, "photo", 2, "place")
+    first, again = (make_rng(0, "photo", 1, "place") for _ in range(2))
+    other = make_rng(0, "photo", 2, "place")
     draw = first.integers(1 << 60)
     assert draw == again.integers(1 << 60)
     assert draw != other.integers(1 << 60)
 
 
 def test_the_first_draw_of_a_key_is_the_same_for_ever():
-    assert generator_of(0, "photo", 1, "place").integers(10**6) == FIRST_DRAW
+    assert make_rng(0, "photo", 1, "place").integers(10**6) == FIRST_DRAW
 
 
 FIRST_DRAW = 286939
@@ -206,7 +206,7 @@ def test_a_rendered_triplet_is_cut_from_the_photograph():
 def test_severity_calls_the_weaker_patch_closer():
     triplets = draw_triplets(40, judge="severity")
     assert all(each.of_one_type for each in triplets)
-    shares = labels.answer("severity", triplets, [])
+    shares = labels.label_triplets("severity", triplets, [])
     for share, each in zip(shares, triplets, strict=True):
         assert share == (each.strengths[1] < each.strengths[0])
 
@@ -225,7 +225,7 @@ def test_a_metric_answers_softly(metric, patches, backbone):
         (reference, near, far),
         (reference, reference, reference),
     ]
-    shares = labels.answer(metric, [None] * 3, triplets)
+    shares = labels.label_triplets(metric, [None] * 3, triplets)
     assert shares.dtype == np.float32
     assert shares[0] > 0.5
     assert shares[0] + shares[1] == pytest.approx(1, abs=1e-5)
@@ -264,14 +264,14 @@ def test_another_lpips_answers_otherwise(patches, backbone, generator):
         *(kind(patches[0], 0.3, generator) for kind in kinds),
     )
     answers = {
-        float(labels.answer(judge, [None], [triplet])[0])
+        float(labels.label_triplets(judge, [None], [triplet])[0])
         for judge in ("alex", "lpips/alex@0.0", "off-the-shelf/alex")
     }
     assert len(answers) == 3
 
 
 def test_nobody_is_asked_by_default_and_nobody_answers_jnd():
-    assert np.isnan(labels.answer("none", [None], [])).all()
+    assert np.isnan(labels.label_triplets("none", [None], [])).all()
     with pytest.raises(ValueError, match="only people can say"):
         make_config(task="jnd", judge="l2")
 
