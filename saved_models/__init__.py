@@ -1,4 +1,4 @@
-"""LPIPS as a SavedModel: export it, serve it, send requests to it.
+"""Exports LPIPS as a SavedModel, configures servers, sends requests.
 
 python -m saved_models.export --net alex --output models/lpips_alex
 python -m saved_models.client --host localhost --port 8501 A.png B.png

@@ -24,7 +24,7 @@ NAME = "saved_models.client"
 
 @dataclass(frozen=True, kw_only=True)
 class ClientConfig:
-    """The images, the server, and how requests are sent."""
+    """Flags of the program."""
 
     reference: Positional[Path]
     """A PNG or JPEG file, or a folder of them."""
@@ -45,11 +45,11 @@ class ClientConfig:
     timeout: PositiveFloat = 30.0
     """Longest wait for a response, in seconds."""
     retries: NonNegativeInt = 4
-    """Times that a request is sent again if the server did not accept it."""
+    """Retries of a request that the server did not accept."""
     batch_size: PositiveInt = 16
     """Most pairs in a request."""
     in_flight: PositiveInt = 4
-    """Most requests at a time."""
+    """Most concurrent requests."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -59,7 +59,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def compare_on_server(config: ClientConfig) -> int:
-    """Prints the distances; returns 1 if a pair was refused, else 0."""
+    """Prints the distances; returns 1 if a pair was rejected, else 0."""
     from saved_models.transport.batch_client import BatchClient, connect
 
     pairs = find_pairs(config.reference, config.distorted)

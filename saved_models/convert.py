@@ -4,9 +4,9 @@
     python -m saved_models.convert --net alex --output lpips_alex.tflite
 
 The file takes `reference` and `distorted`, float32 images in [-1, 1] of any
-batch, height and width, and returns the distances. It checks nothing. It is
-written only if its own runtime computes the distances of the layer; prints the
-largest difference and the speed of both. Needs the extra `targets`.
+batch, height and width, and returns the distances. It does not validate its
+inputs. It is written only if its runtime computes the layer's distances. Prints
+the largest difference and the time of both. Needs the extra `targets`.
 """
 
 import sys
@@ -23,7 +23,7 @@ NAME = "saved_models.convert"
 
 @dataclass(frozen=True, kw_only=True)
 class ConvertConfig:
-    """What to convert, and to which format."""
+    """Flags of the program."""
 
     output: Path
     """A new file. Its suffix, .onnx or .tflite, chooses the format."""

@@ -27,7 +27,7 @@ NAME = "saved_models.export"
 
 @dataclass(frozen=True, kw_only=True)
 class ExportConfig:
-    """What to export, and where to."""
+    """Flags of the program."""
 
     output: Path
     """The model's folder, which holds a folder for each version."""
@@ -42,12 +42,12 @@ class ExportConfig:
     model_version: PositiveInt | None = None
     """A new version of the model. By default one more than the highest."""
     resize: Size = None
-    """Resize the images of `encoded`. Without it, sizes that differ fail."""
+    """Resize the images of `encoded`. Without it, sizes must be equal."""
     max_pixels: PositiveInt = 2048 * 2048
     """Most pixels of an image in a request."""
 
     def __post_init__(self):
-        """Checks that flags go together."""
+        """Validates combinations of flags."""
         if self.from_run and (self.off_the_shelf or self.version != "0.1"):
             raise ValueError(
                 "--from brings its own heads: leave --version and "

@@ -3,9 +3,9 @@
     python -m saved_models.serving_config --models models
 
 Writes `models.config`, which names every model in the folder,
-`batching.config`, which says how requests are merged, and `compose.yaml`, which
-starts the server. Prints the command that starts it without compose. Run it
-again after new models or versions; until then the label `stable` stays with
+`batching.config`, which configures how requests are merged, and `compose.yaml`,
+which starts the server. Prints the command that starts it without compose. Run
+it again after new models or versions; until then the label `stable` stays with
 its version.
 """
 
@@ -25,13 +25,13 @@ COMPOSE_FILE = "compose.yaml"
 GRPC_PORT, REST_PORT = 8500, 8501
 # The folder of models in the container.
 MOUNT = "/models"
-# Versions that are loaded: the labelled one, and a newer one.
+# Loaded versions: the labeled one, and a newer one.
 LOADED_VERSIONS = 2
 
 
 @dataclass(frozen=True, kw_only=True)
 class ServingConfig:
-    """Which models, and how the server merges requests.
+    """Flags of the program.
 
     Measured with alex on two cores: a batch of 16 pairs of 64 pixels has six
     times the throughput of single pairs, and larger batches add 3 %; pairs of
@@ -47,11 +47,11 @@ class ServingConfig:
     """Compute concurrent requests together. A bad request then fails those
     that it was merged with."""
     max_batch_size: PositiveInt = 16
-    """Most pairs that are computed together. A larger request is refused."""
+    """Most pairs that are computed together. Larger requests are rejected."""
     batch_timeout_micros: NonNegativeInt = 2000
-    """How long a request waits for others, in microseconds."""
+    """Longest wait of a request for others, in microseconds."""
     max_enqueued_batches: PositiveInt = 64
-    """Batches that may wait. A request beyond them is UNAVAILABLE."""
+    """Most queued batches. Further requests fail as UNAVAILABLE."""
     num_batch_threads: PositiveInt = 2
     """Batches that are computed at a time: the cores of the server."""
 
@@ -88,7 +88,7 @@ def write_serving_config(config: ServingConfig) -> None:
 def models_config(models: Path) -> str:
     """Returns the server's ModelServerConfig, as text.
 
-    The highest version of each model is labelled `stable`.
+    The highest version of each model is labeled `stable`.
     """
     from google.protobuf import text_format
     from tensorflow_serving.config.model_server_config_pb2 import (

@@ -1,6 +1,6 @@
 """The settings of the programs; each dataclass is a program's flags.
 
-Nothing heavy is imported here, so that `--help` answers at once.
+It imports no heavy library, so that `--help` is fast.
 """
 
 from dataclasses import dataclass

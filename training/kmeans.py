@@ -3,10 +3,10 @@ r"""Computes the paper's "K-means": backbone weights from clusters of patches.
     python -m training.kmeans --photos DIR --output kmeans.npz
     python -m training.evaluate --metrics kmeans/kmeans.npz ...
 
-Layer by layer, without labels: k-means over whitened patches of the layer's
-input, then each channel is scaled to unit variance (Krähenbühl et al., ICLR
-2016). `kmeans.json` beside the weights records settings, photographs and
-versions. Takes half a minute on one core.
+Layer by layer and without labels, it clusters whitened patches of the layer's
+input and scales each channel to unit variance (Krähenbühl et al., ICLR 2016).
+`kmeans.json` beside the weights records settings, photographs and versions.
+Takes half a minute on one core.
 """
 
 import sys

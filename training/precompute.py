@@ -1,4 +1,4 @@
-r"""Computes the vectors that `lin-fast` trains on with Beam, for large data.
+r"""Precomputes the vectors of `lin-fast` recipes with Beam.
 
     python -m training.precompute --recipe alex/lin-fast --data-dir DATA \
         --output VECTORS -- \

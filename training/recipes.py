@@ -1,4 +1,4 @@
-"""The paper's lin, tune and scratch, and lin on vectors, for each backbone.
+"""Training recipes: the paper's lin, tune and scratch, and lin on vectors.
 
     python -m training.recipes
 
@@ -24,7 +24,7 @@ GLOBAL_BATCH_SIZE = 50
 
 @dataclass(frozen=True)
 class TrainingRecipe:
-    """What is trained, and from what; the rows of the paper's Table 5.
+    """A training recipe; a row of the paper's Table 5.
 
     Attributes:
         net: name of the backbone.
@@ -47,7 +47,7 @@ class TrainingRecipe:
     def expected(self) -> dict[str, float] | None:
         """The paper's 2AFC scores on BAPPS in percent, by subset.
 
-        `None` for a net that the paper does not have.
+        `None` for a net that the paper does not evaluate.
         """
         from keras_lpips.backbones.registry import find_backbone
 

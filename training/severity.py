@@ -1,4 +1,4 @@
-r"""Scores metrics on the order of severity, for each type of distortion.
+r"""Scores how well metrics order severities, by type of distortion.
 
     python -m training.severity --data-dir DATA --output report/ \
         --metrics lpips/alex lpips/squeeze ssim psnr l2
@@ -21,9 +21,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     config = parse(SeverityConfig, __doc__, argv, prog="training.severity")
 
     def work():
-        from training.report.severity_table import score
+        from training.report.severity_table import score_severities
 
-        score(config)
+        score_severities(config)
 
     return run("training.severity", work, "the tables are not written")
 

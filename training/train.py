@@ -16,7 +16,7 @@ from training.configs import TrainConfig
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Trains as the flags say and returns the exit status."""
+    """Trains a run and returns the exit status."""
     config = parse(TrainConfig, __doc__, argv, prog="training.train")
 
     def work():

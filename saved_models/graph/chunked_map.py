@@ -1,4 +1,4 @@
-"""Computes a large batch in chunks."""
+"""Maps a function over the chunks of a large batch."""
 
 from collections.abc import Callable
 
@@ -18,7 +18,7 @@ def chunk_length(size) -> tf.Tensor:
     return tf.maximum(1, CHUNK_PIXELS // tf.reduce_prod(size))
 
 
-def in_chunks(
+def map_chunks(
     function: Callable[..., tf.Tensor],
     batches: list[tf.Tensor],
     step: tf.Tensor,
@@ -26,8 +26,8 @@ def in_chunks(
 ) -> tf.Tensor:
     """Calls a function on consecutive chunks and concatenates the results.
 
-    The memory of a request is then bounded by its largest image, not by the
-    number of images that it, or a server that merges requests, puts together.
+    The memory is bounded by the largest image, not by the number of images in a
+    request or in requests merged by the server.
 
     Args:
         function: takes a chunk of each batch and returns a tensor with the
@@ -57,7 +57,7 @@ def in_chunks(
         lambda start, _: start < count,
         compute,
         (0, parts),
-        # In turn, so that one chunk is in memory at a time.
+        # Sequentially, so that one chunk is in memory at a time.
         parallel_iterations=1,
     )
     return parts.concat()

@@ -74,8 +74,7 @@ def _decode_one(file, resize):
     image = tf.cond(
         _begins(file, PNG),
         lambda: tf.io.decode_png(file, channels=3),
-        # The default is a faster approximation, which other decoders do not
-        # use.
+        # The default is a faster approximation that other decoders do not use.
         lambda: tf.io.decode_jpeg(
             file, channels=3, dct_method="INTEGER_ACCURATE"
         ),

@@ -1,7 +1,6 @@
-"""Checks of requests when the graph runs, on shapes alone.
+"""Validates the shapes of requests when the graph runs.
 
-A server answers a failed check as INVALID_ARGUMENT, with its message, and
-continues.
+A server returns INVALID_ARGUMENT with the message of a failed check.
 """
 
 import tensorflow as tf
@@ -46,7 +45,7 @@ def check_batches(
 
 
 def check_not_empty(count: tf.Tensor) -> tf.Operation:
-    """Returns the check that a batch holds an image.
+    """Returns an assertion that a batch is not empty.
 
     Args:
         count: int32 scalar.
@@ -59,7 +58,7 @@ def check_not_empty(count: tf.Tensor) -> tf.Operation:
 def check_sizes(
     sizes: tf.Tensor, smallest_size: int, max_pixels: int
 ) -> list[tf.Operation]:
-    """Returns the checks of image sizes.
+    """Returns assertions of the image sizes.
 
     Args:
         sizes: int32, `(images, 2)`, height and width.

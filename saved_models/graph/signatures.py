@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from keras_lpips import LPIPS
 from keras_lpips.layers.normalization import to_signed_unit
-from saved_models.graph.chunked_map import chunk_length, in_chunks
+from saved_models.graph.chunked_map import chunk_length, map_chunks
 from saved_models.graph.encoded_images import decode, read_sizes
 from saved_models.graph.request_checks import (
     check_batches,
@@ -130,7 +130,7 @@ class Signatures:
                 )
             )
 
-        return {"distance": in_chunks(compute, files, step, SCALARS)}
+        return {"distance": map_chunks(compute, files, step, SCALARS)}
 
     def per_layer(self, reference, distorted):
         """Returns `distance` and `per_layer`, float32 `(batch, taps)`."""
@@ -195,7 +195,7 @@ class Signatures:
         """Checks batches of images and calls a function on chunks of them."""
         images = check_batches(*self._limits, **batches)
         step = chunk_length(tf.shape(images[0])[1:3])
-        return in_chunks(function, images, step, output)
+        return map_chunks(function, images, step, output)
 
     def _checked_sizes(self, reference, distorted):
         """Returns the sizes of checked pairs of files, int32 `(pairs, 2)`."""

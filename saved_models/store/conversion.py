@@ -1,4 +1,4 @@
-"""Conversion to other runtimes, checked by running them."""
+"""Converts a layer for other runtimes and compares the distances."""
 
 import time
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from keras_lpips_cli.errors import UserError
 
 # A file whose distances differ by more is not written.
 TOLERANCE = 2e-6
-# At the odd size, pooling layers that round differently give other values.
+# At odd sizes, pooling layers that round differently give other values.
 CHECKED_SHAPES = ((1, 64, 64, 3), (2, 67, 100, 3))
 REPETITIONS = 20
 
@@ -24,7 +24,7 @@ class ConversionError(UserError):
 
 
 def convert(lpips: LPIPS, output: Path) -> dict[str, float]:
-    """Writes a layer for another runtime, if that computes its distances.
+    """Writes a layer for another runtime, if the distances are equal.
 
     Args:
         lpips: a layer in float32 with `value_range` (-1, 1).

@@ -44,7 +44,7 @@ def export_model(config: ExportConfig) -> Path:
 
 
 def _open_run(config):
-    # It brings what trains models, which other exports do without.
+    # Imported here, because only exports of runs need the training code.
     from training.run.run_loading import TrainedRun
 
     run = TrainedRun(config.from_run)
@@ -105,8 +105,8 @@ def export(
 
 def _write_saved_model(signatures: dict[str, Signature], folder: Path) -> None:
     archive = keras.export.ExportArchive()
-    # The layer is not tracked: Keras would write every variable a second time
-    # (keras#23553). It finds the variables of the endpoints without that.
+    # The layer is not tracked, because Keras would write every variable twice
+    # (keras#23553). Keras finds the endpoints' variables anyway.
     traced: dict = {}
     for name, signature in signatures.items():
         function = signature.function

@@ -59,7 +59,7 @@ def make_card(
         about["metric"] = "LPIPS, trained by training.train"
     return {
         **about,
-        **digests(lpips),
+        **weight_digests(lpips),
         "tensorflow": tf.__version__,
         "training_run": run and run.description(),
         "taps": lpips.taps,
@@ -83,7 +83,7 @@ def make_card(
     }
 
 
-def digests(lpips: LPIPS) -> dict[str, str | None]:
+def weight_digests(lpips: LPIPS) -> dict[str, str | None]:
     """Returns the digests of the layer's current weights."""
     backbone = {
         f"{layer.name}/{variable.name}": _values(variable)

@@ -1,4 +1,4 @@
-"""Folders of a model's versions, written atomically.
+"""Writes the folders of a model's versions atomically.
 
 A server watches `<model>/` and loads `<model>/<integer>/` as soon as it
 exists, the highest by default.
@@ -24,8 +24,8 @@ def write_version(
 ) -> Path:
     """Writes a version.
 
-    Until it is complete, the folder has a name that no server loads. An error
-    removes it.
+    Until the version is complete, its folder has a name that servers ignore. An
+    error removes it.
 
     Args:
         model: the model's folder, which is created if it does not exist.
@@ -46,7 +46,7 @@ def write_version(
         partial = Path(tempfile.mkdtemp(dir=model, prefix=".incomplete-"))
         try:
             write(partial)
-            # `mkdtemp` admits the owner only, but a server is another user.
+            # `mkdtemp` permits only the owner, but the server is another user.
             partial.chmod(0o755)
             return _rename(partial, model, version)
         except BaseException:

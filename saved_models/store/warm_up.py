@@ -36,7 +36,7 @@ def write_warm_up(folder: Path, signatures: dict[str, Signature]) -> None:
 def make_requests(signatures: dict[str, Signature]) -> Iterator[PredictRequest]:
     """Yields a request for every signature at every usual size.
 
-    The images are black, since a constant tensor of any size takes few bytes.
+    The images are black, since constant tensors take few bytes.
     """
     for name, signature in signatures.items():
         for side in USUAL_SIDES:

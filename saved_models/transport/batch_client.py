@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol
 
-from saved_models.transport.errors import ServerError, Unavailable
+from saved_models.transport.errors import ServerError, UnavailableError
 from saved_models.transport.rest import RestTransport
 
 REST_PORT, GRPC_PORT = 8501, 8500
@@ -63,10 +63,10 @@ class BatchClient:
 
     Args:
         transport: sends one request; see `connect`.
-        retries: how many times a request is sent again that the server did
-            not accept. Defaults to 4.
+        retries: retries of a request that the server did not accept. Defaults
+            to 4.
         batch_size: most pairs in a request. Defaults to 16.
-        in_flight: most requests at a time. Defaults to 4.
+        in_flight: most concurrent requests. Defaults to 4.
     """
 
     def __init__(
@@ -88,14 +88,14 @@ class BatchClient:
     def distances(self, pairs: Sequence[Pair]) -> list[float | ServerError]:
         """Returns for each pair its distance, or the error that it caused.
 
-        If the server refuses a request of several pairs, they are sent one by
-        one, so that a bad image costs no other pair its distance.
+        If the server rejects a request of several pairs, they are sent one by
+        one, so that a bad image does not fail other pairs.
 
         Args:
             pairs: pairs of PNG or JPEG files, as bytes.
 
         Raises:
-            ServerError: if a request fails, but not because of its images.
+            ServerError: if a request fails for another reason than its images.
         """
         batches = [
             pairs[i : i + self._batch_size]
@@ -116,7 +116,7 @@ class BatchClient:
         try:
             return self._send(batch)
         except ServerError as error:
-            if not error.refused:
+            if not error.rejected:
                 raise
             if len(batch) == 1:
                 return [error]
@@ -127,13 +127,12 @@ class BatchClient:
         for _ in range(self._retries):
             try:
                 return self._transport.predict(*zip(*batch, strict=True))
-            except Unavailable:
-                # Random, so that clients which were rejected together do not
-                # return together.
+            except UnavailableError:
+                # Random, so that rejected clients do not retry simultaneously.
                 time.sleep(random.uniform(wait / 2, wait))
                 wait = min(2 * wait, LONGEST_WAIT)
         try:
             return self._transport.predict(*zip(*batch, strict=True))
-        except Unavailable as error:
+        except UnavailableError as error:
             tries = f"after {self._retries + 1} tries"
             raise ServerError(f"{error} ({tries})") from None

@@ -7,14 +7,14 @@ class ServerError(UserError):
     """A request failed; the message includes that of the server.
 
     Attributes:
-        refused: whether the server refused the request itself, so that other
+        rejected: whether the server rejected this request, so that other
             requests may succeed.
     """
 
-    def __init__(self, message: str, refused: bool = False):
+    def __init__(self, message: str, rejected: bool = False):
         super().__init__(message)
-        self.refused = refused
+        self.rejected = rejected
 
 
-class Unavailable(ServerError):
+class UnavailableError(ServerError):
     """The server did not accept the request, which may be sent again."""

@@ -9,7 +9,7 @@ from tensorflow_serving.apis.prediction_service_pb2_grpc import (
     PredictionServiceStub,
 )
 
-from saved_models.transport.errors import ServerError, Unavailable
+from saved_models.transport.errors import ServerError, UnavailableError
 
 # gRPC's own limit is 4 MiB, less than a large photograph as PNG.
 OPTIONS = [
@@ -95,10 +95,10 @@ class GrpcTransport:
             )
         message = f"{self._where} returned {code.name}: {error.details()}"
         if code == grpc.StatusCode.UNAVAILABLE:
-            return Unavailable(message)
-        refused = code in (
+            return UnavailableError(message)
+        rejected = code in (
             grpc.StatusCode.INVALID_ARGUMENT,
             # The request is larger than the server takes.
             grpc.StatusCode.RESOURCE_EXHAUSTED,
         )
-        return ServerError(message, refused)
+        return ServerError(message, rejected)

@@ -5,12 +5,12 @@ import http.client
 import json
 from collections.abc import Sequence
 
-from saved_models.transport.errors import ServerError, Unavailable
+from saved_models.transport.errors import ServerError, UnavailableError
 
-# Too many requests, a gateway without its server, overloaded or loading. Not a
-# gateway's timeout (504): the same request would take as long again.
-RETRIED = (429, 502, 503)
-REFUSED = (400, 413, 422)
+# Too many requests, bad gateway, unavailable. Not a gateway timeout (504): a
+# retry would take as long.
+RETRYABLE = (429, 502, 503)
+REJECTED = (400, 413, 422)
 
 
 class RestTransport:
@@ -53,7 +53,7 @@ class RestTransport:
             distorted: as many files.
 
         Raises:
-            Unavailable: if the request may be sent again.
+            UnavailableError: if the request may be sent again.
             ServerError: if it may not.
         """
         instances = [
@@ -99,7 +99,7 @@ class RestTransport:
             ) from None
         except (OSError, http.client.HTTPException) as error:
             reason = str(error) or type(error).__name__
-            raise Unavailable(f"{self._where}: {reason}") from None
+            raise UnavailableError(f"{self._where}: {reason}") from None
         finally:
             connection.close()
 
@@ -109,9 +109,9 @@ class RestTransport:
         except (ValueError, KeyError, TypeError):
             reason = body[:200].decode(errors="replace")
         message = f"{self._where} returned {status}: {reason}"
-        if status in RETRIED:
-            raise Unavailable(message)
-        raise ServerError(message, refused=status in REFUSED)
+        if status in RETRYABLE:
+            raise UnavailableError(message)
+        raise ServerError(message, rejected=status in REJECTED)
 
 
 def _encode(data):

@@ -16,7 +16,7 @@ from keras_lpips.inference.provenance import describe
 from keras_lpips.inference.saved_model import CARD_FILE, list_versions
 from saved_models import export as program
 from saved_models.store import exporter
-from saved_models.store.model_card import digests
+from saved_models.store.model_card import weight_digests
 from saved_models.store.versions import write_version
 
 # Weights of the backbone and of the heads.
@@ -67,9 +67,9 @@ def test_the_card_describes_the_export(net, exported):
 
 def test_changed_weights_have_another_digest(backbone):
     lpips = LPIPS(backbone("alex"), dtype="float32")
-    published = digests(lpips)
+    published = weight_digests(lpips)
     lpips.heads[0].kernel.assign(lpips.heads[0].kernel * 2)
-    changed = digests(lpips)
+    changed = weight_digests(lpips)
     assert changed["backbone_digest"] == published["backbone_digest"]
     assert changed["heads_digest"] != published["heads_digest"]
 

@@ -15,8 +15,8 @@ from training.metrics.registry import find_metric
 from training.model.kmeans_weights import (
     BIAS,
     CROP,
-    cluster_centres,
-    filters_of,
+    compute_filters,
+    find_cluster_centers,
     make_weights,
 )
 
@@ -52,10 +52,10 @@ def test_centres_are_the_means_of_separate_clusters():
     rng = np.random.default_rng(0)
     means = np.float32([[0, 9], [9, 0], [9, 9]])
     points = np.repeat(means, 50, 0) + rng.normal(0, 0.1, (150, 2))
-    centres = cluster_centres(points.astype(np.float32), 3, rng)
+    centers = find_cluster_centers(points.astype(np.float32), 3, rng)
     expected = points.reshape(3, 50, 2).mean(axis=1)
     for mean in expected:
-        assert np.abs(centres - mean).max(axis=1).min() < 1e-4
+        assert np.abs(centers - mean).max(axis=1).min() < 1e-4
 
 
 def test_filters_find_the_pattern_that_patches_are_made_of():
@@ -69,7 +69,7 @@ def test_filters_find_the_pattern_that_patches_are_made_of():
     strength = rng.choice([-1, 1], 4000) * rng.uniform(1, 3, 4000)
     patches = strength[:, None] * pattern
     patches += rng.normal(0, 1e-4, patches.shape)
-    filters, responses = filters_of(patches.astype(np.float32), 2, rng)
+    filters, responses = compute_filters(patches.astype(np.float32), 2, rng)
     np.testing.assert_allclose(responses, patches @ filters.T, atol=1e-3)
     likeness = filters @ pattern / np.linalg.norm(filters, axis=1)
     likeness = np.sort(likeness) / np.linalg.norm(pattern)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from training.model.dropout_mask import keep_mask
+from training.model.dropout_mask import make_dropout_mask
 from training.model.optimizer import learning_rates
 from training.model.ranking_head import RankingHead
 from training.model.triplet_model import TripletModel, judge_losses
@@ -108,7 +108,7 @@ def test_dropout_is_the_same_however_the_batch_is_cut():
     step = tf.constant(7, tf.int64)
 
     def mask(rows, first):
-        return keep_mask(
+        return make_dropout_mask(
             (rows, 3, 3, 64), step=step, first_row=first, **settings
         ).numpy()
 
@@ -123,7 +123,7 @@ def test_dropout_is_new_at_each_step_and_for_each_tap(jit):
     @tf.function(jit_compile=jit)
     def mask(step, draw):
         first = tf.constant(0, tf.int64)
-        return keep_mask((2, 3, 3, 64), 0.5, 1, step, draw, first)
+        return make_dropout_mask((2, 3, 3, 64), 0.5, 1, step, draw, first)
 
     masks = [
         mask(tf.constant(step, tf.int64), draw)

@@ -1,7 +1,7 @@
-"""Triplets as `tf.data`, in an order that is known in advance.
+"""Reads triplets with `tf.data`, in an order that depends on the seed.
 
-The order depends only on seed and epoch. A batch is a run of it, whichever
-replica of whichever worker computes which of its rows.
+The order depends on seed and epoch alone. A global batch is a slice of it, for
+any number of replicas and workers.
 """
 
 import functools
@@ -16,9 +16,9 @@ from training.data.dataset import (
     JUDGEMENT_ROLES,
     DataError,
     check_judged,
+    convert_read_errors,
+    find_roles,
     open_source,
-    raise_damage,
-    roles_of,
 )
 from training.data.record_checks import check_records
 
@@ -40,7 +40,7 @@ class RecordSource:
     def __init__(
         self, builder: tfds.core.DatasetBuilder, splits: Sequence[str]
     ):
-        if roles_of(builder) != JUDGEMENT_ROLES:
+        if find_roles(builder) != JUDGEMENT_ROLES:
             raise DataError(f"{builder.data_dir} holds no 2AFC judgements")
         self._builder = builder
         self._records = open_source(
@@ -49,7 +49,7 @@ class RecordSource:
             deserialize_method=tfds.decode.DeserializeMethod.RAW_BYTES,
         )
         self._features = builder.info.features
-        with raise_damage(builder):
+        with convert_read_errors(builder):
             record = self._records[0]
         first = self._features.deserialize_example(record)
         self._shape = first["ref"].shape
@@ -61,7 +61,7 @@ class RecordSource:
 
     def check(self) -> None:
         """Raises `DataError` unless all are judged and of one size."""
-        with raise_damage(self._builder):
+        with convert_read_errors(self._builder):
             check_records(self._builder, self._records)
 
     def read(self, indices):
@@ -179,14 +179,14 @@ def distributed_batches(
     return strategy.distribute_datasets_from_function(make)
 
 
-def steps_of(count: int, global_batch_size: int) -> int:
+def count_steps(count: int, global_batch_size: int) -> int:
     """Returns the number of batches of `count` triplets."""
     return -(-count // global_batch_size)
 
 
 def _plan(order, global_batch_size, replicas):
     """Returns indices and weights, `(steps, rows)`, rows divisible."""
-    steps = steps_of(len(order), global_batch_size)
+    steps = count_steps(len(order), global_batch_size)
     width = -(-global_batch_size // replicas) * replicas
     rows = np.full((steps, width), order[0], np.int64)
     weights = np.zeros((steps, width))

@@ -1,4 +1,4 @@
-"""Opens and reads a prepared dataset: BAPPS, or one of the same form.
+"""Opens and reads a prepared dataset: BAPPS, or one in its format.
 
 Datasets are read through `tfds.data_source`, in the ArrayRecord format: it
 gives random access, which an exact shuffle and an exact resume need.
@@ -72,14 +72,14 @@ def open_prepared(
     return tfds.builder_from_directory(newest)
 
 
-def splits_of(builder: tfds.core.DatasetBuilder, part: str) -> list[str]:
+def find_splits(builder: tfds.core.DatasetBuilder, part: str) -> list[str]:
     """Returns the names of a part's splits, such as "val_cnn" of "val".
 
     Raises:
         DataError: if the dataset has none.
     """
     splits = [
-        name for name in sorted(builder.info.splits) if is_of_part(name, part)
+        name for name in sorted(builder.info.splits) if is_in_part(name, part)
     ]
     if not splits:
         raise DataError(
@@ -89,26 +89,26 @@ def splits_of(builder: tfds.core.DatasetBuilder, part: str) -> list[str]:
     return splits
 
 
-def is_of_part(split: str, part: str) -> bool:
-    """Whether a split belongs to a part: "val_cnn" does to "val"."""
+def is_in_part(split: str, part: str) -> bool:
+    """Returns whether a split belongs to a part, as "val_cnn" to "val"."""
     return split == part or split.startswith(f"{part}_")
 
 
-def sources_of(
+def group_splits(
     builder: tfds.core.DatasetBuilder,
 ) -> dict[str, list[str]]:
     """Returns the splits of each source: "train", "val_cnn" and so on."""
     return {
-        "train": splits_of(builder, "train"),
+        "train": find_splits(builder, "train"),
         **{
-            f"val_{subset_of(split)}": [split]
+            f"val_{subset_name(split)}": [split]
             for split in sorted(builder.info.splits)
-            if is_of_part(split, "val")
+            if is_in_part(split, "val")
         },
     }
 
 
-def subset_of(split: str) -> str:
+def subset_name(split: str) -> str:
     """Returns the subset in a split's name: "cnn" of "val_cnn"."""
     return split.partition("_")[2] or split
 
@@ -139,7 +139,7 @@ def open_source(
 
 
 @contextlib.contextmanager
-def raise_damage(builder: tfds.core.DatasetBuilder) -> Iterator[None]:
+def convert_read_errors(builder: tfds.core.DatasetBuilder) -> Iterator[None]:
     """Converts errors of ArrayRecord in the block to `DataError`."""
     try:
         yield
@@ -165,7 +165,7 @@ def read_batches(
     Raises:
         DataError: if an example has no judgement.
     """
-    roles = roles_of(builder)
+    roles = find_roles(builder)
     *patches, answer = roles
     pending: list[dict] = []
 
@@ -178,7 +178,7 @@ def read_batches(
 
     source = open_source(builder, [split])
     for i in range(len(source)):
-        with raise_damage(builder):
+        with convert_read_errors(builder):
             example = source[i]
         check_judged(builder, example[answer])
         shape = example[patches[0]].shape
@@ -193,7 +193,7 @@ def read_batches(
 
 
 def check_judged(builder: tfds.core.DatasetBuilder, answer: float) -> None:
-    """Raises `DataError` for NaN, the answer in a set without judges."""
+    """Raises `DataError` for NaN, the answer of a triplet without judgement."""
     if np.isnan(answer):
         raise DataError(
             f"{builder.data_dir} holds triplets without judgements; "
@@ -202,7 +202,7 @@ def check_judged(builder: tfds.core.DatasetBuilder, answer: float) -> None:
         )
 
 
-def judge_meaning(builder: tfds.core.DatasetBuilder) -> str:
+def judgement_origin(builder: tfds.core.DatasetBuilder) -> str:
     """Returns the origin of the answers; "" if people gave them.
 
     It is in the manifest of a synthetic set.
@@ -213,7 +213,7 @@ def judge_meaning(builder: tfds.core.DatasetBuilder) -> str:
     return json.loads(manifest.read_text()).get("judge_meaning", "")
 
 
-def roles_of(builder: tfds.core.DatasetBuilder) -> tuple[str, ...]:
+def find_roles(builder: tfds.core.DatasetBuilder) -> tuple[str, ...]:
     """Returns the names of an example's features, the answer last."""
     for roles in (JUDGEMENT_ROLES, JND_ROLES):
         if {*roles, "id"} <= set(builder.info.features):

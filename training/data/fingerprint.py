@@ -1,4 +1,4 @@
-"""The name and digest of a dataset, without importing TFDS."""
+"""Computes the name and digest of a dataset, without importing TFDS."""
 
 import hashlib
 from pathlib import Path
@@ -8,7 +8,7 @@ DESCRIPTIONS = ("manifest.json", "dataset_info.json")
 
 
 def identify(data) -> dict[str, str]:
-    """Returns name and digest of a prepared dataset.
+    """Returns the name and digest of a prepared dataset.
 
     All synthetic sets have the same name. The digest is SHA-256 over the
     files that describe the set, and over names and sizes of its shards. It

@@ -11,7 +11,7 @@ from keras_lpips.atomic_files import atomic_path, write_json
 from pipelines.execution import run_tasks
 from training.configs import PrecomputeConfig
 from training.data.batches import RecordSource
-from training.data.dataset import open_prepared, sources_of
+from training.data.dataset import group_splits, open_prepared
 from training.data.vectors import (
     DESCRIPTION,
     VectorFiles,
@@ -42,7 +42,7 @@ def precompute(config: PrecomputeConfig, options=None) -> None:
     load_model = functools.partial(
         make_model, config.recipe, config.precision, config.taps
     )
-    sources = sources_of(builder)
+    sources = group_splits(builder)
     output = config.output
     description = describe_vectors(load_model(), config.precision, builder)
     resumed = (output / DESCRIPTION).exists()

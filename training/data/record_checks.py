@@ -1,4 +1,4 @@
-"""Checks every triplet before the first step, without decoding images."""
+"""Validates all triplets before training, without decoding images."""
 
 from collections.abc import Sequence
 

@@ -1,7 +1,7 @@
-"""The vectors of pairs, computed once, for calibration without dropout.
+"""Precomputes the vectors of pairs, for calibration without dropout.
 
-While the backbone is frozen, the distance of a pair is the product of the heads
-with a constant vector, which has as many elements as the taps have channels.
+With a frozen backbone, the distance of a pair is the inner product of the heads
+and a constant vector with one element per channel of the taps.
 """
 
 import functools
@@ -75,7 +75,7 @@ class VectorFiles:
 
 
 def make_vectors(model, source, files: VectorFiles) -> VectorSource:
-    """Computes the vectors of a source, or resumes.
+    """Computes the vectors of a source; resumes if some are done.
 
     Args:
         model: a `TripletModel` with a frozen backbone.

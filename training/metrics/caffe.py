@@ -1,4 +1,4 @@
-"""Networks in Caffe's format with w = 1: the paper's self-supervised ones.
+"""Caffe networks with w = 1: the paper's self-supervised networks.
 
 Watching, Puzzle, BiGAN and Split-Brain are AlexNets with local response
 normalization and groups. Their authors publish a `.prototxt` and a
@@ -16,21 +16,21 @@ from skimage.color import rgb2lab
 
 from training.metrics.metric import Metric, MetricError
 
-# Caffe, `convert_imageset`'s mean of ILSVRC 2012, by channel: B, G, R.
+# Caffe's mean of ILSVRC 2012 by channel: B, G, R.
 MEAN_BGR = np.array([104, 117, 123], np.float32)
 # Reference, `normalize_tensor`.
 EPSILON = 1e-10
-FIRST_OF_THE_CLASSIFIER = "InnerProduct"
+FULLY_CONNECTED = "InnerProduct"
 # AlexNet's conv1 to conv5. Fully convolutional releases have the classifier
 # after them, as convolutions.
 MOST_TAPS = 5
 
 
 class CaffeMetric(Metric):
-    """Distance of the unit features of a Caffe network, uncalibrated.
+    """Computes the uncalibrated distance with a Caffe network's features.
 
     Args:
-        name: as the user gave it.
+        name: name of the metric.
         prototxt: path of the description.
         caffemodel: path of the weights.
         taps: names of the layers to compare. Defaults to `None`, the first
@@ -112,7 +112,7 @@ def _compare(embedding0, embedding1):
 def _activations(layers):
     taps = []
     for layer, kind in layers:
-        if kind == FIRST_OF_THE_CLASSIFIER:
+        if kind == FULLY_CONNECTED:
             break
         if kind == "ReLU":
             taps.append(layer)
@@ -139,7 +139,7 @@ def _read(name, prototxt, caffemodel):
         net = read(str(prototxt), str(caffemodel))
     except cv2.error as error:
         raise MetricError(f"{name}: {_sentence(error)}") from None
-    # A fused layer would have no output of its own.
+    # The output of a fused layer cannot be read.
     net.enableFusion(False)
     return net
 

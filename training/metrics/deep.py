@@ -13,9 +13,9 @@ from keras_lpips.inference.jit import compile_function
 from keras_lpips.layers.lpips import LPIPS
 from keras_lpips.weights.npz import WeightsError, check_keys, read_npz
 from training.metrics.metric import Metric
-from training.model.custom_taps import VALUE_RANGE, tapped_layer
+from training.model.custom_taps import VALUE_RANGE, build_lpips
 
-# Smaller batches are padded: compiling for another size takes longer.
+# Smaller batches are padded, which is faster than compiling for their size.
 SMALLEST_BATCH = 16
 
 
@@ -23,7 +23,7 @@ class DeepMetric(Metric):
     """An `LPIPS` layer as a metric; each image runs through the backbone once.
 
     Args:
-        name: as the user gave it.
+        name: name of the metric.
         lpips: the layer, of `value_range=(0, 255)`.
     """
 
@@ -62,7 +62,7 @@ class DeepMetric(Metric):
         return _float64(self._map(reference[None], distorted[None]))[0]
 
 
-def published(net, version="0.1", calibrated=True, taps=None) -> LPIPS:
+def published_lpips(net, version="0.1", calibrated=True, taps=None) -> LPIPS:
     """Returns the layer with pretrained backbone and published heads.
 
     Args:
@@ -73,16 +73,16 @@ def published(net, version="0.1", calibrated=True, taps=None) -> LPIPS:
             heads and need `calibrated=False`. Defaults to `None`, the net's
             own taps.
     """
-    return tapped_layer(
+    return build_lpips(
         net, taps, version=version, calibrated=calibrated, dtype="float32"
     )
 
 
-def gaussian(net, seed=0, taps=None) -> LPIPS:
+def untrained_lpips(net, seed=0, taps=None) -> LPIPS:
     """Returns the paper's "Gaussian": an untrained backbone, w = 1.
 
     Kernels are drawn from N(0, 2 / fan_in) and biases are 0. Features are
-    normalised and ReLU is homogeneous, so the variance does not matter.
+    normalized and ReLU is homogeneous, so the variance does not matter.
 
     Args:
         net: name of the backbone.
@@ -101,8 +101,8 @@ def gaussian(net, seed=0, taps=None) -> LPIPS:
     return _uncalibrated(net, backbone, taps)
 
 
-def with_backbone_of(path, taps=None) -> LPIPS:
-    """Returns a layer with the backbone of a file, w = 1.
+def load_lpips(path, taps=None) -> LPIPS:
+    """Returns a layer with backbone weights from a file, w = 1.
 
     Args:
         path: an `.npz` of `<layer>/<weight>`; the names of the layers

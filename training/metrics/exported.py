@@ -13,7 +13,7 @@ class ExportedMetric(Metric):
     """An export of `saved_models.export`, run by TensorFlow alone.
 
     Args:
-        name: as the user gave it.
+        name: name of the metric.
         folder: see `keras_lpips.inference.saved_model.ExportedScorer`.
     """
 

@@ -1,4 +1,4 @@
-"""External metrics: a command that takes two files and prints a number."""
+"""External metrics: commands that take two files and print a number."""
 
 import shlex
 import subprocess
@@ -40,10 +40,10 @@ class CommandMetric:
             )
         except (OSError, subprocess.TimeoutExpired) as error:
             raise MetricError(f"{self._words[0]}: {error}") from None
-        said = done.stdout.split()
+        words = done.stdout.split()
         try:
             if done.returncode == 0:
-                return float(said[-1])
+                return float(words[-1])
         except (IndexError, ValueError):
             pass
         reason = (done.stderr.strip() or done.stdout.strip() or "nothing")[

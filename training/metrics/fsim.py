@@ -14,7 +14,7 @@ from scipy.ndimage import correlate
 SCALES, SHORTEST_WAVELENGTH, SCALE_FACTOR, SIGMA_ON_F = 4, 6, 2, 0.55
 ORIENTATIONS = 4
 THETA_SIGMA = np.pi / ORIENTATIONS / 1.2
-# Butterworth low pass that keeps the filters off the spectrum's corners.
+# Butterworth low pass that removes the spectrum's corners.
 CUTOFF, SHARPNESS = 0.45, 15
 # Noise: standard deviations above its mean, and an empirical divisor.
 NOISE_DEVIATIONS, NOISE_DIVISOR = 2.0, 1.7
@@ -22,7 +22,7 @@ NOISE_DEVIATIONS, NOISE_DIVISOR = 2.0, 1.7
 # Zhang et al. 2011, section IV: constants of the four similarities and the
 # exponent of the chromatic ones.
 T1, T2, T3, T4, CHROMATIC_EXPONENT = 0.85, 160, 200, 200, 0.03
-# Images are averaged down so that their shorter side is about this.
+# Images are downsampled by averaging to about this shorter side.
 SHORTER_SIDE = 256
 RGB_TO_YIQ = np.array(
     [
@@ -64,7 +64,8 @@ def _similarity(reference, distorted, chromatic):
     if chromatic:
         color = _ratio(a[..., 1], b[..., 1], T3)
         color = color * _ratio(a[..., 2], b[..., 2], T4)
-        # The real part of a negative number's power, as in MATLAB.
+        # Powers of negative numbers are complex; the real part is used, as in
+        # MATLAB.
         score = score * np.real(color.astype(complex) ** CHROMATIC_EXPONENT)
     return float(np.sum(score * weight) / np.sum(weight))
 
@@ -93,16 +94,16 @@ def _gradient(luminance):
 
 @functools.lru_cache(maxsize=8)
 def _log_gabor(shape):
-    """Transfer functions, `(orientations, scales, height, width)`."""
+    """Returns transfer functions, `(orientations, scales, height, width)`."""
     y, x = np.meshgrid(*(_frequencies(side) for side in shape), indexing="ij")
     radius, theta = np.hypot(x, y), np.arctan2(-y, x)
     low_pass = 1 / (1 + (radius / CUTOFF) ** (2 * SHARPNESS))
     radius[radius == 0] = 1
     radial = []
     for scale in range(SCALES):
-        centre = 1 / (SHORTEST_WAVELENGTH * SCALE_FACTOR**scale)
+        center = 1 / (SHORTEST_WAVELENGTH * SCALE_FACTOR**scale)
         gain = np.exp(
-            -(np.log(radius / centre) ** 2) / (2 * np.log(SIGMA_ON_F) ** 2)
+            -(np.log(radius / center) ** 2) / (2 * np.log(SIGMA_ON_F) ** 2)
         )
         gain = gain * low_pass
         gain[np.hypot(x, y) == 0] = 0
@@ -117,7 +118,7 @@ def _log_gabor(shape):
 
 
 def _frequencies(side):
-    """Frequencies in cycles per pixel as Kovesi spaces them, 0 first."""
+    """Returns frequencies in cycles per pixel, as Kovesi's, 0 first."""
     if side % 2:
         steps = np.arange(-(side - 1) / 2, side / 2) / max(side - 1, 1)
     else:
@@ -127,7 +128,7 @@ def _frequencies(side):
 
 @functools.lru_cache(maxsize=8)
 def _noise_gain(shape):
-    """By orientation: what noise of unit power adds to the energy squared."""
+    """Returns the squared energy of unit-power noise, by orientation."""
     filters = _log_gabor(shape)
     impulses = np.fft.ifft2(filters).real * np.sqrt(np.prod(shape))
     squares = np.sum(impulses**2, axis=(1, 2, 3))

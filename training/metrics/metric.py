@@ -19,7 +19,7 @@ class Metric(abc.ABC):
     """A metric with smaller values for closer images.
 
     Attributes:
-        name: as the user gave it.
+        name: name of the metric.
 
     Images are uint8 RGB `(batch, height, width, 3)`, [0, 255]; distances are
     float64 `(batch,)`, not reduced.
@@ -56,7 +56,7 @@ class PairwiseMetric(Metric):
     """A metric that compares two images at a time.
 
     Attributes:
-        name: as the user gave it.
+        name: name of the metric.
         function: function of two uint8 RGB images `(height, width, 3)` that
             returns a number.
         sign: 1 if smaller means closer, -1 if larger does.
@@ -75,8 +75,8 @@ class PairwiseMetric(Metric):
         return self.sign * np.array(values, np.float64)
 
 
-def processors() -> int:
-    """Returns the number of usable processors."""
+def count_processors() -> int:
+    """Returns the number of usable count_processors."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

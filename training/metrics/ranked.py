@@ -6,13 +6,13 @@ from training.metrics.metric import Metric
 
 
 class RankedMetric(Metric):
-    """A trained distance, with a ranking head that compares two of them.
+    """A trained distance and the ranking head that compares two distances.
 
     A triplet's "distances" are the predicted shares of people who find the
     other image closer. A single pair, as in JND, has the plain distance.
 
     Args:
-        name: as the user gave it.
+        name: name of the metric.
         metric: the distance.
         head: function of two distances, float32 `(batch,)`, that returns the
             logit of the share who find the second closer.

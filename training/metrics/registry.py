@@ -29,9 +29,9 @@ from keras_lpips.weights.npz import WeightsError
 from training.metrics.caffe import CaffeMetric
 from training.metrics.deep import (
     DeepMetric,
-    gaussian,
-    published,
-    with_backbone_of,
+    load_lpips,
+    published_lpips,
+    untrained_lpips,
 )
 from training.metrics.exported import ExportedMetric
 from training.metrics.external import CommandMetric
@@ -40,7 +40,7 @@ from training.metrics.metric import (
     Metric,
     MetricError,
     PairwiseMetric,
-    processors,
+    count_processors,
 )
 from training.metrics.ranked import RankedMetric
 from training.metrics.ssim_variants import dssim, ms_ssim
@@ -93,7 +93,7 @@ def find_metric(name: str) -> Metric:
     for prefix, sign in COMMANDS.items():
         if name.startswith(prefix):
             command = CommandMetric(name.removeprefix(prefix))
-            return PairwiseMetric(name, command, sign, processors())
+            return PairwiseMetric(name, command, sign, count_processors())
     kind, _, rest = name.partition("/")
     if kind in _KINDS:
         return _KINDS[kind](name, rest)
@@ -117,16 +117,16 @@ def _published(name, rest):
         )
     with _prefix_errors(name):
         if kind == "gaussian":
-            return DeepMetric(name, gaussian(net, taps=taps))
+            return DeepMetric(name, untrained_lpips(net, taps=taps))
         calibrated = kind == "lpips"
-        layer = published(net, version or "0.1", calibrated, taps)
+        layer = published_lpips(net, version or "0.1", calibrated, taps)
         return DeepMetric(name, layer)
 
 
 def _kmeans(name, rest):
     path, taps = _split_taps(rest)
     with _prefix_errors(name):
-        return DeepMetric(name, with_backbone_of(path, taps))
+        return DeepMetric(name, load_lpips(path, taps))
 
 
 def _caffe(name, rest):

@@ -1,4 +1,4 @@
-"""DSSIM as the reference has it, and MS-SSIM."""
+"""DSSIM as in the reference, and MS-SSIM."""
 
 import numpy as np
 from scipy.ndimage import correlate1d
@@ -6,7 +6,7 @@ from skimage.metrics import structural_similarity
 
 # Wang et al. 2003: weights of the five scales, from the finest.
 SCALE_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
-# Wang et al. 2004: stabilising constants and an 11 x 11 Gaussian window.
+# Wang et al. 2004: stabilizing constants and an 11 x 11 Gaussian window.
 K1, K2 = 0.01, 0.03
 WINDOW_SIGMA = 1.5
 WINDOW_RADIUS = 5
@@ -69,7 +69,7 @@ def _window(x):
 
 
 def _halved(x):
-    """Means of 2 x 2 pixels; a last odd row or column is dropped."""
+    """Returns means of 2 x 2 pixels; drops an odd last row or column."""
     height, width = (side // 2 * 2 for side in x.shape[:2])
     if not height or not width:
         return x

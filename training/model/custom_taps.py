@@ -1,4 +1,4 @@
-"""LPIPS at any layers of a net, not only at the paper's taps."""
+"""Builds LPIPS with any layers of a net as taps."""
 
 from collections.abc import Sequence
 
@@ -16,7 +16,7 @@ class TapsError(UserError):
     """The layers to compare do not exist, or have no heads."""
 
 
-def tapped_layer(
+def build_lpips(
     net: str,
     taps: Sequence[str] | None = None,
     *,

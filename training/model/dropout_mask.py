@@ -1,8 +1,8 @@
 """Dropout that does not depend on how a batch is split over replicas.
 
-Element `i` of the global batch gets the same mask on any replica: Philox makes
-number `n` from its key and the counter `n / 4`, so each replica starts its
-counter at the position of its rows in the global batch.
+Element `i` of the global batch has the same mask on any replica: Philox
+computes number `n` from its key and the counter `n / 4`, and each replica's
+counter starts at the position of its rows in the global batch.
 
 XLA's Philox returns other numbers for the same key and counter. Masks with
 `--jit` therefore differ, and a run that started with it resumes only with it.
@@ -18,8 +18,8 @@ NUMBERS_PER_COUNT = 4
 DRAWS_PER_STEP = 64
 
 
-def keep_mask(shape, rate, seed, step, draw, first_row):
-    """Returns the factors of a dropout: 0, or `1 / (1 - rate)`.
+def make_dropout_mask(shape, rate, seed, step, draw, first_row):
+    """Returns a dropout mask of 0 and `1 / (1 - rate)`.
 
     Args:
         shape: ints `(batch, h, w, channels)`; the last must be a multiple of

@@ -1,6 +1,6 @@
-"""Backbone weights by k-means over patches: the paper's "K-means".
+"""Computes backbone weights by k-means: the paper's "K-means".
 
-Layer by layer, the filters are cluster centres of whitened patches of the
+Layer by layer, the filters are cluster centers of whitened patches of the
 layer's input, and each channel is scaled to unit variance (Krähenbühl et al.,
 ICLR 2016).
 """
@@ -129,64 +129,64 @@ def _initialize(backbone, layer, crops, patches, rng):
     # (patches, channels, height, width) to the kernel's order.
     drawn = windows[np.unravel_index(np.sort(chosen), places)]
     drawn = drawn.transpose(0, 2, 3, 1).reshape(len(drawn), -1)
-    filters, responses = filters_of(drawn, layer.filters, rng)
+    filters, responses = compute_filters(drawn, layer.filters, rng)
     mean, deviation = responses.mean(axis=0), responses.std(axis=0)
     kernel = (filters / deviation[:, None]).T.reshape(layer.kernel.shape)
     layer.kernel.assign(kernel)
     layer.bias.assign(BIAS - mean / deviation)
 
 
-def filters_of(
+def compute_filters(
     patches: np.ndarray, count: int, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Returns filters that respond to clusters of patches, and responses.
+    """Returns filters from clusters of patches, and their responses.
 
     Patches are whitened in their `count` largest principal components and
-    scaled to unit length; the cluster centres, mapped back, are the filters.
+    scaled to unit length; the cluster centers, mapped back, are the filters.
 
     Args:
         patches: float32, `(patches, values)`.
         count: how many filters.
-        rng: NumPy generator that draws the initial centres.
+        rng: NumPy generator that draws the initial centers.
 
     Returns:
         Filters, float32 `(count, values)`, and their responses to the
-        uncentred patches, float32 `(patches, count)`.
+        uncentered patches, float32 `(patches, count)`.
     """
-    centred = patches - patches.mean(axis=0)
-    size = centred.shape[1]
+    centered = patches - patches.mean(axis=0)
+    size = centered.shape[1]
     kept = min(count, size)
     variances, axes = eigh(
-        centred.T @ centred / len(centred),
+        centered.T @ centered / len(centered),
         subset_by_index=(size - kept, size - 1),
     )
     scale = 1 / np.sqrt(np.maximum(variances, 0) + FLOOR * variances.max())
     whitening = (axes * scale).astype(np.float32)
-    whitened = centred @ whitening
+    whitened = centered @ whitening
     lengths = np.linalg.norm(whitened, axis=1, keepdims=True)
     whitened /= np.maximum(lengths, np.finfo(np.float32).tiny)
-    filters = cluster_centres(whitened, count, rng) @ whitening.T
+    filters = find_cluster_centers(whitened, count, rng) @ whitening.T
     return filters, patches @ filters.T
 
 
-def cluster_centres(
+def find_cluster_centers(
     points: np.ndarray, count: int, rng: np.random.Generator
 ) -> np.ndarray:
-    """Returns the centres of k-means, float32 `(count, dimensions)`.
+    """Returns the centers of k-means, float32 `(count, dimensions)`.
 
     Args:
         points: float32, `(points, dimensions)`, at least `count` of them.
-        count: how many centres.
-        rng: NumPy generator that draws the initial centres from the points.
+        count: how many centers.
+        rng: NumPy generator that draws the initial centers from the points.
     """
-    centres = points[rng.choice(len(points), count, replace=False)]
+    centers = points[rng.choice(len(points), count, replace=False)]
     for _ in range(ITERATIONS):
-        # |p - c|^2 without |p|^2, which is the same for all centres.
-        closeness = points @ centres.T - np.sum(centres**2, axis=1) / 2
+        # |p - c|^2 without |p|^2, which is the same for all centers.
+        closeness = points @ centers.T - np.sum(centers**2, axis=1) / 2
         nearest = closeness.argmax(axis=1)
         members = np.eye(count, dtype=np.float32)[nearest]
         sizes = members.sum(axis=0)
-        # A centre without points keeps its position.
+        # A center without points keeps its position.
         means = (members.T @ points) / np.maximum(sizes, 1)[:, None]
-        centres = np.where(sizes[:, None] > 0, means, centres)
-    return centres
+        centers = np.where(sizes[:, None] > 0, means, centers)
+    return centers

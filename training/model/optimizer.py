@@ -1,4 +1,4 @@
-"""The reference's optimizer and learning rates, and one step with them."""
+"""The reference's optimizer and learning rates, and the training step."""
 
 from typing import get_args
 

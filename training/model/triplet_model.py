@@ -1,10 +1,10 @@
-"""The trained model: LPIPS with a ranking head over its two distances."""
+"""The trained model: LPIPS, and a ranking head on two distances."""
 
 import keras
 import tensorflow as tf
 
-from training.model.custom_taps import tapped_layer
-from training.model.dropout_mask import keep_mask
+from training.model.custom_taps import build_lpips
+from training.model.dropout_mask import make_dropout_mask
 from training.model.ranking_head import DistanceOnly, RankingHead
 from training.recipes import TrainingRecipe
 
@@ -47,7 +47,7 @@ class TripletModel(keras.Model):
         super().__init__()
         self.recipe = recipe
         self.seed = seed
-        self.lpips = tapped_layer(
+        self.lpips = build_lpips(
             recipe.net,
             taps,
             backbone_weights=recipe.backbone_weights,
@@ -127,7 +127,7 @@ class TripletModel(keras.Model):
             return None
 
         def drop(tap, squared):
-            mask = keep_mask(
+            mask = make_dropout_mask(
                 squared.shape,
                 self.recipe.dropout,
                 self.seed,

@@ -1,4 +1,4 @@
-"""A page of the triplets on which a metric and the judges disagree most."""
+"""Writes a page of the triplets with the worst disagreements."""
 
 import base64
 import io
@@ -95,20 +95,20 @@ class WorstTriplets:
 
 
 def write_disagreements(
-    path: Path, worst: WorstTriplets, meaning: str = ""
+    path: Path, worst: WorstTriplets, origin: str = ""
 ) -> None:
-    """Writes the page, one file that includes its pictures.
+    """Writes the page as one file with embedded pictures.
 
     Args:
         path: the `.html` file.
         worst: the triplets.
-        meaning: origin of the judgements, if people did not make them.
+        origin: what made the judgements, if people did not make them.
             Defaults to "".
     """
     environment = jinja2.Environment(autoescape=True, trim_blocks=True)
     page = environment.from_string(TEMPLATE.read_text()).render(
-        judges="judgements" if meaning else "people",
-        meaning=meaning,
+        judges="judgements" if origin else "people",
+        origin=origin,
         metrics=[
             {
                 "name": metric.name,

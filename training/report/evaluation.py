@@ -7,18 +7,18 @@ from keras_lpips.atomic_files import create_folder
 from training.configs import EvaluateConfig
 from training.data.dataset import (
     DataError,
-    judge_meaning,
+    find_splits,
+    judgement_origin,
     open_prepared,
     read_batches,
-    splits_of,
-    subset_of,
+    subset_name,
 )
 from training.metrics.metric import MetricError
 from training.metrics.registry import find_metric
 from training.report.disagreements import WorstTriplets, write_disagreements
 from training.report.report import Results, write_report
-from training.report.scores import Judged
-from training.report.shift_robustness import SHIFTS, flips
+from training.report.scores import JudgedTriplets
+from training.report.shift_robustness import SHIFTS, find_flips
 
 
 def evaluate(config: EvaluateConfig) -> Results:
@@ -38,7 +38,7 @@ def evaluate(config: EvaluateConfig) -> Results:
         results, worst = _measure(config)
         write_report(output, results)
         write_disagreements(
-            output / "disagreements.html", worst, results.meaning
+            output / "disagreements.html", worst, results.origin
         )
     print(f"training.evaluate: wrote {output / 'report.md'}")
     return results
@@ -50,7 +50,7 @@ def _measure(config):
     builder = open_prepared(config.data_dir, config.config)
     judged, flipped = [], {metric.name: [] for metric in metrics}
     worst = WorstTriplets(metrics, config.worst)
-    for split in splits_of(builder, config.part):
+    for split in find_splits(builder, config.part):
         batches = read_batches(builder, split, config.batch_size)
         judged.append(
             _judge(
@@ -61,7 +61,7 @@ def _measure(config):
             batches = read_batches(builder, split, config.batch_size)
             for batch in _with_progress(builder, split, batches, "shift"):
                 for metric in metrics:
-                    flipped[metric.name].append(flips(metric, batch))
+                    flipped[metric.name].append(find_flips(metric, batch))
     results = Results(
         judged=judged,
         jnd=_jnd(config, metrics),
@@ -71,7 +71,7 @@ def _measure(config):
             if parts
         },
         data=str(builder.data_dir),
-        meaning=judge_meaning(builder),
+        origin=judgement_origin(builder),
     )
     return results, worst
 
@@ -92,8 +92,8 @@ def _judge(split, batches, metrics, worst):
                 distances[metric.name], pair, strict=True
             ):
                 column.append(values)
-    return Judged(
-        subset_of(split),
+    return JudgedTriplets(
+        subset_name(split),
         ids,
         np.concatenate(judge),
         {
@@ -106,7 +106,7 @@ def _judge(split, batches, metrics, worst):
 def _jnd(config, metrics):
     try:
         builder = open_prepared(config.data_dir, config.jnd_config)
-        splits = splits_of(builder, config.part)
+        splits = find_splits(builder, config.part)
     except DataError:
         return {}
     if "same" not in builder.info.features:
@@ -123,7 +123,7 @@ def _jnd(config, metrics):
                 )
                 _check_finite(metric, batch, values)
                 distances[metric.name].append(values)
-        pairs[subset_of(split)] = (
+        pairs[subset_name(split)] = (
             np.concatenate(same),
             {name: np.concatenate(x) for name, x in distances.items()},
         )

@@ -55,7 +55,7 @@ ROW_OF_METRIC = {
 }
 
 
-def columns_of(subsets: Collection[str]) -> dict[str, tuple[str, ...]]:
+def table_columns(subsets: Collection[str]) -> dict[str, tuple[str, ...]]:
     """Returns a table's columns, each with the subsets that it averages.
 
     Args:
@@ -86,5 +86,5 @@ def published_row(metric: str) -> dict[str, float] | None:
     by_subset = dict(zip(SUBSETS, row, strict=True))
     return {
         column: sum(by_subset[subset] for subset in members) / len(members)
-        for column, members in columns_of(SUBSETS).items()
+        for column, members in table_columns(SUBSETS).items()
     }

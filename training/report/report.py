@@ -8,7 +8,7 @@ from training.report.paper_table import published_row
 from training.report.scores import (
     CEILING,
     HUMAN,
-    Judged,
+    JudgedTriplets,
     jnd_table,
     paired_differences,
     rank_correlation,
@@ -35,14 +35,14 @@ class Results:
         jnd: see `training.report.scores.jnd_table`; empty without JND pairs.
         flips: in percent, by metric and shift in pixels; may be empty.
         data: source of the judgements.
-        meaning: origin of the judgements; "" if people made them.
+        origin: who or what made the judgements; "" if people made them.
     """
 
-    judged: list[Judged]
+    judged: list[JudgedTriplets]
     jnd: dict = field(default_factory=dict)
     flips: dict = field(default_factory=dict)
     data: str = ""
-    meaning: str = ""
+    origin: str = ""
 
 
 def write_report(output, results: Results) -> None:
@@ -81,7 +81,7 @@ def write_report(output, results: Results) -> None:
         _triplet_rows(results.judged),
     )
     text = [
-        *_heading(results.meaning),
+        *_heading(results.origin),
         "",
         f"Judgements: `{results.data}`, "
         + ", ".join(f"{x.subset} {len(x.ids)}" for x in results.judged)
@@ -111,13 +111,13 @@ def write_report(output, results: Results) -> None:
     write_chart(output / "two_afc.png", table)
 
 
-def _heading(meaning):
-    if not meaning:
+def _heading(origin):
+    if not origin:
         return ["# How well metrics agree with people"]
     return [
         "# How well metrics agree with judgements that people did not make",
         "",
-        f"{meaning} The row `{HUMAN}` is the agreement of these answers with "
+        f"{origin} The row `{HUMAN}` is the agreement of these answers with "
         "each other; the paper's numbers are from other data.",
     ]
 

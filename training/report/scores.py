@@ -12,7 +12,7 @@ from keras_lpips.metrics.two_afc import (
     two_afc_ceilings,
     two_afc_scores,
 )
-from training.report.paper_table import columns_of
+from training.report.paper_table import table_columns
 
 RESAMPLES = 1000
 # Resamples drawn at once, which bounds the memory.
@@ -27,7 +27,7 @@ FEWEST_TO_CORRELATE = 3
 
 
 @dataclass(frozen=True)
-class Judged:
+class JudgedTriplets:
     """The triplets of one subset with the distances of every metric.
 
     Attributes:
@@ -63,7 +63,7 @@ class Score:
     high: float
 
 
-def two_afc_table(judged: list[Judged]) -> dict[str, dict[str, Score]]:
+def two_afc_table(judged: list[JudgedTriplets]) -> dict[str, dict[str, Score]]:
     """Returns the 2AFC scores by row (human, ceiling, metrics) and column.
 
     Columns are those of the paper's Table 5; an average is the unweighted
@@ -71,7 +71,7 @@ def two_afc_table(judged: list[Judged]) -> dict[str, dict[str, Score]]:
     """
     rows, means, samples = _resample(judged)
     table: dict[str, dict[str, Score]] = {row: {} for row in rows}
-    for column, members in columns_of(means).items():
+    for column, members in table_columns(means).items():
         mean = np.mean([means[subset] for subset in members], axis=0)
         sample = np.mean([samples[subset] for subset in members], axis=0)
         for i, row in enumerate(rows):
@@ -82,7 +82,9 @@ def two_afc_table(judged: list[Judged]) -> dict[str, dict[str, Score]]:
     return table
 
 
-def paired_differences(judged: list[Judged]) -> dict[tuple, dict[str, Score]]:
+def paired_differences(
+    judged: list[JudgedTriplets],
+) -> dict[tuple, dict[str, Score]]:
     """Returns differences in points, by pair of metrics and by column."""
     rows, means, samples = _resample(judged)
     metrics = [row for row in rows if row not in (HUMAN, CEILING)]
@@ -90,7 +92,7 @@ def paired_differences(judged: list[Judged]) -> dict[tuple, dict[str, Score]]:
     for first, second in itertools.combinations(metrics, 2):
         i, j = rows.index(first), rows.index(second)
         differences[first, second] = {}
-        for column, members in columns_of(means).items():
+        for column, members in table_columns(means).items():
             mean = np.mean([means[subset] for subset in members], axis=0)
             sample = np.mean([samples[subset] for subset in members], axis=0)
             low, high = interval(sample[:, i] - sample[:, j])

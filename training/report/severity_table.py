@@ -1,4 +1,4 @@
-"""Scores metrics on the order of severity, by type of distortion."""
+"""Scores how well metrics order severities, by type of distortion."""
 
 import json
 from collections import defaultdict
@@ -26,7 +26,9 @@ SEQUENCE = "two types in sequence"
 SEED = 0
 
 
-def score(config: SeverityConfig) -> dict[tuple[str, str], dict[str, Score]]:
+def score_severities(
+    config: SeverityConfig,
+) -> dict[tuple[str, str], dict[str, Score]]:
     """Scores the metrics and writes the tables.
 
     Args:
@@ -42,7 +44,7 @@ def score(config: SeverityConfig) -> dict[tuple[str, str], dict[str, Score]]:
     metrics = [find_metric(name) for name in dict.fromkeys(config.metrics)]
     builder = open_prepared(config.data_dir, "twoafc_64")
     _check_judge(builder)
-    right = defaultdict(list)
+    rows_by_kind = defaultdict(list)
     total = sum(x.num_examples for x in builder.info.splits.values())
     with tqdm(total=total, unit="triplet", disable=None) as bar:
         for split in sorted(builder.info.splits):
@@ -56,14 +58,14 @@ def score(config: SeverityConfig) -> dict[tuple[str, str], dict[str, Score]]:
                 for name, row in zip(
                     batch.ids, np.column_stack(columns), strict=True
                 ):
-                    right[kinds[name]].append(row)
+                    rows_by_kind[kinds[name]].append(row)
                 bar.update(len(batch.ids))
     names = [metric.name for metric in metrics]
     scores = {
         kind: dict(zip(names, _scores(np.array(rows)), strict=True))
-        for kind, rows in right.items()
+        for kind, rows in rows_by_kind.items()
     }
-    _write(config.output, scores, {k: len(v) for k, v in right.items()})
+    _write(config.output, scores, {k: len(v) for k, v in rows_by_kind.items()})
     return scores
 
 
@@ -108,13 +110,13 @@ def _write(output, scores, counts):
             for metric, each in by_metric.items()
         ],
     )
-    text = "\n".join(table(scores, counts))
+    text = "\n".join(format_table(scores, counts))
     with atomic_path(output / "severity.md") as partial:
         partial.write_text(text + "\n")
     print(text)
 
 
-def table(scores, counts) -> Iterator[str]:
+def format_table(scores, counts) -> Iterator[str]:
     """Yields the lines of a Markdown table in percent, worst types first."""
 
     def worst(kind):

@@ -13,7 +13,7 @@ from training.metrics.metric import Metric
 SHIFTS = (1, 2, 3)
 
 
-def flips(metric: Metric, batch: Batch) -> np.ndarray:
+def find_flips(metric: Metric, batch: Batch) -> np.ndarray:
     """Returns whether the order of each triplet flips.
 
     Args:

@@ -1,7 +1,7 @@
-"""The state of a run in one file, written atomically.
+"""Saves and restores the state of a run.
 
-Dropout masks and orders follow from seed and step, so the state is model,
-optimizer, step and history.
+One file holds model, optimizer, step and history. Dropout masks and orders
+depend on seed and step alone.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""The distribution strategy of a run."""
+"""Creates the distribution strategy of a run."""
 
 import json
 import os

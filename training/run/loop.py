@@ -12,7 +12,11 @@ import numpy as np
 import tensorflow as tf
 
 from keras_lpips.metrics.two_afc import two_afc_scores
-from training.data.batches import distributed_batches, shuffled_order, steps_of
+from training.data.batches import (
+    count_steps,
+    distributed_batches,
+    shuffled_order,
+)
 from training.model.optimizer import training_step
 from training.model.triplet_model import TripletModel, judge_losses
 from training.run.checkpoint import Progress
@@ -60,7 +64,7 @@ class Loop:
         callbacks = keras.callbacks.CallbackList(callbacks, model=model)
         model.stop_training = False
         callbacks.on_train_begin()
-        steps = steps_of(len(source), self._batch_size)
+        steps = count_steps(len(source), self._batch_size)
         for epoch in range(progress.step // steps, len(rates)):
             callbacks.on_epoch_begin(epoch)
             self._optimizer.learning_rate.assign(rates[epoch])

@@ -29,7 +29,7 @@ SETTINGS, WEIGHTS, HISTORY = "settings.json", "weights.npz", "history.csv"
 CURVES, LOGS = "curves.png", "tensorboard"
 # Written last.
 DIGEST = "weights.sha256"
-# Written and removed again, to find a read-only folder.
+# Bytes written and removed again, to detect a read-only folder.
 PROBE_BYTES = 4096
 
 
@@ -40,7 +40,7 @@ class RunError(UserError):
 def open_folder(
     path, settings: dict, net: str, data, judgements: str, chief: bool
 ) -> Path:
-    """Creates a run's folder, or checks that it holds the same run.
+    """Creates a run's folder, or validates that it holds the same run.
 
     Args:
         path: the folder.

@@ -12,7 +12,7 @@ from keras_lpips.weights.npz import (
     content_digest,
     read_npz,
 )
-from training.model.custom_taps import tapped_layer
+from training.model.custom_taps import build_lpips
 from training.model.ranking_head import DistanceOnly, RankingHead
 from training.model.triplet_model import (
     RANKING_HEAD,
@@ -62,7 +62,7 @@ class TrainedRun:
             value_range: see `LPIPS`. Defaults to `(0, 255)`.
         """
         recipe = self.recipe
-        lpips = tapped_layer(
+        lpips = build_lpips(
             recipe.net,
             self.settings.get("taps"),
             value_range=value_range,

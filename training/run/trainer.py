@@ -7,7 +7,7 @@ from pathlib import Path
 
 from training.configs import TrainConfig
 from training.data.batches import RecordSource, VectorSource
-from training.data.dataset import judge_meaning, open_prepared, sources_of
+from training.data.dataset import group_splits, judgement_origin, open_prepared
 from training.data.vectors import (
     VectorFiles,
     check_description,
@@ -21,14 +21,14 @@ from training.run import checkpoint, run_folder
 from training.run.devices import is_chief, worker_name
 from training.run.loop import Loop
 
-# The checkpoint, its successor, and weights with logs.
+# Space for the checkpoint, its successor, and weights with logs.
 SPACE_FACTOR = 3
-# Settings that do not change the result.
-NOT_OF_THE_RESULT = ("data_dir", "output", "vectors", "checkpoint_seconds")
+# Settings that do not affect the result.
+IRRELEVANT_SETTINGS = ("data_dir", "output", "vectors", "checkpoint_seconds")
 
 
 def train(config: TrainConfig, strategy, callbacks=()) -> TripletModel:
-    """Trains from the start, or from where the run was stopped.
+    """Trains a run from the start or from its checkpoint.
 
     Args:
         config: the settings.
@@ -45,7 +45,7 @@ def train(config: TrainConfig, strategy, callbacks=()) -> TripletModel:
     builder = open_prepared(config.data_dir, config.config)
     records = {
         name: RecordSource(builder, splits)
-        for name, splits in sources_of(builder).items()
+        for name, splits in group_splits(builder).items()
     }
     sources: Mapping[str, RecordSource | VectorSource]
     with strategy.scope():
@@ -75,7 +75,7 @@ def train(config: TrainConfig, strategy, callbacks=()) -> TripletModel:
         _result_settings(config),
         recipe.net,
         builder,
-        judge_meaning(builder),
+        judgement_origin(builder),
         chief,
     )
     with strategy.scope():
@@ -140,7 +140,7 @@ def _own_vectors(
 ) -> dict:
     """Returns the sources' vectors, which each worker computes for itself.
 
-    They are read at random, so other workers' disks are too slow.
+    Random access to other workers' disks would be too slow.
     """
     own = folder if chief else folder / worker_name()
     own.mkdir(exist_ok=True)
@@ -156,7 +156,7 @@ def _result_settings(config):
     return {
         name: value
         for name, value in settings.items()
-        if name not in NOT_OF_THE_RESULT
+        if name not in IRRELEVANT_SETTINGS
     }
 
 

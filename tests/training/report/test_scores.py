@@ -6,13 +6,13 @@ import pytest
 from training.report.paper_table import (
     AVERAGES,
     SUBSETS,
-    columns_of,
     published_row,
+    table_columns,
 )
 from training.report.scores import (
     CEILING,
     HUMAN,
-    Judged,
+    JudgedTriplets,
     interval,
     jnd_table,
     paired_differences,
@@ -38,7 +38,7 @@ def judgements(shared_data):
         for row in csv.DictReader(file):
             parts.setdefault(row["subset"], []).append(row)
     return [
-        Judged(
+        JudgedTriplets(
             subset,
             [row["name"] for row in rows],
             np.array([float(row["judge"]) for row in rows]),
@@ -75,7 +75,7 @@ def test_the_bootstrap_agrees_with_the_standard_error():
 
 def test_a_metric_does_not_differ_from_itself(judgements):
     first = judgements[0]
-    twice = Judged(
+    twice = JudgedTriplets(
         first.subset,
         first.ids,
         first.judge,
@@ -97,7 +97,7 @@ def test_a_difference_is_the_first_less_the_second_in_points():
         )
         for name, right in rights.items()
     }
-    judged = Judged("cnn", list("0123456789"), always_first, distances)
+    judged = JudgedTriplets("cnn", list("0123456789"), always_first, distances)
     scores = two_afc_table([judged])
     assert scores["a"]["cnn"].percent == pytest.approx(80)
     assert scores["b"]["cnn"].percent == pytest.approx(50)
@@ -120,8 +120,8 @@ def test_published_averages_follow_from_the_columns():
 
 
 def test_an_average_needs_all_of_its_subsets():
-    assert list(columns_of(["own", "cnn"])) == ["cnn", "own", "all"]
-    assert set(AVERAGES) < set(columns_of(SUBSETS))
+    assert list(table_columns(["own", "cnn"])) == ["cnn", "own", "all"]
+    assert set(AVERAGES) < set(table_columns(SUBSETS))
 
 
 def test_jnd_is_averaged_over_subsets():

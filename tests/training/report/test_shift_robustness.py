@@ -3,7 +3,7 @@ import pytest
 
 from training.data.dataset import Batch
 from training.metrics.metric import Metric
-from training.report.shift_robustness import SHIFTS, flips
+from training.report.shift_robustness import SHIFTS, find_flips
 
 SIDE = 64
 
@@ -54,12 +54,12 @@ def batch(first, second):
     ],
 )
 def test_a_flip_is_a_change_of_the_order_at_that_shift(first, second, expected):
-    found = flips(FirstColumn(), batch([first], [second]))
+    found = find_flips(FirstColumn(), batch([first], [second]))
     np.testing.assert_array_equal(found, [np.array(expected, bool)])
 
 
 def test_each_triplet_has_its_own_flips():
-    found = flips(
+    found = find_flips(
         FirstColumn(),
         batch([{0: 9}, {0: 1, 1: 1}], [{1: 5, 2: 5, 3: 5}, {0: 2, 1: 2}]),
     )
@@ -70,7 +70,7 @@ def test_each_triplet_has_its_own_flips():
 def test_all_images_are_cropped_alike_and_no_border_comes_in():
     metric = FirstColumn()
     images = batch([{x: x for x in range(SIDE)}], [{}])
-    flips(metric, images)
+    find_flips(metric, images)
     assert metric.shapes == {(1, SIDE, SIDE - max(SHIFTS), 3)}
     # Of the first distorted image: the last column moves on by a pixel.
     still = SIDE - max(SHIFTS) - 1
