@@ -1,1 +1,1 @@
-"""Measurements: programs that are run by hand and write what they found."""
+"""Benchmarks: programs that are run by hand and write their results."""

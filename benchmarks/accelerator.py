@@ -8,9 +8,8 @@
 writes `accelerator.json` and `accelerator.md` after each case. TensorFlow is
 neither needed nor loaded. Each case is a net, a size and a precision: float32
 in full, float32 with TF32 products, or bfloat16 (the layer's dtype is
-"mixed_bfloat16"; torch's is autocast). With `--device cpu` it measures the
-processor, which shows that the program works and no more. It has run on no GPU
-yet.
+"mixed_bfloat16"; torch's is autocast). `--device cpu` measures the CPU, which
+only shows that the program works. It has not been run on a GPU yet.
 """
 
 import argparse
@@ -183,29 +182,31 @@ def _reference_distances(device, net, shape):
 
 
 def _compare(settings, net, shape, precision, expected):
-    ways = [EAGER, CHANNELS_LAST] if settings.without_compile else list(TORCH)
+    names = [EAGER, CHANNELS_LAST] if settings.without_compile else list(TORCH)
     distances = {}
     with contextlib.ExitStack() as stack:
         implementations = {
-            way: stack.enter_context(start(way, settings.device, backend="jax"))
-            for way in (OURS, *ways)
+            name: stack.enter_context(
+                start(name, settings.device, backend="jax")
+            )
+            for name in (OURS, *names)
         }
 
-        def turn(way):
-            implementation = implementations[way]
-            if way not in distances:
-                # Not all at once: both libraries time what they choose from.
-                case = way, net, shape, precision
-                distances[way] = implementation.call("prepare", *case)
-            return implementation.call("turn", way, settings.calls)
+        def turn(name):
+            implementation = implementations[name]
+            if name not in distances:
+                # Prepared one by one, because both libraries autotune kernels.
+                case = name, net, shape, precision
+                distances[name] = implementation.call("prepare", *case)
+            return implementation.call("turn", name, settings.calls)
 
         taken = interleave(
-            {way: way for way in implementations}, settings.seconds, turn
+            {name: name for name in implementations}, settings.seconds, turn
         )
-        for way, result in taken.items():
+        for name, result in taken.items():
             if "failed" not in result:
-                result |= _deviation(distances[way], expected)
-                result["peak_bytes"] = implementations[way].call("peak_bytes")
+                result |= _deviation(distances[name], expected)
+                result["peak_bytes"] = implementations[name].call("peak_bytes")
     return taken
 
 

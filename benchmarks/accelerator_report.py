@@ -1,7 +1,7 @@
 """The results of `benchmarks.accelerator` as Markdown."""
 
 from benchmarks.implementations.names import EAGER, OURS, TORCH
-from benchmarks.report import failures, median, row_of, shape_name
+from benchmarks.report import failures, format_row, median, shape_name
 
 
 def to_markdown(results: dict) -> str:
@@ -13,7 +13,7 @@ def to_markdown(results: dict) -> str:
     )
     speeds = "; ".join(
         f"{precision} "
-        + ", ".join(f"{way} {speed:.3g}" for way, speed in taken.items())
+        + ", ".join(f"{name} {speed:.3g}" for name, speed in taken.items())
         for precision, taken in products.items()
     )
     versions = ", ".join(f"{k} {v}" for k, v in machine["versions"].items())
@@ -27,7 +27,7 @@ def to_markdown(results: dict) -> str:
         "Both get the same weights and images, on the device, in processes of "
         f"their own that take turns of {results['calls']} calls; medians. "
         "Both images of a pair count. Ratios are of times: below 1 they are "
-        "in this package's favour. `best` is the fastest of torch eager and "
+        "in this package's favor. `best` is the fastest of torch eager and "
         "compiled, contiguous and channels_last.",
         "",
         "## Images a second",
@@ -49,7 +49,7 @@ def to_markdown(results: dict) -> str:
 
 
 def _speeds(rows):
-    yield row_of(
+    yield format_row(
         "net | images | precision | ours | torch | ratio | channels_last",
         "compile | compile, channels_last | ratio to best",
     )
@@ -60,11 +60,11 @@ def _speeds(rows):
         cells.append(_cell(_ratio(taken, EAGER), ".2f", "**"))
         cells += [_cell(_rate(row, name), ".0f") for name in TORCH[1:]]
         cells.append(_cell(_ratio(taken, _best(taken)), ".2f"))
-        yield row_of(*_case(row), *cells)
+        yield format_row(*_case(row), *cells)
 
 
 def _costs(rows, products):
-    yield row_of(
+    yield format_row(
         "net | images | precision | ours, of product | torch's best",
         "ours, MiB | torch | its best | ours, error | torch | its best",
     )
@@ -85,7 +85,7 @@ def _costs(rows, products):
         for name in (OURS, EAGER, best):
             error = taken.get(name, {}).get("largest_relative_error")
             cells.append(_cell(error, ".1e"))
-        yield row_of(*_case(row), *cells)
+        yield format_row(*_case(row), *cells)
 
 
 def _case(row):

@@ -1,10 +1,10 @@
-"""Measures ways to run the backbone faster than a `tf.function` does.
+"""Compares implementations of the backbone with `tf.function`.
 
     python -m benchmarks.engines --output engines.json
 
 needs OpenVINO beside the extra `targets`; what is not installed is reported
 as failed. `TF_ENABLE_ONEDNN_OPTS=0` before it measures TensorFlow without
-oneDNN. Ways take turns; medians.
+oneDNN. Implementations are timed in turn; values are medians.
 
 On two AVX-512 cores with TensorFlow 2.21.0, OpenVINO 2026.4.1, ONNX Runtime
 1.31.1 and LiteRT 2.3.0, milliseconds for two batches of 4x256x256 / 1x512x512,
@@ -25,8 +25,8 @@ the largest error relative to a distance, and seconds until the first result
     LiteRT                    44 / 40  30 / 36     845 / -  4e-07  2.3-5.9
     weights as constants      42 / 42  34 / 34     750 / -  0e+00  0.6-3.2
 
-So nothing that keeps the reference's number within 1e-5 wins by 10 %, and no
-engine became an option. What the rest lost by:
+So no alternative within 1e-5 of the reference is 10 % faster, and no engine
+became an option. The results in detail:
 
 - XLA is 11 to 33 % slower, and longer to compile each shape.
 - One batch of both images leaves the convolutions the same work and adds a
@@ -40,9 +40,8 @@ engine became an option. What the rest lost by:
   by up to half a percent: not the metric. `LPIPS(dtype="mixed_bfloat16")` has
   it for a loss. XLA gains nothing from it.
 
-What does win, 17 to 28 %, is one pass for an image that is used twice:
-`embed` and `compare`, which training, evaluation and `keras-lpips matrix`
-use.
+One pass for an image that is used twice saves 17 to 28 %: `embed` and
+`compare`, which training, evaluation and `keras-lpips matrix` use.
 """
 
 import argparse
@@ -78,7 +77,12 @@ def main(argv=None) -> None:
     parser.add_argument("--output", type=Path, required=True)
     parser.add_argument("--nets", nargs="+", choices=NETS, default=NETS)
     parser.add_argument("--shapes", nargs="+", choices=SHAPES, default=SHAPES)
-    parser.add_argument("--ways", nargs="+", choices=WAYS, default=list(WAYS))
+    parser.add_argument(
+        "--implementations",
+        nargs="+",
+        choices=IMPLEMENTATIONS,
+        default=list(IMPLEMENTATIONS),
+    )
     parser.add_argument(
         "--seconds", type=float, default=6.0, help="for each net and shape"
     )
@@ -87,49 +91,50 @@ def main(argv=None) -> None:
     for net in arguments.nets:
         for shape in arguments.shapes:
             rows += measure(
-                net, SHAPES[shape], arguments.ways, arguments.seconds
+                net, SHAPES[shape], arguments.implementations, arguments.seconds
             )
             arguments.output.write_text(json.dumps(rows, indent=1) + "\n")
     for row in rows:
         print(to_line(row))
 
 
-def measure(net: str, shape, ways, seconds: float) -> list[dict]:
-    """Times all ways for one net and shape.
+def measure(net: str, shape, implementations, seconds: float) -> list[dict]:
+    """Times all implementations for one net and shape.
 
     Args:
         net: "alex", "vgg" or "squeeze".
         shape: `(batch, height, width)` of each of the two batches.
-        ways: names out of `WAYS`.
+        implementations: names out of `IMPLEMENTATIONS`.
         seconds: how long to measure.
 
     Returns:
-        For each way `median_ms`, `ready_s` until the first result, and
+        For each name `median_ms`, `ready_s` until the first result, and
         `error`: its largest difference from `OURS`, relative to the value; or
         `failed`.
     """
     pair = draw_pair(shape)
     lpips = LPIPS(net, dtype="float32")
-    expected = WAYS[OURS](lpips, pair)()
+    expected = IMPLEMENTATIONS[OURS](lpips, pair)()
     running, found = {}, {}
-    for way in ways:
+    for name in implementations:
         start = time.perf_counter()
         try:
-            run = WAYS[way](lpips, pair)
+            run = IMPLEMENTATIONS[name](lpips, pair)
             distances = np.asarray(run()).reshape(expected.shape)
         except Exception as error:
             line = (str(error).strip().splitlines() or [""])[0]
-            found[way] = {"failed": f"{type(error).__name__}: {line}"}
+            found[name] = {"failed": f"{type(error).__name__}: {line}"}
             continue
-        found[way] = {
+        found[name] = {
             "ready_s": time.perf_counter() - start,
             "error": float(np.abs(distances / expected - 1).max()),
         }
-        running[way] = run
-    for way, taken in interleave(running, seconds).items():
-        found[way] |= taken
+        running[name] = run
+    for name, taken in interleave(running, seconds).items():
+        found[name] |= taken
     return [
-        {"net": net, "shape": shape, "way": way, **found[way]} for way in ways
+        {"net": net, "shape": shape, "implementation": name, **found[name]}
+        for name in implementations
     ]
 
 
@@ -153,7 +158,11 @@ def draw_pair(shape) -> list[np.ndarray]:
 
 def to_line(row: dict) -> str:
     """Returns a row of a Markdown table."""
-    cells = [row["net"], "x".join(map(str, row["shape"])), row["way"]]
+    cells = [
+        row["net"],
+        "x".join(map(str, row["shape"])),
+        row["implementation"],
+    ]
     if "failed" in row:
         cells += [row["failed"], "", ""]
     else:
@@ -169,7 +178,7 @@ def _tf_function(lpips, pair):
 
 
 def _frozen(lpips, pair):
-    """The weights as constants, which oneDNN may lay out once."""
+    """Prepares weights as constants, whose layout oneDNN may convert once."""
     tensors = [tf.constant(batch) for batch in pair]
     function = tf.function(lpips, autograph=False)
     function = function.get_concrete_function(*tensors)
@@ -184,7 +193,7 @@ def _xla(lpips, pair):
 
 
 def _one_batch(lpips, pair):
-    """Both images side by side in one batch through the backbone."""
+    """Prepares one batch of both images."""
 
     @tf.function(autograph=False)
     def function(both):
@@ -196,7 +205,7 @@ def _one_batch(lpips, pair):
 
 
 def _two_distances(lpips, pair):
-    """Of one image to two others, by two calls."""
+    """Prepares distances of one image to two others, by two calls."""
     reference, distorted = map(tf.constant, pair)
     other = tf.reverse(distorted, [1])
 
@@ -208,7 +217,7 @@ def _two_distances(lpips, pair):
 
 
 def _embedded_once(lpips, pair):
-    """Does what `_two_distances` does, with one pass for the one image."""
+    """Prepares the same distances with one pass for the reference."""
     reference, distorted = map(tf.constant, pair)
     other = tf.reverse(distorted, [1])
 
@@ -294,8 +303,9 @@ def _keras_model(lpips):
     return model
 
 
-# Each makes, of a layer and two batches, a function that gives distances.
-WAYS = {
+# By name, functions of a layer and two batches that return a function without
+# arguments, which returns the distances.
+IMPLEMENTATIONS = {
     OURS: _tf_function,
     "weights as constants": _frozen,
     "XLA": _xla,

@@ -1,12 +1,12 @@
-"""Many pairs of small photographs with distortions, as PNG files or records.
+"""Writes many pairs of crops and distorted crops, as PNGs or records.
 
     python -m benchmarks.fake_pairs FOLDER --photos DIR --pairs 100000
 
-Crops of the photographs, each beside itself blurred, made lossy by JPEG, or
-with noise, all drawn from the pair's number: FOLDER/pairs.csv and, 1000 pairs
-in each folder, FOLDER/000/000000_0.png and FOLDER/000/000000_1.png; with
+Each pair is a crop of a photograph and the same crop blurred, compressed as
+JPEG, or with noise, all seeded by the pair's number: FOLDER/pairs.csv and, 1000
+pairs in each folder, FOLDER/000/000000_0.png and FOLDER/000/000000_1.png; with
 --records also FOLDER/pairs-00000.tfrecord and so on. With --repeat the list
-has them all again and again, for a long run of few files.
+repeats all pairs, for a long run with few files.
 """
 
 import argparse
@@ -26,7 +26,7 @@ JPEG_QUALITIES = (5, 60)
 
 
 def main() -> None:
-    """Makes the pairs."""
+    """Writes the pairs."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--photos", type=Path, required=True)
@@ -49,12 +49,12 @@ def write_pairs(folder, photos, count, size, records=False, repeat=1) -> None:
     """Writes pairs and their list.
 
     Args:
-        folder: where.
+        folder: the folder to create.
         photos: paths of photographs, larger than `size`.
-        count: how many pairs.
+        count: number of pairs.
         size: height and width in pixels.
         records: whether the same pairs are written as TFRECORD, too.
-        repeat: how many times the list has them all, in the same order.
+        repeat: repetitions of all pairs in the list.
     """
     folder.mkdir(parents=True)
     writer = None
@@ -65,7 +65,7 @@ def write_pairs(folder, photos, count, size, records=False, repeat=1) -> None:
             (folder / f"{group:03}").mkdir()
             if records:
                 writer = _next_writer(writer, folder, group)
-        files = [encoded(image) for image in make_pair(number, photos, size)]
+        files = [encode_png(image) for image in make_pair(number, photos, size)]
         names = [f"{group:03}/{number:06}_{side}.png" for side in (0, 1)]
         for name, data in zip(names, files, strict=True):
             (folder / name).write_bytes(data)
@@ -82,7 +82,7 @@ def write_pairs(folder, photos, count, size, records=False, repeat=1) -> None:
 
 
 def make_pair(number, photos, size) -> tuple[Image.Image, Image.Image]:
-    """The pair of this number: a crop, and the crop distorted."""
+    """Returns the pair with a number: a crop, and the crop distorted."""
     generator = np.random.default_rng(number)
     photo = _photo(photos[generator.integers(len(photos))])
     left = int(generator.integers(photo.width - size))
@@ -104,8 +104,8 @@ def make_pair(number, photos, size) -> tuple[Image.Image, Image.Image]:
     return crop, Image.fromarray(noisy.astype(np.uint8))
 
 
-def encoded(image: Image.Image) -> bytes:
-    """A PNG."""
+def encode_png(image: Image.Image) -> bytes:
+    """Returns an image as PNG."""
     file = io.BytesIO()
     image.save(file, "PNG")
     return file.getvalue()

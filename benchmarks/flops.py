@@ -1,4 +1,4 @@
-"""What a distance costs at the least: its convolutions, counted."""
+"""Counts the operations of the convolutions of a distance."""
 
 import keras
 import numpy as np

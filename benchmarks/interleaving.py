@@ -1,16 +1,16 @@
-"""Timing several implementations, turn by turn."""
+"""Times several implementations in turn."""
 
 import statistics
 import time
 
-# torch's threads spin for a while after each call; let them go to sleep.
+# torch's threads spin for a while after each call.
 PAUSE_SECONDS = 0.03
 FEWEST_ROUNDS = 3
 MOST_ROUNDS = 25
 
 
 def interleave(implementations: dict, seconds: float, take=None) -> dict:
-    """Times implementations in turn, so that a busy moment meets them all.
+    """Times implementations in turn, so that other load affects all of them.
 
     Args:
         implementations: functions without arguments by name. One that raises
@@ -57,7 +57,7 @@ def time_calls(run, wait, calls: int) -> float:
     Args:
         run: function without arguments; its result may be asynchronous.
         wait: function of a list of results that returns once all are computed.
-        calls: how many.
+        calls: number of calls.
     """
     # The device may have served another implementation since.
     wait([run()])

@@ -1,4 +1,4 @@
-"""Time and peak memory of one distance of two large images, tiled or whole.
+"""Measures time and peak memory of a distance of two large images.
 
     python -m benchmarks.large_images alex 10000 --tile 1024
 
@@ -19,7 +19,7 @@ import numpy as np
 import skimage.data
 import tifffile
 
-from benchmarks.memory import forget_peak, status_bytes
+from benchmarks.memory import reset_peak, status_bytes
 from keras_lpips.images.tiff_reader import open_pair
 from keras_lpips.inference.scorer import get_scorer
 from keras_lpips.inference.tiling import TiledScorer
@@ -42,7 +42,7 @@ def main(argv=None) -> None:
     with tempfile.TemporaryDirectory() as folder:
         paths = [Path(folder, name) for name in ("sharp.tif", "noisy.tif")]
         write_pair(paths, arguments.side)
-        forget_peak()
+        reset_peak()
         before, start = status_bytes("VmRSS"), time.perf_counter()
         images = open_pair(*paths)
         if arguments.tile:
@@ -76,7 +76,7 @@ def write_pair(paths, side: int) -> None:
     ]
     for start in range(0, side, BAND_ROWS):
         rows = np.arange(start, min(start + BAND_ROWS, side))
-        # Slanted, so that no two tiles are alike.
+        # Shifted from row to row, so that no two tiles are equal.
         sharp = np.stack(
             [photo[i % 512, (columns + i // 7) % 1024] for i in rows]
         )

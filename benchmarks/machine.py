@@ -1,4 +1,4 @@
-"""Describes the machine that numbers are measured on."""
+"""Describes the machine of a measurement."""
 
 import os
 import platform

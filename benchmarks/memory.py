@@ -1,4 +1,4 @@
-"""The peak of this process's memory."""
+"""Measures the peak memory of this process."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -23,14 +23,14 @@ def peak_growth(
     """
     small = draw_images(SMALL)
     compare(*(map(prepare, small) if prepare else small))
-    forget_peak()
+    reset_peak()
     before = status_bytes("VmRSS")
     compare(*pair)
     return status_bytes("VmHWM") - before
 
 
-def forget_peak() -> None:
-    """Resets `VmHWM` to what the process holds now.
+def reset_peak() -> None:
+    """Resets `VmHWM` to the current memory of the process.
 
     `ru_maxrss` would begin with the peak of the parent process.
     """

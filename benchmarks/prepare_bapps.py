@@ -1,4 +1,4 @@
-"""Time and memory of preparing BAPPS at its full count, on tiny patches.
+"""Measures preparing BAPPS at its full count, with tiny patches.
 
     python -m benchmarks.prepare_bapps FOLDER [--fraction 0.1]
 
@@ -14,10 +14,10 @@ share once for each:
     plain loop       50.6 s,   49.8 s of CPU, peak  1194 MiB
 
 That is 2,430, 3,210 and 3,710 triplets per second. The loop does not count,
-compare with the sources, make checksums or survive anything.
-TensorFlow and Beam alone take about 840 MiB. The index of 187,644 triplets
-has 54 bytes for each (10 MB); with its copies on the way to the workers the
-peak grows by 0.8 KB for each triplet.
+compare with the sources, compute digests or resume. TensorFlow and Beam alone
+take about 840 MiB. The index of 187,644 triplets has 54 bytes for each (10 MB);
+with its copies on the way to the workers the peak grows by 0.8 KB for each
+triplet.
 """
 
 import argparse
@@ -36,7 +36,7 @@ from PIL import Image
 from benchmarks.synthetic_bapps import write_archives
 from tfds_bapps.source import layout
 
-WAYS = {
+IMPLEMENTATIONS = {
     "in process": ["pipelines.prepare_bapps"],
     "two processes": ["pipelines.prepare_bapps"],
     "plain loop": ["benchmarks.prepare_bapps", "--loop"],
@@ -50,7 +50,7 @@ BEAM = {
 
 
 def measure(command: list[str]) -> tuple[float, float, float]:
-    """Seconds, CPU seconds and peak MiB of a command and its processes."""
+    """Returns seconds, CPU seconds and peak MiB of a command's processes."""
     start = time.perf_counter()
     cpu_before = _cpu_seconds()
     program = psutil.Popen(
@@ -122,24 +122,24 @@ def _record(tar, members):
 
 
 def compare(folder: Path, fraction: float) -> None:
-    """Makes the archives, measures every way and prints a line for each."""
+    """Makes the archives and measures all implementations."""
     archives = folder / "archives"
     archives.mkdir()
     write_archives(archives, fraction)
     if fraction < 1:
-        # The official names promise the published counts.
+        # Archives with published names must have the published counts.
         for path in list(archives.iterdir()):
             path.rename(path.with_name(path.name.replace("twoafc", "part")))
-    for way, module in WAYS.items():
-        target = folder / way.replace(" ", "_")
+    for name, module in IMPLEMENTATIONS.items():
+        target = folder / name.replace(" ", "_")
         target.mkdir()
         command = [sys.executable, "-m", *module, "--data-dir", str(target)]
         command += ["--source", str(archives)]
-        if way != "plain loop":
-            command += ["--config", "twoafc", "--", *BEAM.get(way, [])]
+        if name != "plain loop":
+            command += ["--config", "twoafc", "--", *BEAM.get(name, [])]
         seconds, cpu, peak = measure(command)
         print(
-            f"{way:14} {seconds:6.1f} s, {cpu:6.1f} s of CPU, "
+            f"{name:14} {seconds:6.1f} s, {cpu:6.1f} s of CPU, "
             f"peak {peak:5.0f} MiB",
             flush=True,
         )

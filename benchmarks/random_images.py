@@ -1,4 +1,4 @@
-"""The images that are compared."""
+"""Random images for benchmarks."""
 
 import numpy as np
 

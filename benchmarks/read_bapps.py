@@ -1,4 +1,4 @@
-"""Images per second of `read_triplets`, against the bare decoding of PNGs.
+"""Compares `read_triplets` with the bare decoding of PNGs.
 
     python -m benchmarks.read_bapps DATA CONFIG SPLIT
 
@@ -24,8 +24,8 @@ EPOCHS = 3
 BATCH = 50
 
 
-def seconds_of(dataset) -> float:
-    """Seconds of the fastest epoch but the first."""
+def measure_epoch(dataset) -> float:
+    """Returns the seconds of the fastest epoch, without the first."""
     times = []
     for _ in range(EPOCHS):
         start = time.perf_counter()
@@ -55,14 +55,14 @@ def main():
         lambda png: tf.io.decode_png(png, 3), tf.data.AUTOTUNE
     )
     place = (arguments.config, arguments.split, arguments.data_dir)
-    ways = {
+    implementations = {
         "bare decode": bare.prefetch(tf.data.AUTOTUNE),
         "read": read_triplets(*place),
         "read, batches": read_triplets(*place, batch_size=BATCH),
         "read, cached": read_triplets(*place, batch_size=BATCH, cache=True),
     }
-    for way, dataset in ways.items():
-        print(f"{way:14} {len(files) / seconds_of(dataset):8.0f} images/s")
+    for name, dataset in implementations.items():
+        print(f"{name:14} {len(files) / measure_epoch(dataset):8.0f} images/s")
 
 
 if __name__ == "__main__":

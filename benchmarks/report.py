@@ -1,4 +1,4 @@
-"""The results as Markdown."""
+"""Formats results as Markdown."""
 
 import json
 
@@ -28,7 +28,7 @@ def to_markdown(results: dict) -> str:
         "",
         "Both get the same weights and images, in processes of their own, and "
         "are timed in turn; medians, milliseconds. Ratios below 1 are in this "
-        "package's favour. `best` is the fastest of torch eager and compiled, "
+        "package's favor. `best` is the fastest of torch eager and compiled, "
         "contiguous and channels_last.",
     ]
     for part, title in (
@@ -72,7 +72,7 @@ def _timings(rows):
         for name in TORCH[1:]:
             value = median(taken, name)
             cells.append("" if value is None else f"{value:.1f}")
-        yield row_of(*cells, f"{ours / best:.2f}")
+        yield format_row(*cells, f"{ours / best:.2f}")
     yield from failures(rows)
 
 
@@ -83,10 +83,10 @@ def _convolutions(results):
     for row in results["forward"]:
         alone = median(row["implementations"], CONVOLUTIONS)
         speed = row["operations"] / alone / 1e6
-        yield row_of(
+        yield format_row(
             row["net"],
             shape_name(row["shape"]),
-            f"{alone / median(row['contestants'], OURS):.0%}",
+            f"{alone / median(row['implementations'], OURS):.0%}",
             f"{speed:.0f}",
             f"{speed / peak:.0%}",
         )
@@ -97,9 +97,9 @@ def _memory(rows):
     yield "|---|---|---|---|---|---|"
     for row in rows:
         ours, eager, last = (
-            row["bytes"][way] / 2**20 for way in (OURS, EAGER, CHANNELS_LAST)
+            row["bytes"][name] / 2**20 for name in (OURS, EAGER, CHANNELS_LAST)
         )
-        yield row_of(
+        yield format_row(
             row["net"],
             shape_name(row["shape"]),
             f"{ours:.0f}",
@@ -113,7 +113,7 @@ def _all_pairs(rows):
     yield "| net | images | ours, s | torch, s | times faster |"
     yield "|---|---|---|---|---|"
     for row in rows:
-        yield row_of(
+        yield format_row(
             row["net"],
             f"{row['images']} of {row['size']}x{row['size']}",
             f"{row['ours_s']:.1f}",
@@ -134,8 +134,8 @@ def write_results(folder, name: str, results: dict, to_markdown) -> None:
 
     Args:
         folder: a `Path`, which must exist.
-        name: of both files, without a suffix.
-        results: what can be written as JSON.
+        name: name of both files, without a suffix.
+        results: JSON values.
         to_markdown: a function from the results to Markdown.
     """
     text = json.dumps(results, indent=1)
@@ -165,6 +165,6 @@ def shape_name(shape):
     return "x".join(map(str, shape))
 
 
-def row_of(*cells):
+def format_row(*cells):
     """Returns a row of a table."""
     return f"| {' | '.join(cells)} |"

@@ -1,15 +1,14 @@
-"""Where the time of scoring goes, and the pipeline's rate beside the model's.
+"""Measures the steps of scoring, and the pipeline's and the model's rate.
 
     python -m benchmarks.fake_pairs PAIRS --photos DIR --pairs 1800 --size 256
     python -m benchmarks.score_rate PAIRS/pairs.csv [--net vgg] [--threads 1]
     python -m benchmarks.score_rate PAIRS/pairs.csv --processes 2
 
-Milliseconds of a pair for each step alone, then pairs per second of the bare
-model, on batches that lie decoded in memory, and of the whole pipeline on
-Beam's runner in this process, from the end of its first shard to the end of
-its last, in turn. With --processes each process has a core and, unless told
-otherwise, one thread of TensorFlow; all begin each turn together, and their
-rates are summed.
+Prints milliseconds per pair for each step alone, then pairs per second of the
+bare model on decoded batches in memory and of the pipeline in this process,
+from the end of its first shard to the end of its last, in turn. With
+--processes, each process has one core and by default one TensorFlow thread. All
+processes start each turn together, and their rates are summed.
 
 `docs/speed.md` has the numbers.
 """
@@ -64,7 +63,7 @@ def main() -> None:
 
 
 def _turns(arguments, with_steps=False, wait=lambda: None):
-    """Rates of the bare model and of the pipeline, turn by turn."""
+    """Returns the rates of the bare model and of the pipeline per turn."""
     model = Model(_config(arguments, shard_pairs=1 << 30))
     (span,) = make_plan(model.config).spans
     if with_steps:
@@ -80,7 +79,7 @@ def _turns(arguments, with_steps=False, wait=lambda: None):
 
 
 def _turns_of_processes(arguments, cores):
-    """The sums of the processes' rates, turn by turn."""
+    """Returns the sums of the processes' rates per turn."""
     arguments.threads = arguments.threads or 1
     spawn = multiprocessing.get_context("spawn")
     barrier = spawn.Barrier(len(cores))
@@ -99,18 +98,18 @@ def _share_barrier(barrier):
 
 
 def _pinned(arguments, core):
-    """The turns of one process, which waits for the others before each."""
+    """Returns the turns of one process, synchronized with the others."""
     os.sched_setaffinity(0, {core})
     try:
         return _turns(arguments, wait=_pinned.barrier.wait)
     except BaseException:
-        # The others wait for nobody.
+        # Otherwise the other processes would wait forever.
         _pinned.barrier.abort()
         raise
 
 
 def steps(span, model) -> None:
-    """Prints what each step takes alone, for each pair."""
+    """Prints the time per pair of each step alone."""
     count = min(span.count, 200)
     entries = list(itertools.islice(read_pairs(span), count))
     files = _timed("read", count, lambda: [x.read() for x in entries])
@@ -136,7 +135,7 @@ def steps(span, model) -> None:
 
 
 def bare_rate(model, batches, seconds: float = 8.0) -> float:
-    """Pairs per second of the model on batches in memory."""
+    """Returns pairs per second of the model on batches in memory."""
     start = time.perf_counter()
     done = 0
     for batch in itertools.cycle(batches):
@@ -147,7 +146,7 @@ def bare_rate(model, batches, seconds: float = 8.0) -> float:
 
 
 def pipeline_rate(arguments, count) -> float:
-    """Pairs per second of the pipeline in this process, once it runs."""
+    """Returns pairs per second of the pipeline after its start."""
     shard_pairs = -(-count // SHARDS)
     with tempfile.TemporaryDirectory() as folder:
         score(_config(arguments, shard_pairs, f"{folder}/scores"))

@@ -1,12 +1,12 @@
-"""How many requests a server answers, and how long each takes.
+"""Measures the throughput and latency of a server.
 
     python -m benchmarks.serving_load --output load.json
     python -m benchmarks.serving_load --port 8500 --pid PID --output load.json
 
 Sends pairs of PNGs over gRPC, one pair a request, with 1, 4 and 16 in flight,
-then many small ones, and reads the server's memory on the way; and, before
-that, how many pairs the bare model compares on the same cores. Without
-`--port` it exports alex and starts the tests' small Python server with it.
+then many small ones, to measure the server's memory. Before that, it measures
+the bare model on the same cores. Without `--port` it exports alex and starts
+the tests' small Python server with it.
 
 On two AVX-512 cores that server answers up to 351 pairs of 64 pixels a second
 (p99 19 ms, 4 in flight), where the bare layer compares 394 one at a time; and
@@ -39,7 +39,7 @@ SIDES = (64, 256)
 IN_FLIGHT = (1, 4, 16)
 BARE_BATCHES = (1, 16)
 SECONDS = 8
-# Memory is read after these.
+# Numbers of requests after which memory is measured.
 REQUESTS = (1_000, 10_000)
 SERVER = """
 import sys
@@ -106,7 +106,7 @@ def measure_bare(side, batch) -> dict:
 
 @contextlib.contextmanager
 def own_server():
-    """Exports alex and serves it; gives the port and the process's id."""
+    """Exports alex and serves it; yields the port and the process id."""
     with tempfile.TemporaryDirectory() as folder:
         version = export(LPIPS("alex", dtype="float32"), folder)
         process = subprocess.Popen(
@@ -116,7 +116,7 @@ def own_server():
         )
         with process:
             yield int(process.stdout.readline()), process.pid
-            # It ends with its input.
+            # The server exits at the end of its input.
             process.stdin.close()
 
 
@@ -136,7 +136,7 @@ def measure_server(transport, pid) -> tuple[list[dict], list[dict]]:
 
 
 def noise_png(side, seed) -> bytes:
-    """Returns a PNG that does not compress, the slowest to send."""
+    """Returns a PNG of noise, which does not compress."""
     generator = np.random.default_rng(seed)
     pixels = generator.integers(0, 256, (side, side, 3), np.uint8)
     file = io.BytesIO()
@@ -169,7 +169,7 @@ def measure(transport, pair, in_flight) -> dict:
 
 
 def measure_memory(transport, pair, pid) -> list[dict]:
-    """Returns the server's resident memory after so many requests."""
+    """Returns the server's resident memory by number of requests."""
     found = []
     sent = 0
     with ThreadPoolExecutor(max(IN_FLIGHT)) as pool:

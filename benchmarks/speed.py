@@ -137,14 +137,14 @@ def _memory(net, ours, theirs, seconds):
     for shape in MEMORY_SHAPES:
         sizes = {}
         for name in (OURS, EAGER, CHANNELS_LAST):
-            # A new process, whose peak is of this alone.
+            # A new process, so that the peak is of this call alone.
             with start(name) as fresh:
                 sizes[name] = fresh.call("peak_growth", name, net, shape)
         yield {"net": net, "shape": shape, "bytes": sizes}
 
 
 def _all_pairs(net, ours, theirs, seconds):
-    """All pairs of a folder: our command against the reference's script.
+    """Times all pairs of a folder, with our command and the reference's script.
 
     The script of the reference (`lpips_1dir_allpairs.py`) runs both images of
     every pair through the backbone. It is timed on a sample of pairs, without

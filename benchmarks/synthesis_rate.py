@@ -1,13 +1,12 @@
-"""Triplets per second: distortions alone, with their records, and with Beam.
+"""Measures triplets per second: distortions, with records, with Beam.
 
     python -m benchmarks.synthesis_rate --photos DIR --workers 1 2 --bank BANK
 
-Each step is done with few and with many triplets; the rate is that of the
-difference, so starting (imports, worker processes, the survey of the
-photographs) is told apart. The steps take turns, and the median turn is told,
-with the median share by which it is dearer than the distortions alone in the
-same turn. Wall-clock time: the machine must be free.
-`docs/speed.md` has the numbers.
+Each step is timed with few and with many triplets; the rate is computed from
+the difference, without the start (imports, worker processes, reading
+photographs). Steps are timed in turn. Prints the median, and the median
+overhead over the distortions alone in the same turn. Times are wall-clock
+times: the machine must be idle. `docs/speed.md` has the numbers.
 """
 
 import argparse
@@ -55,7 +54,7 @@ def main() -> None:
     )
     parser.add_argument("--rounds", type=int, default=3)
     arguments = parser.parse_args()
-    # As in the shards: the cores are the workers'.
+    # As in `pipelines.synthesis.shards`.
     cv2.setNumThreads(0)
     print(
         "| family | what | triplets/s | ms of a core | beside alone | start |"
@@ -68,7 +67,7 @@ def main() -> None:
 
 
 def _turns(family, arguments):
-    """What is done, by how many workers, and seconds of few and of many."""
+    """Returns seconds for few and for many triplets, by step and workers."""
     config = SynthesisConfig(
         triplets=1,
         output="",

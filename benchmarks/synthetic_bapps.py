@@ -1,4 +1,4 @@
-"""Archives of BAPPS's shape and counts with tiny patches of noise.
+"""Writes archives with BAPPS's layout and counts, and tiny noise patches.
 
     python -m benchmarks.synthetic_bapps FOLDER [--fraction 0.01]
 
@@ -20,7 +20,7 @@ from PIL import Image
 from tfds_bapps.source import layout, published
 
 SIDE = 8
-# So many different patches; a triplet takes three of them.
+# Number of different patches; a triplet has three of them.
 DISTINCT_PATCHES = 997
 
 

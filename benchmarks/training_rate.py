@@ -2,10 +2,9 @@
 
     python -m benchmarks.training_rate --output benchmarks/results
 
-runs in the environment of `make parity` and writes `training_rate.json`. One
-batch of 50 triplets of 64 pixels stands ready for all; nothing is loaded, and
-each call ends when its loss or its vectors are there. Two minutes on two quiet
-cores.
+runs in the environment of `make parity` and writes `training_rate.json`. All
+use one batch of 50 triplets of 64 pixels in memory. Each call ends when its
+loss or its vectors are computed. Takes two minutes on two idle cores.
 """
 
 import argparse
@@ -32,12 +31,12 @@ from training.recipes import GLOBAL_BATCH_SIZE, find_recipe
 
 NETS = get_args(Net)
 SIZE = 64
-# What one call takes on vectors; one alone would be over too soon.
+# Steps per timed call on vectors; a single step is too short.
 STEPS_ON_VECTORS = 50
 EPOCHS = BASE_EPOCHS + DECAY_EPOCHS
 
 REFERENCE = "reference"
-WITHOUT = "reference, no gradient of the images"
+WITHOUT_IMAGE_GRADIENT = "reference, no gradient of the images"
 LIN, VECTORS, ON_VECTORS = "lin", "lin-fast, vectors", "lin-fast, steps"
 
 
@@ -60,16 +59,18 @@ def main(argv=None) -> None:
         triplets = draw_triplets()
         ours = our_steps(net, triplets)
         with start(EAGER) as theirs:
-            for name in (REFERENCE, WITHOUT):
-                frugal = name == WITHOUT
-                theirs.call("prepare_training", name, net, triplets, frugal)
+            for name in (REFERENCE, WITHOUT_IMAGE_GRADIENT):
+                skip_image_gradient = name == WITHOUT_IMAGE_GRADIENT
+                theirs.call(
+                    "prepare_training", name, net, triplets, skip_image_gradient
+                )
 
             def take(name, ours=ours, theirs=theirs):
                 if name in ours:
                     return time_once(ours[name])
                 return theirs.call("turn", name)
 
-            names = (REFERENCE, WITHOUT, *ours)
+            names = (REFERENCE, WITHOUT_IMAGE_GRADIENT, *ours)
             taken = interleave(
                 {name: name for name in names}, arguments.seconds, take
             )
@@ -92,7 +93,7 @@ def draw_triplets() -> dict[str, np.ndarray]:
 
 
 def our_steps(net: str, triplets) -> dict:
-    """Returns our step of lin, and both parts of lin-fast, by name."""
+    """Returns our lin step and both parts of lin-fast, by name."""
     batch = {
         **{name: tf.constant(array) for name, array in triplets.items()},
         "weight": tf.fill([GLOBAL_BATCH_SIZE], 1 / GLOBAL_BATCH_SIZE),
@@ -140,11 +141,11 @@ def summarize(taken: dict) -> dict:
         },
         "lin": {
             f"times {name}": batch[name] / batch[LIN]
-            for name in (REFERENCE, WITHOUT)
+            for name in (REFERENCE, WITHOUT_IMAGE_GRADIENT)
         },
         f"lin-fast, {EPOCHS} epochs": {
             f"times {name}": EPOCHS * batch[name] / whole
-            for name in (REFERENCE, WITHOUT)
+            for name in (REFERENCE, WITHOUT_IMAGE_GRADIENT)
         },
     }
 

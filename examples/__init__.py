@@ -1,1 +1,1 @@
-"""Four short programs to learn from, and the demo."""
+"""Four short example programs, and the demo."""

@@ -2,7 +2,7 @@
 
     python -m examples.calibrate FOLDER --epochs 10
 
-Writes made-up judgements, which prefer blur to noise, prepares them, trains
+Writes synthetic judgements that prefer blur to noise, prepares them, trains
 AlexNet's heads and evaluates them. Further flags go to `training.train`.
 """
 

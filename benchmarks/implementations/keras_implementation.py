@@ -53,7 +53,7 @@ class Implementation:
     def prepare(
         self, name, net, shape, precision=FLOAT32, gradient=False
     ) -> list[float]:
-        """Prepares `turn(name)` and returns what the first call gives.
+        """Prepares `turn(name)` and returns the result of the first call.
 
         Args:
             name: `OURS`, or `CONVOLUTIONS` for the backbone alone.

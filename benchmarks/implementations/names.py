@@ -36,7 +36,7 @@ def start(implementation: str, device: str = CPU, backend: str = "tensorflow"):
     environment = {
         "KERAS_BACKEND": backend if module == "keras" else "torch",
         "TF_CPP_MIN_LOG_LEVEL": "3",
-        # Memory is taken as it is needed, so that there is a peak to read.
+        # Memory is allocated on demand, so that the peak can be measured.
         "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
     }
     if device == CPU:

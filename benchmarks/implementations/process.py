@@ -1,4 +1,4 @@
-"""An object in a process of its own, whose methods are called from here.
+"""Calls the methods of an object in another process.
 
 torch and TensorFlow (or JAX) each load their own CUDA runtime, oneDNN and
 triton. In one process the library that comes first serves both, which crashes
@@ -16,7 +16,7 @@ from typing import Any
 
 
 class RemoteError(RuntimeError):
-    """A method raised an error, or the process ended; one line."""
+    """A method raised an exception, or the process ended."""
 
 
 class RemoteObject:

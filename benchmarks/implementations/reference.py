@@ -54,7 +54,7 @@ def make_reference(
 
 
 def load_backbone(reference, backbone: dict) -> None:
-    """Sets the backbone of the reference, and that alone.
+    """Sets the weights of the reference's backbone.
 
     Args:
         reference: the `lpips.LPIPS`.

@@ -91,15 +91,17 @@ class Implementation:
         self._runs[name] = run
         return run().float().flatten().tolist()
 
-    def prepare_training(self, name, net, triplets, frugal) -> None:
+    def prepare_training(
+        self, name, net, triplets, skip_image_gradient
+    ) -> None:
         """Prepares `turn(name)` of a step of the authors' trainer.
 
         Args:
             name: name of the turn.
             net: "alex", "vgg" or "squeeze".
             triplets: uint8 images by role and `judge`.
-            frugal: whether the gradient of the images, which the trainer asks
-                for and does not use, is left out.
+            skip_image_gradient: whether to skip the gradient of the images,
+                which the trainer computes but does not use.
         """
         trainer = lpips.Trainer()
         trainer.initialize(
@@ -116,7 +118,7 @@ class Implementation:
 
         def step():
             trainer.set_input(data)
-            if frugal:
+            if skip_image_gradient:
                 for images in (trainer.var_ref, trainer.var_p0, trainer.var_p1):
                     images.requires_grad_(False)
             trainer.optimize_parameters()

@@ -30,7 +30,7 @@ def install() -> None:
 
 
 def alexnet(pretrained=False):
-    """AlexNet's `.features`, `(batch, 3, height, width)` to 256 channels."""
+    """Returns AlexNet's `.features`, from 3 to 256 channels."""
     return _network(
         pretrained,
         *_convolution(3, 64, 11, stride=4, padding=2),
@@ -50,7 +50,7 @@ VGG16 += (512, 512, 512, 0)
 
 
 def vgg16(pretrained=False):
-    """VGG16's `.features`, `(batch, 3, height, width)` to 512 channels."""
+    """Returns VGG16's `.features`, from 3 to 512 channels."""
     parts, channels = [], 3
     for width in VGG16:
         if width:
@@ -62,7 +62,7 @@ def vgg16(pretrained=False):
 
 
 def squeezenet1_1(pretrained=False):
-    """SqueezeNet 1.1's `.features`, to 512 channels."""
+    """Returns SqueezeNet 1.1's `.features`, from 3 to 512 channels."""
     return _network(
         pretrained,
         *_convolution(3, 64, 3, stride=2),
@@ -81,7 +81,7 @@ def squeezenet1_1(pretrained=False):
 
 
 class Fire(nn.Module):
-    """A squeeze to few channels and two expansions of it, joined."""
+    """A fire module: a squeeze and two concatenated expansions."""
 
     def __init__(self, channels, squeezed, expanded):
         super().__init__()

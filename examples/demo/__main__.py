@@ -17,9 +17,9 @@ from pathlib import Path
 from examples.demo.steps import Step, run_steps
 from keras_lpips_cli.program import parse, run
 
-# Sets two of the eight photographs aside.
+# Two of the eight photographs are for validation.
 VAL_SHARE = 0.3
-# The reference's 50 would make too few steps of so few triplets.
+# With so few triplets, the reference's 50 would give too few steps.
 BATCH_SIZE = 10
 METRICS = ("l2", "ssim", "off-the-shelf/alex", "lpips/alex")
 PAGE = "index.html"
@@ -38,7 +38,7 @@ class DemoConfig:
 def main(argv=None) -> int:
     """Runs the demo and returns the exit status."""
     config = parse(DemoConfig, __doc__, argv, prog="examples.demo")
-    # Stops the running step, too.
+    # Also terminates the running step.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
 
     def work():

@@ -1,4 +1,4 @@
-"""Photographs of scikit-image, and a blurred and a bent copy of some.
+"""Photographs of scikit-image, and blurred and bent copies.
 
     python -m examples.demo.photographs OUTPUT
 
@@ -50,7 +50,7 @@ def main(argv=None) -> None:
 def photograph(name: str) -> np.ndarray:
     """Returns a photograph, uint8 RGB, `(height, width, 3)`."""
     pixels = getattr(data, name)()
-    # The other image of a stereo pair would be the same photograph again.
+    # Only one image of a stereo pair.
     return pixels[0] if isinstance(pixels, tuple) else pixels
 
 

@@ -11,7 +11,7 @@ import json
 import sys
 from pathlib import Path
 
-# Imports of these fail from here on: a server of an export has neither.
+# Makes later imports fail: the server of an export has neither.
 sys.modules["keras"] = sys.modules["keras_lpips"] = None
 
 import tensorflow as tf  # noqa: E402

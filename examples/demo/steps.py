@@ -1,7 +1,7 @@
 """Runs commands in order, and resumes where an earlier run stopped.
 
-Each command runs in its own process. What it prints is passed on; what it logs
-goes to a file.
+Each command runs in its own process. Its standard output is printed; its log is
+written to a file.
 """
 
 import fcntl
@@ -77,7 +77,8 @@ def run_steps(steps: list[Step], folder: Path) -> None:
                 if changed or not step.resumable:
                     _remove(step.output)
                 record = {"key": key, "command": step.command}
-                # Written first, so that a killed step is known by its key.
+                # Written first, so that the next run knows the key of a killed
+                # step.
                 _write_state(folder, state | {step.name: record})
                 record["seconds"] = _execute(step, folder, lock)
                 record["made"] = datetime.now().isoformat(" ")
@@ -99,7 +100,7 @@ def _write_state(folder, state):
 
 
 def _acquire(lock, folder):
-    """Waits until no other run, nor a process that one left, is at work."""
+    """Waits for other runs and for processes that outlived a run."""
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -133,7 +134,7 @@ def _execute(step, folder, lock) -> float:
             process.terminate()
             raise
     if status:
-        # Usage errors are framed.
+        # Usage errors are printed in a frame.
         lines = [x.strip(" ╭╮│╰╯─") for x in log.read_text().splitlines()]
         lines = [line for line in lines if line]
         raise UserError(

@@ -17,7 +17,7 @@ SHORT = ["--nets", "alex", "--sizes", "64", "--batch-pixels", str(2 * 64 * 64)]
 SHORT += ["--precisions", "float32", "bfloat16", "--seconds", "0.1"]
 SHORT += ["--calls", "1", "--matrix-size", "256", "--without-compile"]
 PRECISIONS = ("float32", "bfloat16")
-WAYS = ("ours", "torch", "torch, channels_last")
+IMPLEMENTATIONS = ("ours", "torch", "torch, channels_last")
 
 
 @pytest.fixture(scope="module")
@@ -66,8 +66,8 @@ def test_every_contestant_is_timed_in_every_precision(results):
     assert tuple(row["precision"] for row in rows) == PRECISIONS
     for row in rows:
         assert (row["net"], row["shape"]) == ("alex", [2, 64, 64])
-        assert tuple(row["contestants"]) == WAYS
-        for result in row["contestants"].values():
+        assert tuple(row["implementations"]) == IMPLEMENTATIONS
+        for result in row["implementations"].values():
             assert result["median_ms"] > 0
     for speeds in results["matrix_product"].values():
         assert speeds["jax"] > 0 and speeds["torch"] > 0
@@ -76,13 +76,13 @@ def test_every_contestant_is_timed_in_every_precision(results):
 def test_in_float32_both_give_the_distances_of_the_layer(results):
     pair = draw_images((2, 64, 64))
     expected = float(np.mean(LPIPS("alex")(*pair)))
-    for name, result in results["rows"][0]["contestants"].items():
+    for name, result in results["rows"][0]["implementations"].items():
         assert abs(result["mean_distance"] - expected) < 1e-5, name
         assert result["largest_error"] < 1e-5, name
 
 
 def test_in_bfloat16_both_are_off_by_its_rounding(results):
-    for name, result in results["rows"][1]["contestants"].items():
+    for name, result in results["rows"][1]["implementations"].items():
         assert 1e-5 < result["largest_relative_error"] < 2e-2, name
 
 
