@@ -51,7 +51,7 @@ DATA = [
 PIPELINES = [
     *DATA,
     *VIDEO,
-    # pipelines/execution.py says what of Beam is private.
+    # pipelines/beam_internals.py lists the private parts of Beam.
     "apache-beam>=2.77,<2.78",
     "protobuf>=6.31.1,<7",
     "scipy>=1.14",

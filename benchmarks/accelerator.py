@@ -88,7 +88,7 @@ def measure(settings) -> int:
     """Measures every case and returns the exit status; see `main`.
 
     Args:
-        settings: what the program's arguments are parsed to.
+        settings: parsed arguments of the program.
 
     Raises:
         RemoteError: if there is no such device, or a library is missing.

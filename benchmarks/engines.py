@@ -105,7 +105,7 @@ def measure(net: str, shape, implementations, seconds: float) -> list[dict]:
         net: "alex", "vgg" or "squeeze".
         shape: `(batch, height, width)` of each of the two batches.
         implementations: names out of `IMPLEMENTATIONS`.
-        seconds: how long to measure.
+        seconds: duration of the measurement.
 
     Returns:
         For each name `median_ms`, `ready_s` until the first result, and

@@ -15,8 +15,8 @@ def interleave(implementations: dict, seconds: float, take=None) -> dict:
     Args:
         implementations: functions without arguments by name. One that raises
             is left out, and its error is returned.
-        seconds: how long to repeat, after one call of each that is not
-            counted. Three rounds are always run.
+        seconds: duration of the measurement, after one warm-up call of each.
+            Three rounds are always run.
         take: function from an implementation to the seconds that its turn
             took; implementations need not be functions then. Defaults to
             `time_once`.

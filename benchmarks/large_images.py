@@ -3,10 +3,9 @@
     python -m benchmarks.large_images alex 10000 --tile 1024
 
 writes two uncompressed TIFFs of that many pixels a side into a temporary
-folder, compares them, and prints the distance, the seconds and the bytes by
-which the process grew, at its peak, over what it held with everything
-imported, the weights loaded and a small image compared. Without `--tile` the
-images go through the net whole.
+folder, compares them, and prints the distance, the seconds, and the growth of
+the process's peak memory after imports, loading the weights and comparing a
+small image. Without `--tile` the images go through the net whole.
 """
 
 import argparse

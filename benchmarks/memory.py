@@ -13,7 +13,8 @@ def peak_growth(
 ) -> int:
     """Returns the bytes that `compare(*pair)` adds at its peak.
 
-    A small pair is compared first, so that what is loaded once is not counted.
+    A small pair is compared first, so that one-time allocations are not
+    counted.
 
     Args:
         compare: function of two batches.

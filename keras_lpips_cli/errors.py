@@ -4,6 +4,6 @@
 class UserError(Exception):
     """An error that the user can correct.
 
-    The message is one sentence that names what was given and what is allowed.
-    A program prints it, without a traceback, and exits with 1.
+    The message is one sentence that states the rule and the value received. A
+    program prints it, without a traceback, and exits with 1.
     """

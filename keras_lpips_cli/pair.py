@@ -20,8 +20,8 @@ class PairConfig(MetricConfig):
     saved_model: Path | None = None
     """Folder of an export, which is used with its own net instead of --net."""
     tile: PositiveInt | None = None
-    """Compute the same number in the memory of a tile of this many pixels a
-    side, for images too large to go through the net at once."""
+    """Compute the same distance in tiles of this height and width, in bounded
+    memory, for large images."""
     map: Path | None = None
     """Write a heat map of the distance to this file."""
     per_layer: bool = False

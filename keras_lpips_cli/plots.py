@@ -52,7 +52,7 @@ def write_tiled_heat_map(path, images, tap_maps, title: str) -> None:
     Args:
         path: the picture to write.
         images: two uint8 images, as `TiledScorer.compare` takes them.
-        tap_maps: as `TiledScorer` keeps them.
+        tap_maps: see `map_bands`.
         title: text above the map.
     """
     height, width = images[0].shape[:2]

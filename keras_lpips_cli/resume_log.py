@@ -15,7 +15,7 @@ def fingerprint(paths: Iterable[Path], settings: dict) -> str:
 
     Args:
         paths: `Path`s of the files that a result depends on.
-        settings: what else it depends on, as JSON values.
+        settings: other settings that it depends on, as JSON values.
     """
     digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
     for path in paths:

@@ -90,7 +90,7 @@ def _verify(net):
         read_heads(net, version)
     if cached_backbone(net) is None:
         raise WeightsError(f"{backbone_path(net)} does not exist")
-    return f"{backbone_path(net)} and both heads are right"
+    return f"{backbone_path(net)} and both heads are valid"
 
 
 def _find(net):

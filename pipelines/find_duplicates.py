@@ -35,7 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             f"{config.threshold:g} ({config.output})"
         )
 
-    return run(NAME, work, "the same command continues")
+    return run(NAME, work, "the same command resumes")
 
 
 if __name__ == "__main__":

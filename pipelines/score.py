@@ -5,7 +5,7 @@ r"""Scores pairs of images: their LPIPS distances, at any scale.
         -- --direct_running_mode=multi_processing --direct_num_workers=8
 
 Beam's options follow `--`. The same command writes the same bytes on any
-runner and with any number of workers; `--resume` continues after a stop.
+runner and with any number of workers; `--resume` resumes an interrupted run.
 `docs/engines.md` describes clusters.
 """
 
@@ -41,7 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             f"{manifest['scored'] / seconds:.0f} per second"
         )
 
-    return run(NAME, work, "--resume continues")
+    return run(NAME, work, "resume with --resume")
 
 
 if __name__ == "__main__":

@@ -31,7 +31,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         manifest = synthesize(config, options)
         _print_summary(config, manifest, time.monotonic() - start)
 
-    return run(NAME, work, "the same command continues")
+    return run(NAME, work, "the same command resumes")
 
 
 def _print_summary(config, manifest, seconds):

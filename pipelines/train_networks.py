@@ -45,7 +45,7 @@ class BankConfig:
 def main(argv: Sequence[str] | None = None) -> int:
     """Parses the command line and trains; returns the exit status."""
     config = parse(BankConfig, __doc__, argv, prog=NAME)
-    return run(NAME, lambda: train_bank(config), "the same command continues")
+    return run(NAME, lambda: train_bank(config), "the same command resumes")
 
 
 def train_bank(config: BankConfig) -> None:
@@ -67,11 +67,10 @@ def train_bank(config: BankConfig) -> None:
 
     photographs = _read_photographs(config.photos, PATCH_SIZE)
 
-    def patch(generator):
-        image = photographs[generator.integers(len(photographs))]
+    def draw_patch(rng):
+        image = photographs[rng.integers(len(photographs))]
         top, left = (
-            generator.integers(side - PATCH_SIZE + 1)
-            for side in image.shape[:2]
+            rng.integers(side - PATCH_SIZE + 1) for side in image.shape[:2]
         )
         return image[top : top + PATCH_SIZE, left : left + PATCH_SIZE]
 
@@ -87,7 +86,7 @@ def train_bank(config: BankConfig) -> None:
             continue
         start = time.monotonic()
         seed = int(make_rng(config.seed, name).integers(2**31))
-        generator, losses = train(network, patch, config.steps, seed)
+        generator, losses = train(network, draw_patch, config.steps, seed)
         training = {"seed": config.seed, "steps": config.steps, **losses}
         save_network(bank, name, network, generator, training)
         print(

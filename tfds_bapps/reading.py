@@ -33,7 +33,7 @@ def read_triplets(
     Args:
         config: "twoafc", "twoafc_64", "jnd" or "jnd_64".
         splits: one or several splits, read one after another.
-        data_dir: where the dataset was prepared. Defaults to TFDS's folder.
+        data_dir: folder of the prepared datasets. Defaults to TFDS's folder.
         value_range: values to which 0 and 255 are mapped. Defaults to
             `(-1.0, 1.0)`.
         batch_size: triplets in a batch; the last may have fewer. Needs

@@ -28,7 +28,7 @@ class Step:
 
     Attributes:
         name: name of the step and of its log.
-        title: what it does.
+        title: its title.
         command: arguments of the Python interpreter.
         output: the file or folder that it writes.
         resumable: whether the command continues with an incomplete output,
@@ -50,7 +50,7 @@ def run_steps(steps: list[Step], folder: Path) -> None:
 
     Args:
         steps: each may read the outputs of those before it.
-        folder: where state and logs are kept.
+        folder: folder of the state and the logs.
 
     Raises:
         UserError: if a command fails, or `folder` holds anything else.

@@ -54,7 +54,7 @@ def distance(
         resize: `(height, width)` to which paths and PIL images are resized.
             Defaults to `None`: sizes that differ are an error.
         tile: height and width, in pixels, of the tiles that go through the
-            net one at a time, for images too large to do so at once. The
+            net one at a time, for images too large to be processed whole. The
             distance is the same. Defaults to `None`, no tiles.
 
     Returns:
@@ -104,7 +104,7 @@ def read_batch(
         images: see `distance`.
         value_range: see `distance`.
         resize: see `distance`.
-        role: what the images are called in a message.
+        role: name of the images in error messages.
 
     Returns:
         The batch, `(batch, height, width, 3)`, and whether a single image was

@@ -37,8 +37,8 @@ def compare_all(
         score: a `Scorer`.
         size: `(height, width)` of all images; see `find_common_size`.
         resize: see `load_image`. Defaults to `None`.
-        folder: where vectors that are too large for memory are kept in a
-            temporary file. Defaults to `None`, the system's own folder.
+        folder: folder of the temporary file for vectors that are too large for
+            memory. Defaults to `None`, the system's own folder.
         progress: wraps the sequence of batches, for example to draw a bar.
 
     Returns:
@@ -83,8 +83,8 @@ def find_common_size(
 def squared_distances(vectors: np.ndarray) -> np.ndarray:
     """Returns the squared Euclidean distances between all rows.
 
-    Computed from inner products in float64, whose rounding lies far below that
-    of the float32 vectors.
+    Computed from inner products in float64, whose rounding error is far smaller
+    than that of the float32 vectors.
 
     Args:
         vectors: float32, `(images, features)`.

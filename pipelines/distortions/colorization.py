@@ -39,7 +39,7 @@ def propagated_color(image, strength, generator):
     free = diags(np.where(hints, 0.0, 1.0))
     system = diags(np.ones(height * width)) - free @ weights
     chroma = luma_chroma[..., 1:].reshape(-1, 2).astype(np.float64)
-    # The system determines the unknown colors, whatever their values here.
+    # The system determines the unknown colors, independently of these values.
     known = np.where(hints[:, None], chroma - 0.5, 0)
     spread = splu(system.tocsc()).solve(known) + 0.5
     luma_chroma[..., 1:] = spread.reshape(height, width, 2)

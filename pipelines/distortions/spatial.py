@@ -113,8 +113,8 @@ def warp_field(shape, length, order, generator):
 
     Args:
         shape: `(height, width)`.
-        length: how far the control points move, in pixels.
-        order: of the splines between them, 1 or 3.
+        length: displacement of the control points, in pixels.
+        order: order of the splines between them, 1 or 3.
         generator: source of the random directions.
 
     Returns:

@@ -22,7 +22,7 @@ class EmbeddingTask:
     """Consecutive images to embed.
 
     Attributes:
-        folder: where blocks are written.
+        folder: folder of the blocks.
         number: index of the task.
         first: position of the first image among all.
         paths: paths of the images.

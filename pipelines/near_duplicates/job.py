@@ -74,8 +74,8 @@ def find_duplicates(
         reasons = "; ".join(list(bad.values())[:EXAMPLES])
         raise UserError(
             f"{len(bad)} of {len(paths)} images are bad, and --tolerate "
-            f"allows {config.tolerate}: {reasons}. What is done lies in "
-            f"{folder}; the same command with a higher --tolerate continues."
+            f"allows {config.tolerate}: {reasons}. Finished work is in "
+            f"{folder}; the same command with a higher --tolerate resumes."
         )
     rows = [
         (paths[i], paths[k], distance)

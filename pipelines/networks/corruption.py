@@ -12,13 +12,13 @@ NOISE_STRENGTH = 0.5
 DOWNSAMPLING_FACTOR = 3
 
 
-def corrupt(image, corruption, generator) -> np.ndarray:
+def corrupt(image, corruption, rng) -> np.ndarray:
     """Corrupts a patch.
 
     Args:
         image: uint8 RGB, `(height, width, 3)`.
         corruption: one of `settings.CORRUPTIONS`, or "reduction".
-        generator: source of the noise.
+        rng: NumPy generator of the noise.
 
     Returns:
         uint8 RGB of the same shape; of "reduction", smaller.
@@ -26,9 +26,9 @@ def corrupt(image, corruption, generator) -> np.ndarray:
     if corruption == "none":
         return image
     if corruption == "pink_noise":
-        return pink_noise(image, NOISE_STRENGTH, generator)
+        return pink_noise(image, NOISE_STRENGTH, rng)
     if corruption == "white_noise":
-        return gaussian_white_noise(image, NOISE_STRENGTH, generator)
+        return gaussian_white_noise(image, NOISE_STRENGTH, rng)
     if corruption == "color_removal":
         gray = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
         return np.repeat(gray[..., None], 3, axis=-1)

@@ -73,13 +73,13 @@ def as_distortion(
         lambda x: generator(x, training=False), generator.variables
     )
 
-    def function(image, strength, random):
+    def function(image, strength, rng):
         height, width = image.shape[:2]
         margins = [-side % settings.multiple for side in (height, width)]
         padded = np.pad(
             image, [(0, margins[0]), (0, margins[1]), (0, 0)], "reflect"
         )
-        corrupted = corrupt(padded, settings.corruption, random)
+        corrupted = corrupt(padded, settings.corruption, rng)
         scaled = to_signed_unit(corrupted)[None]
         output = np.asarray(run(scaled))[0, :height, :width]
         output = (output.astype(np.float64) + 1) * 127.5

@@ -39,7 +39,7 @@ class NetworkSettings:
     """One network and its training.
 
     Attributes:
-        corruption: how its input is corrupted, one of `CORRUPTIONS`.
+        corruption: corruption of its input, one of `CORRUPTIONS`.
         layers: layers that halve the resolution, and as many that double it.
         skips: connections from the first to the second half, the deepest
             layers first.

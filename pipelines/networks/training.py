@@ -25,7 +25,7 @@ class Restoration(keras.Model):
     """A generator and, if its loss has a weight, a discriminator.
 
     Args:
-        settings: of the network.
+        settings: settings of the network.
     """
 
     def __init__(self, settings: NetworkSettings):
@@ -85,7 +85,7 @@ def train(
     """Trains a network.
 
     Args:
-        settings: of the network.
+        settings: settings of the network.
         patch: draws a patch, uint8 RGB, of one size.
         steps: number of batches.
         seed: seed of the weights, patches and corruptions.
@@ -111,9 +111,9 @@ def train(
     return model.generator, means
 
 
-def _pair(patch, settings, generator):
-    image = patch(generator)
-    return corrupt(image, settings.corruption, generator), image
+def _pair(patch, settings, rng):
+    image = patch(rng)
+    return corrupt(image, settings.corruption, rng), image
 
 
 def _adam(settings):

@@ -48,7 +48,7 @@ def read_batches(
     two of records.
 
     Args:
-        entries: what to read, all pairs or all single images.
+        entries: the entries to read, either pairs or single images.
         config: the size of images and batches, and the model's threads.
         smallest_size: smallest height and width of the net.
         errors: dictionary that receives an error message by position.

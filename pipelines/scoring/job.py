@@ -68,8 +68,8 @@ def score(
     started = exists(config.output) or exists(_path(config, PLAN))
     if started and not config.resume:
         raise UserError(
-            f"{config.output} exists already; --resume continues it, or delete "
-            "it to start anew."
+            f"{config.output} exists already; resume it with --resume, or "
+            "delete it to start again."
         )
     if not started:
         make_folder(config.output)

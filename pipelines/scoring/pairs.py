@@ -44,7 +44,7 @@ class Entry:
     Attributes:
         name: its name in the results, a string for each column.
         paths: paths of the files; for a record, labels for error messages.
-        data: the encoded images, or `None` where they lie in files.
+        data: the encoded images, or `None` if they are in files.
         error: why there are no images, or "".
     """
 

@@ -99,7 +99,7 @@ def read_ahead(
     The caller must release each item before it requests the next.
 
     Args:
-        entries: what to read.
+        entries: the entries to read.
         readers: `READERS` threads.
         budget: a new one, which is closed before the readers are.
         config: the limits of a file's bytes, and of the time to read it.

@@ -50,7 +50,7 @@ class RestTransport:
 
         Args:
             references: the files of the references.
-            distorted: as many files.
+            distorted: the same number of distorted files.
 
         Raises:
             UnavailableError: if the request may be sent again.

@@ -44,7 +44,7 @@ def test_fetch_and_verify_pass_with_a_complete_cache(command, backbone):
     assert (done.status, done.out, done.err) == (0, f"alex: {path}\n", "")
     done = command("weights", "verify", "alex")
     assert (done.status, done.err) == (0, "")
-    assert done.out == f"alex: {path} and both heads are right\n"
+    assert done.out == f"alex: {path} and both heads are valid\n"
 
 
 def test_without_a_network_fetch_says_how_to_import(

@@ -230,7 +230,7 @@ def test_resuming_does_only_what_is_left(pairs, here, tmp_path, capsys):
     output = tmp_path / "scores"
     run(pairs, output)
     assert score.main(argv(pairs, output)) == 1
-    assert "--resume continues it" in capsys.readouterr().err
+    assert "resume it with --resume" in capsys.readouterr().err
     (output / "report-00002-of-00004.json").unlink()
     (output / "scores-00002-of-00004.csv").unlink()
     (output / ".partial-x").touch()

@@ -13,7 +13,7 @@ class FileError:
             member that belongs to no triplet.
         source: the archive, or the folder of the subset.
         file: name of the file inside `source`.
-        reason: what is wrong, as a predicate to the file's name.
+        reason: reason, a predicate to the file's name.
         split: the triplet's split. Defaults to "", no triplet.
     """
 

@@ -1,7 +1,7 @@
 """The manifest of a prepared dataset: sources, counts, skipped triplets.
 
-`manifest.json` lies beside the shards. It holds no times, hosts or paths of
-the machine, so that equal preparations have equal manifests.
+`manifest.json` is beside the shards. It contains no times, hosts or paths, so
+that equal preparations have equal manifests.
 """
 
 import contextlib

@@ -121,7 +121,7 @@ def open_source(
     Args:
         builder: see `open_prepared`.
         splits: names of splits.
-        **options: of `tfds.core.DatasetBuilder.as_data_source`.
+        **options: options of `tfds.core.DatasetBuilder.as_data_source`.
 
     Returns:
         The sequence of examples.

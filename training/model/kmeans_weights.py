@@ -146,7 +146,7 @@ def compute_filters(
 
     Args:
         patches: float32, `(patches, values)`.
-        count: how many filters.
+        count: number of filters.
         rng: NumPy generator that draws the initial centers.
 
     Returns:
@@ -176,7 +176,7 @@ def find_cluster_centers(
 
     Args:
         points: float32, `(points, dimensions)`, at least `count` of them.
-        count: how many centers.
+        count: number of centers.
         rng: NumPy generator that draws the initial centers from the points.
     """
     centers = points[rng.choice(len(points), count, replace=False)]
