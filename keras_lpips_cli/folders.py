@@ -84,7 +84,7 @@ def compare_folders(config: FoldersConfig) -> None:
     print(f"{mean:.6f}  mean of {len(rows)} pairs ({output})")
 
 
-def _score_or_resume(batches, score, resize, log, settings):
+def _score_or_resume(batches, scorer, resize, log, settings):
     """Returns distances and error messages by name; see `score_batches`.
 
     Whole batches are taken from an earlier run, never single pairs: the last
@@ -116,7 +116,9 @@ def _score_or_resume(batches, score, resize, log, settings):
             total=total, initial=len(distances), unit="pair", disable=None
         ) as bar,
     ):
-        scored = score_batches([batch for _, batch in remaining], score, resize)
+        scored = score_batches(
+            [batch for _, batch in remaining], scorer, resize
+        )
         for (key, batch), (found, failed) in zip(
             remaining, interruptible(scored), strict=True
         ):

@@ -67,17 +67,17 @@ def _compare_whole(config):
     from keras_lpips.images.validation import prefix_errors
 
     images = load_pair(config.reference, config.distorted, config.resize)
-    score, description = _load_scorer(config)
+    scorer, description = _load_scorer(config)
     batches = [image[None] for image in images]
     with prefix_errors(config.reference):
-        shares = score.per_layer(*batches)[0].tolist()
+        shares = scorer.per_layer(*batches)[0].tolist()
     if config.map:
         from keras_lpips_cli.plots import write_heat_map
 
-        heat = score.spatial_map(*batches)[0]
+        heat = scorer.spatial_map(*batches)[0]
         title = _title(description, shares)
         write_heat_map(config.map, *images, heat, title)
-    return dict(zip(score.taps, shares, strict=True)), description
+    return dict(zip(scorer.taps, shares, strict=True)), description
 
 
 def _compare_tiled(config):
@@ -88,9 +88,9 @@ def _compare_tiled(config):
     from keras_lpips_cli.signals import with_progress
 
     images = open_pair(config.reference, config.distorted, config.resize)
-    score, description = _load_scorer(config)
+    scorer, description = _load_scorer(config)
     with prefix_errors(config.reference):
-        found = TiledScorer(score, config.tile).compare(
+        found = TiledScorer(scorer, config.tile).compare(
             *images,
             with_maps=bool(config.map),
             progress=lambda tiles: with_progress(tiles, "tile"),
@@ -101,7 +101,7 @@ def _compare_tiled(config):
 
         title = _title(description, shares)
         write_tiled_heat_map(config.map, images, found.tap_maps, title)
-    per_layer = dict(zip(score.taps, shares, strict=True))
+    per_layer = dict(zip(scorer.taps, shares, strict=True))
     return per_layer, {**description, "tile": config.tile}
 
 

@@ -87,7 +87,7 @@ def compare_two_videos(config: VideoConfig) -> None:
     )
 
 
-def _score_or_resume(videos, score, resize, log, settings):
+def _score_or_resume(videos, scorer, resize, log, settings):
     """Returns one distance per frame; see `compare_videos`.
 
     Whole batches are taken from an earlier run, as in `folders`.
@@ -124,7 +124,7 @@ def _score_or_resume(videos, score, resize, log, settings):
             disable=None,
         ) as bar,
     ):
-        scored = compare_videos(videos, score, resize)
+        scored = compare_videos(videos, scorer, resize)
         for i, found in enumerate(interruptible(scored), batch):
             record(f"{prefix} {i}", found)
             distances += found

@@ -79,16 +79,16 @@ def distance(
             f"Received: {given}"
         )
     _check_likely_range(value_range, reference, distorted)
-    score = get_scorer(net, version, calibrated)
+    scorer = get_scorer(net, version, calibrated)
     if tile is None:
         height, width = reference.shape[1:3]
         count = max(1, BATCH_PIXELS // (height * width))
         parts = [slice(i, i + count) for i in range(0, len(reference), count)]
         scores = np.concatenate(
-            [score.distance(reference[x], distorted[x]) for x in parts]
+            [scorer.distance(reference[x], distorted[x]) for x in parts]
         )
     else:
-        tiled = TiledScorer(score, tile)
+        tiled = TiledScorer(scorer, tile)
         pairs = zip(reference, distorted, strict=True)
         found = [tiled.compare(*pair) for pair in pairs]
         scores = np.float32([pair.per_layer.sum() for pair in found])

@@ -74,7 +74,7 @@ def batch_by_size(
 
 
 def score_batches(
-    batches: Sequence[Pairs], score, resize: tuple[int, int] | None
+    batches: Sequence[Pairs], scorer, resize: tuple[int, int] | None
 ) -> Iterator[tuple[dict[str, float], dict[str, str]]]:
     """Computes the distances of batches in turn.
 
@@ -82,7 +82,7 @@ def score_batches(
 
     Args:
         batches: see `batch_by_size`.
-        score: a `Scorer`.
+        scorer: a `Scorer`.
         resize: see `load_image`.
 
     Yields:
@@ -95,7 +95,7 @@ def score_batches(
             for upcoming in batches[i + len(tasks) : i + 2]:
                 tasks.append(reader.submit(_load, upcoming, resize))
             images, errors = tasks.popleft().result()
-            distances = _score(score, images, errors)
+            distances = _score(scorer, images, errors)
             yield distances, errors
 
 
@@ -109,7 +109,7 @@ def _load(batch, resize):
     return images, errors
 
 
-def _score(score, images, errors):
+def _score(scorer, images, errors):
     """Returns distances by name; adds failed pairs to `errors`."""
     # The decoded size may differ from that in the file's header.
     by_shape = defaultdict(dict)
@@ -119,7 +119,7 @@ def _score(score, images, errors):
     for pairs in by_shape.values():
         references, distorted = map(np.stack, zip(*pairs.values(), strict=True))
         try:
-            found = score.distance(references, distorted).tolist()
+            found = scorer.distance(references, distorted).tolist()
         except ImageError as error:
             errors |= dict.fromkeys(pairs, str(error))
             continue

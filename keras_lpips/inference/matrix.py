@@ -21,7 +21,7 @@ ROUNDING = 1e-12
 
 def compare_all(
     paths: Sequence[Path],
-    score,
+    scorer,
     size: tuple[int, int],
     resize: tuple[int, int] | None = None,
     folder: str | os.PathLike | None = None,
@@ -34,7 +34,7 @@ def compare_all(
 
     Args:
         paths: the images' files.
-        score: a `Scorer`.
+        scorer: a `Scorer`.
         size: `(height, width)` of all images; see `find_common_size`.
         resize: see `load_image`. Defaults to `None`.
         folder: folder of the temporary file for vectors that are too large for
@@ -50,7 +50,7 @@ def compare_all(
     """
     place = os.fspath(folder or tempfile.gettempdir())
     with tempfile.TemporaryFile(dir=place) as file:
-        vectors = _embed(score, paths, size, resize, file, place, progress)
+        vectors = _embed(scorer, paths, size, resize, file, place, progress)
         return squared_distances(vectors)
 
 
@@ -105,13 +105,13 @@ def squared_distances(vectors: np.ndarray) -> np.ndarray:
     return distances
 
 
-def _embed(score, paths, size, resize, file, folder, progress):
+def _embed(scorer, paths, size, resize, file, folder, progress):
     count = max(1, BATCH_PIXELS // (size[0] * size[1]))
     vectors = None
     for i in progress(range(0, len(paths), count)):
         batch = [_load(path, size, resize) for path in paths[i : i + count]]
         with prefix_errors(paths[i]):
-            embedded = score.embed(np.stack(batch))
+            embedded = scorer.embed(np.stack(batch))
         if vectors is None:
             shape = (len(paths), embedded.shape[1])
             if (size_bytes := 4 * shape[0] * shape[1]) > MEMORY_BYTES:

@@ -114,18 +114,18 @@ class TiledScorer:
     pixels.
 
     Args:
-        score: a `Scorer`.
+        scorer: a `Scorer`.
         tile: height and width, in pixels, of a tile with its margin.
 
     Raises:
         ImageError: if a tile is not larger than its margin.
     """
 
-    def __init__(self, score, tile):
+    def __init__(self, scorer, tile):
         self.tile = int(tile)
-        self.taps = score.taps
-        self._score = score
-        self._grids = list(zip(*tap_grids(score.lpips.backbone), strict=True))
+        self.taps = scorer.taps
+        self._scorer = scorer
+        self._grids = list(zip(*tap_grids(scorer.lpips.backbone), strict=True))
         smallest = max(map(smallest_tile, self._grids))
         if self.tile < smallest:
             raise ImageError(
@@ -156,7 +156,7 @@ class TiledScorer:
             The shares and the maps.
         """
         images = reference, distorted
-        lpips = self._score.lpips
+        lpips = self._scorer.lpips
         for image in images:
             shape = (1, *image.shape)
             check_images(shape, "float32", (-1, 1), lpips.smallest_size)
@@ -181,7 +181,7 @@ class TiledScorer:
                 band = row
                 strips = [image[row.start : row.stop] for image in images]
             crops = [x[None, :, column.start : column.stop] for x in strips]
-            for tap, found in enumerate(self._score.tap_maps(*crops)):
+            for tap, found in enumerate(self._scorer.tap_maps(*crops)):
                 core = found[0, row.kept[tap], column.kept[tap]]
                 sums[tap] += core.sum(dtype=np.float64)
                 if with_maps:

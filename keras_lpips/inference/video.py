@@ -18,7 +18,7 @@ def frames_per_batch(size: tuple[int, int]) -> int:
 
 
 def compare_videos(
-    videos, score, resize: tuple[int, int] | None = None
+    videos, scorer, resize: tuple[int, int] | None = None
 ) -> Iterator[list[float]]:
     """Compares two videos frame by frame, to the end of the shorter.
 
@@ -27,7 +27,7 @@ def compare_videos(
     Args:
         videos: two `Video`s, at the first frames to compare. Both are read to
             their ends.
-        score: a `Scorer`.
+        scorer: a `Scorer`.
         resize: `(height, width)` of the frames compared. Defaults to `None`,
             their own size.
 
@@ -40,7 +40,7 @@ def compare_videos(
         while (batches := upcoming.result()) is not None:
             upcoming = reader.submit(_take, videos, count, resize)
             with prefix_errors(videos[0].path):
-                distances = score.distance(*batches).tolist()
+                distances = scorer.distance(*batches).tolist()
             yield distances
     for video in videos:
         video.skip()
