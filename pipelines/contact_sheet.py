@@ -4,8 +4,8 @@
     python -m pipelines.contact_sheet --sheet out.png --photos a.png b.png
     python -m pipelines.contact_sheet --sheet out.png --bank BANK
 
-Rows are types and columns are strengths, for each photograph. `make
-contact-sheet` draws the one in the documentation.
+Rows are types and columns are strengths, for each photograph.
+`make contact-sheet` draws the one in the documentation.
 """
 
 import sys

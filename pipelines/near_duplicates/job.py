@@ -1,4 +1,4 @@
-"""Runs the search: embeds images, compares those of one size, writes."""
+"""Runs the search: embeds images and compares those of one size."""
 
 import functools
 import hashlib

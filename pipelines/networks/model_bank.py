@@ -66,8 +66,8 @@ def as_distortion(
 ) -> Distortion:
     """Returns a network as a distortion.
 
-    The input is corrupted as in training. The strength blends the image with
-    the network's output.
+    The input is corrupted as in training. The strength is the weight of the
+    network's output in a blend with the image.
     """
     run = compile_function(
         lambda x: generator(x, training=False), generator.variables
