@@ -75,7 +75,7 @@ def make_steps(config: DemoConfig) -> list[Step]:
             *("examples.demo.distances", distances),
         ),
         step(
-            "JudgedTriplets triplets, made by Beam",
+            "Judged triplets, made by Beam",
             judgements,
             *("pipelines.synthesize", "--photos", photographs),
             *("--triplets", config.triplets, "--val-share", VAL_SHARE),

@@ -118,7 +118,7 @@ def _log_gabor(shape):
 
 
 def _frequencies(side):
-    """Returns frequencies in cycles per pixel, as Kovesi's, 0 first."""
+    """Returns frequencies in cycles per pixel, spaced as Kovesi's."""
     if side % 2:
         steps = np.arange(-(side - 1) / 2, side / 2) / max(side - 1, 1)
     else:

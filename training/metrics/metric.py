@@ -76,7 +76,7 @@ class PairwiseMetric(Metric):
 
 
 def count_processors() -> int:
-    """Returns the number of usable count_processors."""
+    """Returns the number of usable processors."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
