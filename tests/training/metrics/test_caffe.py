@@ -106,7 +106,10 @@ def test_a_fully_convolutional_network_is_tapped_at_its_first_five(tmp_path):
     ("change", "said"),
     [
         (lambda name: f"{name}:relu9", "must be among"),
-        (lambda name: name.replace("small.prototxt", "no.prototxt"), "none"),
+        (
+            lambda name: name.replace("small.prototxt", "no.prototxt"),
+            "is not a file",
+        ),
         (lambda name: name.partition(",")[0], "needs two files"),
     ],
 )
