@@ -30,11 +30,11 @@ def read_bytes(
         path: path of the file.
         reserve: called with its size in bytes before it is read.
         seconds: longest time to open, and to read, a file that is not local.
-            Defaults to `None`, as long as its filesystem takes.
+            Defaults to `None`, no limit.
 
     Raises:
-        ImageError: a local path is no regular file, such as a pipe.
-        OSError: it cannot be read, or not within this time.
+        ImageError: a local path is not a regular file, such as a pipe.
+        OSError: it cannot be read, or takes longer.
         ValueError: there is no filesystem for such an address.
     """
     if FileSystems.get_scheme(path) is None:
@@ -54,15 +54,16 @@ def read_bytes(
 def call_within(
     seconds: float | None, function: Callable[[], Result]
 ) -> Result:
-    """Returns what a function returns.
+    """Calls a function with a time limit and returns its result.
 
     Args:
-        seconds: the longest time; `None` is any.
-        function: called in a thread of its own, which is left behind when it
+        seconds: the time limit; `None` for no limit.
+        function: function to call in a new thread, which is abandoned when it
             takes longer.
 
     Raises:
-        TimeoutError: it took longer. What it raises itself is raised, too.
+        TimeoutError: it took longer. Exceptions of the function are raised,
+            too.
     """
     if seconds is None:
         return function()

@@ -105,7 +105,7 @@ def open_image(
 
 
 def default_max_pixels() -> float:
-    """Returns twice Pillow's limit; infinity where that is switched off."""
+    """Returns twice Pillow's limit, or infinity if it is disabled."""
     limit = Image.MAX_IMAGE_PIXELS
     return math.inf if limit is None else 2 * limit
 
@@ -198,7 +198,7 @@ def _png_data_bytes(content):
         columns = -(-max(0, width - left) // across)
         rows = -(-max(0, height - top) // down)
         if columns:
-            # Each row begins with the number of its filter.
+            # Each row begins with its filter type.
             expected += rows * (1 + (columns * pixel_bits + 7) // 8)
     inflate, found, at = zlib.decompressobj(), 0, 8
     while at + 8 <= len(content) and found < expected:

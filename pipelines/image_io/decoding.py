@@ -76,12 +76,12 @@ def is_plain_png(data: bytes, max_pixels: int | None = None) -> bool:
             parts.append(content)
         elif _is_special(name, content):
             return False
-    # Each row begins with the number of its filter.
+    # Each row begins with its filter type.
     return _is_whole(b"".join(parts), height * (1 + 3 * width))
 
 
 def _is_whole(compressed, size):
-    """Returns whether data unpack to this many bytes of the right checksum."""
+    """Returns whether data unpack to this size with a valid checksum."""
     unpacker = isal_zlib.decompressobj()
     try:
         rows = unpacker.decompress(compressed, size + 1)

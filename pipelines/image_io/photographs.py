@@ -26,7 +26,7 @@ def read_file(path: str) -> bytes:
     """Returns the content of a file, local or remote.
 
     Raises:
-        InvalidPhotographError: it is no regular file, such as a pipe.
+        InvalidPhotographError: it is not a regular file, such as a pipe.
         OSError: it cannot be read.
     """
     if "://" not in str(path):

@@ -16,7 +16,7 @@ from keras_lpips_cli.program import Size
 
 # Pixels of the references of a batch: 16 of 256 x 256, or 256 of 64 x 64.
 BATCH_PIXELS = 1 << 20
-# Limits of what one image may cost: 534 MB of pixels, a file of 256 MiB.
+# Limits of one image: 534 MB of pixels, a file of 256 MiB.
 MAX_PIXELS = 178_000_000
 MAX_FILE_BYTES = 1 << 28
 READ_SECONDS = 300

@@ -17,7 +17,7 @@ from pipelines.image_io.matching import COLUMNS
 
 # The column that names a record in the results.
 RECORD_COLUMNS = ("id",)
-# Of a line that cannot be read.
+# Bytes shown of a line that cannot be read.
 SHOWN_BYTES = 200
 TFRECORD_SUFFIXES = (".tfrecord", ".tfrecords")
 
