@@ -51,6 +51,12 @@ START_OF_SCAN = b"\xff\xda"
 STRIPS, TILES = (273, 279), (324, 325)
 ROWS_TAG, TILE_WIDTH_TAG, TILE_LENGTH_TAG, PLANES_TAG = 278, 322, 323, 284
 SAMPLES_TAG, SEPARATE_PLANES = 277, 2
+# How many times its size a TIFF's compression can unpack to: none, LZW, the two
+# names of deflate, PackBits. Others have no limit.
+COMPRESSION_TAG, BITS_TAG = 259, 258
+MAX_RATIOS = {1: 1, 5: 4096, 8: 1100, 32946: 1100, 32773: 128}
+# Samples that may be stored at a lower resolution.
+INTERPRETATION_TAG, YCBCR = 262, 6
 # First column, first row and steps of the passes of an interlaced PNG.
 ADAM7 = (
     *((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8)),
@@ -243,6 +249,14 @@ def _check_tiff_segments(image, name):
         raise ImageError(
             f"{name} is truncated: strips or tiles lie beyond its end"
         )
+    ratio = MAX_RATIOS.get(tags.get(COMPRESSION_TAG, 1))
+    if ratio and tags.get(INTERPRETATION_TAG) != YCBCR:
+        bits = sum(_integers(tags, BITS_TAG)) or 1
+        if width * height * bits // 8 > sum(counts) * ratio:
+            raise ImageError(
+                f"{name} is a TIFF of {width}x{height} pixels with too few "
+                "bytes for them"
+            )
 
 
 def _integers(tags, tag):

@@ -7,12 +7,19 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_lpips.images.errors import as_image_error
+from keras_lpips.images.errors import as_image_error, check_not_misread
+from keras_lpips.images.formats import (
+    check_before_decoding,
+    check_regular_file,
+    open_image,
+)
 from keras_lpips.images.reader import check_pair, load_image
 
 TIFF_SUFFIXES = (".tif", ".tiff")
 # An image that is decoded whole takes 3 bytes a pixel: up to 3 GiB.
 MOST_HELD_PIXELS = 1 << 30
+# Rows are read one by one, so the size is not limited.
+_NO_LIMIT = 1 << 62
 # A TIFF with larger strips or tiles is decoded whole.
 MOST_SEGMENT_BYTES = 1 << 26
 LOSSLESS = {"NONE", "LZW", "DEFLATE", "ADOBE_DEFLATE", "PACKBITS", "ZSTD"}
@@ -38,6 +45,7 @@ def open_rows(path, resize=None):
             than 2**30 pixels.
     """
     if resize is None and Path(path).suffix.lower() in TIFF_SUFFIXES:
+        _check_header(path)
         # Whatever tifffile does not support, Pillow reads or rejects.
         with contextlib.suppress(Exception), _silenced("tifffile"):
             return TiffRows(path)
@@ -128,6 +136,21 @@ class TiffRows:
         if len(data) != page.databytecounts[index]:
             raise ValueError("the file is truncated")
         return page.decode(data, index)[0]
+
+
+def _check_header(path):
+    """Raises `ImageError` where `load_image` would without decoding.
+
+    A height that the file does not hold is found before memory is taken.
+    """
+    with as_image_error(path):
+        check_regular_file(path)
+        with (
+            open(path, "rb") as file,
+            open_image(file, path, _NO_LIMIT) as image,
+        ):
+            check_not_misread(image, path)
+            check_before_decoding(image, path)
 
 
 @contextlib.contextmanager

@@ -1,3 +1,5 @@
+import tracemalloc
+
 import numpy as np
 import pytest
 import tifffile
@@ -161,3 +163,29 @@ def test_pairs_must_be_of_one_size(tmp_path):
     Image.fromarray(PIXELS[1:]).save(paths[1])
     with pytest.raises(ImageError, match="117x150 and 117x149"):
         open_pair(*paths)
+
+
+@pytest.mark.parametrize("rows", [16, 2**32 - 1], ids=["strips", "one strip"])
+@pytest.mark.parametrize("compression", [None, "zlib"])
+@pytest.mark.parametrize("open_file", [open_rows, load_image])
+def test_a_false_height_is_refused_before_memory_is_taken(
+    open_file, compression, rows, tmp_path
+):
+    path = tmp_path / "x.tif"
+    pixels = PIXELS[:64, :64]
+    tifffile.imwrite(
+        path,
+        pixels,
+        photometric="rgb",
+        compression=compression,
+        rowsperstrip=min(rows, 64),
+    )
+    with tifffile.TiffFile(path, mode="r+") as file:
+        tags = file.pages[0].tags
+        tags["ImageLength"].overwrite(2_000_000, dtype="I")
+        tags["RowsPerStrip"].overwrite(rows, dtype="I")
+    tracemalloc.start()
+    with pytest.raises(ImageError, match="too few bytes|strips or tiles"):
+        open_file(path)
+    assert tracemalloc.get_traced_memory()[1] < 1 << 24
+    tracemalloc.stop()
