@@ -70,7 +70,7 @@ def synthesize(config: SynthesisConfig, options=None) -> dict:
     load_catalog(config)
     output = epath.Path(config.output)
     if output.exists():
-        raise UserError(f"{output} exists already; delete it to start anew.")
+        raise UserError(f"{output} exists already; delete it to start again.")
     sources = _find_sources(config)
     folder = output.parent / f"{output.name}.incomplete"
     folder.mkdir(parents=True, exist_ok=True)
