@@ -16,8 +16,10 @@ from tyro.constructors import PrimitiveConstructorSpec
 from keras_lpips_cli.errors import UserError
 from keras_lpips_cli.program import Size
 
-# Names of backbones, and versions of the published linear heads.
+# Names of the backbones with pretrained weights; of all backbones, as
+# `Literal[Net, "name"]`; and versions of the published linear heads.
 Net = Literal["alex", "vgg", "squeeze"]
+AnyNet = Literal[Net]
 Version = Literal["0.1", "0.0"]
 
 

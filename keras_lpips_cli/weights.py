@@ -8,7 +8,7 @@ from typing import Annotated, get_args
 
 from tyro.conf import OmitSubcommandPrefixes, Positional, subcommand
 
-from keras_lpips_cli.options import Net, Version
+from keras_lpips_cli.options import Net
 
 NETS = get_args(Net)
 
@@ -82,11 +82,12 @@ def _fetch(net):
 
 
 def _verify(net):
+    from keras_lpips.backbones.registry import find_backbone
     from keras_lpips.weights.heads import read_heads
     from keras_lpips.weights.npz import WeightsError
     from keras_lpips.weights.presets import backbone_path, cached_backbone
 
-    for version in get_args(Version):
+    for version in find_backbone(net).heads:
         read_heads(net, version)
     if cached_backbone(net) is None:
         raise WeightsError(f"{backbone_path(net)} does not exist")

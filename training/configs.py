@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from keras_lpips_cli.options import Net, NonNegativeInt, PositiveInt
+from keras_lpips_cli.options import AnyNet, NonNegativeInt, PositiveInt
 from training.recipes import GLOBAL_BATCH_SIZE, Schedule, find_recipe
 
 # Keras dtype policies of the backbone.
@@ -131,7 +131,7 @@ class KmeansConfig:
     """Folder of photographs."""
     output: Path
     """The .npz file of weights to write."""
-    net: Net = "alex"
+    net: AnyNet = "alex"
     """The backbone; the paper uses alex."""
     crops: PositiveInt = 400
     """Crops of the photographs that each layer sees."""

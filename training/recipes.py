@@ -133,10 +133,18 @@ def describe(name: str) -> str:
 
 
 def recipe_names() -> list[str]:
-    """Returns the names of all recipes: every kind for every backbone."""
+    """Returns the names of all recipes.
+
+    A backbone without pretrained weights has those that need none.
+    """
     from keras_lpips.backbones.registry import BACKBONES
 
-    return [f"{net}/{kind}" for net in BACKBONES for kind in KINDS]
+    return [
+        f"{net}/{kind}"
+        for net, backbone in BACKBONES.items()
+        for kind, (weights, *_) in KINDS.items()
+        if backbone.weights or weights == "random"
+    ]
 
 
 def find_recipe(name: str) -> TrainingRecipe:

@@ -26,7 +26,8 @@ def build_vgg16(stack) -> None:
             stack.convolution(f"conv{block}_{i}", filters, 3, padding=1)
 
 
-def _he_normal_fan_out(fan_in, next_seed):
+def he_normal_fan_out(fan_in, next_seed):
+    """Returns He's normal initializer by fan-out, and zeros."""
     del fan_in
     kernel = keras.initializers.VarianceScaling(
         2.0, "fan_out", "untruncated_normal", seed=next_seed()
@@ -44,7 +45,7 @@ VGG16 = Backbone(
         for name, index in zip(CONVOLUTIONS, TORCHVISION_INDICES, strict=True)
     },
     build=build_vgg16,
-    initializers=_he_normal_fan_out,
+    initializers=he_normal_fan_out,
     weights=WeightsFile(
         digest="d5fc885e71a85e965a47a300d2f0bcf65de35158086761db094b37c642645b1e",
         torchvision="vgg16-397923af.pth",

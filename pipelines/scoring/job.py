@@ -77,11 +77,7 @@ def score(
         plan = make_plan(config)
         record = {
             **describe_weights(config),
-            "resize": config.resize and list(config.resize),
-            "format": config.format,
-            "maps": config.maps,
-            "batch_pixels": config.batch_pixels,
-            "shard_pairs": config.shard_pairs,
+            **config.result_settings,
             "shards": len(plan.spans),
             "input_digest": plan.digest,
         }
@@ -89,6 +85,8 @@ def score(
         if not started:
             remove_folder(config.output)
         raise
+    # As JSON holds it: lists for tuples.
+    record = json.loads(_to_json(record))
     _check_same(config, record)
     shards = [
         Shard(config.output, number, len(plan.spans), span)

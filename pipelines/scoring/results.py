@@ -13,6 +13,8 @@ from tensorflow.train import BytesList, Example, FloatList
 from keras_lpips.atomic_files import ESCAPE
 from pipelines.beam_internals import write_tfrecord
 
+# Columns of text; all others are float32.
+TEXT_COLUMNS = ("reference", "distorted", "id", "map")
 # The earliest time in a zip, so that equal content has equal bytes.
 _NO_TIME = (1980, 1, 1, 0, 0, 0)
 
@@ -31,9 +33,9 @@ def to_parquet(columns: Sequence[str], rows) -> bytes:
     """Encodes a table of strings and float32 as Parquet."""
     columns_of_rows = list(zip(*rows, strict=True)) or [()] * len(columns)
     arrays = [
-        pa.array(values, pa.float32())
-        if name == "distance"
-        else pa.array([_utf8(value) for value in values], pa.string())
+        pa.array([_utf8(value) for value in values], pa.string())
+        if name in TEXT_COLUMNS
+        else pa.array(values, pa.float32())
         for name, values in zip(columns, columns_of_rows, strict=True)
     ]
     sink = pa.BufferOutputStream()

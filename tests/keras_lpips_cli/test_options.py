@@ -7,6 +7,7 @@ from keras_lpips.backbones.registry import BACKBONES
 from keras_lpips.layers.lpips import VERSIONS
 from keras_lpips_cli.errors import UserError
 from keras_lpips_cli.options import (
+    AnyNet,
     Net,
     NonNegativeInt,
     PositiveFloat,
@@ -29,7 +30,9 @@ def parse_numbers(*argv):
 
 
 def test_choices_of_net_and_version_are_the_library_s():
-    assert get_args(Net) == tuple(BACKBONES)
+    assert get_args(AnyNet) == tuple(BACKBONES)
+    pretrained = [net for net, known in BACKBONES.items() if known.weights]
+    assert list(get_args(Net)) == pretrained
     assert get_args(Version) == tuple(VERSIONS)
 
 

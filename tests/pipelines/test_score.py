@@ -17,6 +17,7 @@ import pytest
 from keras_lpips import distance
 from keras_lpips.inference.scorer import get_scorer
 from pipelines import score
+from pipelines.scoring.config import ScoringConfig
 from tests.support.beam_engines import PROCESSES
 from tests.support.fake_pairs import pixels_of, write_list
 from tests.support.paths import REPOSITORY
@@ -102,6 +103,9 @@ def test_distances_are_those_of_the_package(pairs, here):
     distances = [float(row["distance"]) for row in rows]
     assert manifest["mean"] == pytest.approx(np.mean(distances), abs=1e-7)
     assert manifest["net"] == "alex" and manifest["backbone_digest"]
+    defaults = ScoringConfig(pairs="", output="").result_settings
+    recorded = {**defaults, "shard_pairs": 6}
+    assert {name: manifest[name] for name in defaults} == recorded
 
 
 @pytest.mark.slow

@@ -2,6 +2,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from keras_lpips.backbones.registry import BACKBONES
+from tests.support.toy_backbone import TOY
 from training.model.dropout_mask import make_dropout_mask
 from training.model.optimizer import learning_rates
 from training.model.ranking_head import RankingHead
@@ -30,9 +32,19 @@ def test_the_rate_can_fall_after_the_fifth_epoch():
 
 
 def test_each_recipe_says_what_the_paper_got():
-    assert len(recipe_names()) == 15
+    pretrained = [name for name in recipe_names() if name.endswith("/lin")]
+    assert {"alex/lin", "vgg/lin", "squeeze/lin"} <= set(pretrained)
     assert find_recipe("alex/lin").expected["cnn"] == 83.4
     assert find_recipe("vgg/scratch").expected["traditional"] == 77.9
+
+
+def test_a_net_without_published_weights_is_trained_from_scratch(monkeypatch):
+    monkeypatch.setitem(BACKBONES, "toy", TOY)
+    names = [name for name in recipe_names() if name.startswith("toy/")]
+    assert names == ["toy/scratch"]
+    assert "the paper has no such net" in describe("toy/scratch")
+    model = TripletModel(find_recipe("toy/scratch"), seed=0)
+    assert len(model.lpips.heads) == len(TOY.taps)
 
 
 def test_each_recipe_says_command_needs_time_and_score():

@@ -17,7 +17,7 @@ def backbone_from_torchvision(net: str, arrays: dict) -> dict:
     The classifier's entries are left out.
 
     Args:
-        net: "alex", "vgg" or "squeeze".
+        net: name of a backbone.
         arrays: float32 arrays by torchvision's names.
 
     Returns:

@@ -89,6 +89,12 @@ def test_taps_beside_each_other_stay_together():
     assert split_at_taps(model) == [model]
 
 
+def test_the_names_of_the_convolutions_tell_the_nets_apart():
+    # A file of weights does not name its net.
+    names = {frozenset(known.convolutions) for known in BACKBONES.values()}
+    assert len(names) == len(BACKBONES)
+
+
 @pytest.fixture
 def tiny(monkeypatch):
     """A registered backbone without published weights or heads."""

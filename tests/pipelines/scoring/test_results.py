@@ -88,3 +88,10 @@ def test_maps_are_read_by_numpy_and_have_the_same_bytes_later(monkeypatch):
     assert list(loaded) == list(maps)
     for key, heat in maps.items():
         assert (loaded[key] == heat).all()
+
+
+@pytest.mark.parametrize("rows", [[("0.png", "b.png", 1.0, 2.0)], []])
+def test_columns_of_parquet_are_numbers_where_they_hold_no_names(rows):
+    data = FORMATS["parquet"]((*COLUMNS, "share"), rows)
+    types = map(str, parquet.read_table(io.BytesIO(data)).schema.types)
+    assert list(types) == ["string", "string", "float", "float"]

@@ -14,7 +14,7 @@ NETS = sorted(BACKBONES)
 FLAX_SCOPES = {
     net: backbone.weights.flax_scope
     for net, backbone in BACKBONES.items()
-    if backbone.weights.flax_scope
+    if backbone.weights and backbone.weights.flax_scope
 }
 
 
