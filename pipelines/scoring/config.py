@@ -22,7 +22,7 @@ MAX_FILE_BYTES = 1 << 28
 READ_SECONDS = 300
 # Settings that the result does not depend on, so a resumed run may change them,
 # and input, which has a digest of its own.
-NOT_OF_THE_RESULT = {
+IRRELEVANT_SETTINGS = {
     "pairs",
     "images",
     "output",
@@ -33,7 +33,7 @@ NOT_OF_THE_RESULT = {
     "run_images",
 }
 # Settings that `provenance.describe` records in other words.
-OF_THE_WEIGHTS = {"net", "version", "off_the_shelf"}
+WEIGHTS_SETTINGS = {"net", "version", "off_the_shelf"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,7 +77,7 @@ class ModelConfig:
         return {
             name: value
             for name, value in asdict(self).items()
-            if name not in NOT_OF_THE_RESULT | OF_THE_WEIGHTS
+            if name not in IRRELEVANT_SETTINGS | WEIGHTS_SETTINGS
         }
 
 
