@@ -507,7 +507,9 @@ def test_nowhere_nothing_and_no_photograph_are_told_apart(tmp_path, capsys):
     assert f"{nothing}: there are no files" in refused(nothing)
     assert "there are no files" in refused(f"{nothing}/*.png")
     (nothing / "note.txt").write_text("no photograph")
-    assert "no photograph can be used: note.txt is no image" in refused(nothing)
+    assert "no photograph can be used: note.txt is not an image" in refused(
+        nothing
+    )
 
 
 def test_an_output_that_is_there_is_left_alone(photos, tmp_path, capsys):
