@@ -16,6 +16,7 @@ tasks of a lost worker are retried.
 
 import contextlib
 import dataclasses
+import hashlib
 import json
 import logging
 import threading
@@ -38,6 +39,7 @@ from apache_beam.utils.shared import Shared
 
 from keras_lpips_cli.errors import UserError
 from keras_lpips_cli.program import user_errors
+from keras_lpips_cli.state_files import parse_state
 from pipelines.beam_internals import raise_on_worker_exit
 from pipelines.beam_options import PROCESSES
 from pipelines.filesystems import exists, list_files, read_bytes, write_bytes
@@ -46,6 +48,10 @@ ATTEMPTS = 3
 PROGRESS_SECONDS = 20.0
 # Concurrent lookups of reports, because remote storage has a high latency.
 LOOKUP_THREADS = 16
+# The key of a report under which its files are listed.
+FILES = "files"
+# Reports that a warning names.
+EXAMPLES = 3
 _FAILURE_PREFIX = ".failed-"
 _DIRECT_RUNNERS = (None, "DirectRunner")
 # What Beam appends to the message of a worker's exception.
@@ -156,9 +162,66 @@ def check_options(options: PipelineOptions) -> None:
 
 
 def read_report(task: Task) -> dict | None:
-    """Returns the report of a task, or `None` if it is not done."""
+    """Returns the report of a task, or `None` if it is not done.
+
+    Raises:
+        UserError: the report is damaged.
+    """
     path = str(task.report_path)
-    return json.loads(read_bytes(path)) if exists(path) else None
+    return parse_state(read_bytes(path), path) if exists(path) else None
+
+
+def forget_damaged(tasks: Sequence[Task]) -> None:
+    """Removes the reports of tasks whose files are missing or changed.
+
+    `run_tasks` then runs these tasks again. Call it before a run continues
+    what another has left.
+
+    A report lists its files under `FILES`: names in its folder, with the
+    digest that `digest_bytes` returns, or with the size in bytes.
+    """
+    with ThreadPoolExecutor(LOOKUP_THREADS) as threads:
+        damaged = [
+            str(task.report_path)
+            for task, whole in zip(
+                tasks, threads.map(_is_whole, tasks), strict=True
+            )
+            if not whole
+        ]
+    if damaged:
+        _log.warning(
+            "%d tasks are run again, since files of theirs are missing or "
+            "changed: %s",
+            len(damaged),
+            ", ".join(damaged[:EXAMPLES]),
+        )
+        FileSystems.delete(damaged)
+
+
+def digest_bytes(data: bytes) -> str:
+    """Returns the digest of a file's content, as a report lists it."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def _is_whole(task):
+    report = read_report(task)
+    if report is None:
+        return True
+    folder, _ = FileSystems.split(str(task.report_path))
+    files = report.get(FILES)
+    if not isinstance(files, dict):
+        return False
+    for name, expected in files.items():
+        path = FileSystems.join(folder, name)
+        if not exists(path):
+            return False
+        if isinstance(expected, int):
+            found = FileSystems.match([path])[0].metadata_list[0].size_in_bytes
+        else:
+            found = digest_bytes(read_bytes(path))
+        if found != expected:
+            return False
+    return True
 
 
 def read_reports(tasks: Sequence[Task]) -> list[dict | None]:

@@ -49,6 +49,10 @@ class ExportedScorer:
                 f"{version} has no {CARD_FILE}: it was not written by "
                 "saved_models.export"
             ) from None
+        except ValueError:
+            raise WeightsError(
+                f"{version / CARD_FILE} is damaged: it is not JSON"
+            ) from None
         self.taps = card["taps"]
         self.description = {name: card[name] for name in DESCRIPTION}
         self.description["saved_model"] = str(version)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from keras_lpips.layers.normalization import to_signed_unit
+from pipelines.execution import FILES, digest_bytes
 from pipelines.filesystems import write_bytes
 from pipelines.near_duplicates.config import DuplicatesConfig
 from pipelines.scoring.batching import Batch, read_batches
@@ -69,11 +70,13 @@ def embed_images(task: EmbeddingTask, embedder: Embedder) -> dict:
 
     Returns:
         The report: `blocks`, the size, file and positions of the images of
-        each; `errors`, positions and sentences.
+        each; `errors`, positions and sentences; and the files, see
+        `pipelines.execution.forget_damaged`.
     """
     errors: dict[int, str] = {}
     open_blocks: dict[tuple[int, int], _Block] = {}
     blocks: list[list] = []
+    files: dict[str, str] = {}
 
     def close(size):
         block = open_blocks.pop(size)
@@ -81,6 +84,7 @@ def embed_images(task: EmbeddingTask, embedder: Embedder) -> dict:
         file = io.BytesIO()
         np.save(file, np.concatenate(block.vectors), allow_pickle=False)
         write_bytes(path, file.getvalue())
+        files[path.rpartition("/")[2]] = digest_bytes(file.getvalue())
         blocks.append([list(size), path, block.positions])
 
     entries = (Entry((path,), (path,)) for path in task.paths)
@@ -101,6 +105,7 @@ def embed_images(task: EmbeddingTask, embedder: Embedder) -> dict:
     return {
         "blocks": blocks,
         "errors": [[task.first + at, errors[at]] for at in sorted(errors)],
+        FILES: files,
     }
 
 

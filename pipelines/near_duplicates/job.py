@@ -9,7 +9,7 @@ from apache_beam.io.filesystems import FileSystems
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from keras_lpips_cli.errors import UserError
-from pipelines.execution import check_options, run_tasks
+from pipelines.execution import check_options, forget_damaged, run_tasks
 from pipelines.filesystems import (
     exists,
     make_folder,
@@ -108,6 +108,7 @@ def _embed(config, paths, folder, options):
         )
         for number, first in enumerate(range(0, len(paths), count))
     ]
+    forget_damaged(tasks)
     reports = run_tasks(
         tasks, embed_images, options, load=functools.partial(Embedder, config)
     )

@@ -13,7 +13,8 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from keras_lpips.inference.provenance import describe
 from keras_lpips.weights.presets import fetch_backbone
 from keras_lpips_cli.errors import UserError
-from pipelines.execution import check_options, run_tasks
+from keras_lpips_cli.state_files import parse_state
+from pipelines.execution import check_options, forget_damaged, run_tasks
 from pipelines.filesystems import (
     PARTIAL_PREFIX,
     exists,
@@ -92,6 +93,8 @@ def score(
         Shard(config.output, number, len(plan.spans), span)
         for number, span in enumerate(plan.spans)
     ]
+    if started:
+        forget_damaged(shards)
     reports = run_tasks(
         shards,
         score_shard,
@@ -128,7 +131,7 @@ def _check_same(config, record):
             )
         write_bytes(path, _to_json(record))
         return
-    before = json.loads(read_bytes(path))
+    before = parse_state(read_bytes(path), path)
     changed = [
         name
         for name in sorted(before.keys() | record.keys())

@@ -8,7 +8,9 @@ import contextlib
 from dataclasses import dataclass
 
 import numpy as np
+from apache_beam.io.filesystems import FileSystems
 
+from pipelines.execution import FILES, digest_bytes
 from pipelines.filesystems import open_atomic, write_bytes
 from pipelines.scoring.batching import read_batches
 from pipelines.scoring.model import Model
@@ -53,8 +55,8 @@ def score_shard(shard: Shard, model: Model) -> dict:
         model: a model for `ScoringConfig`.
 
     Returns:
-        The report: `scored` and `bad`, numbers of pairs, and `sum`, of the
-        distances.
+        The report: `scored` and `bad`, numbers of pairs, `sum`, of the
+        distances, and the files; see `pipelines.execution.forget_damaged`.
     """
     config = model.config
     names: list[tuple[str, ...]] = []
@@ -78,11 +80,12 @@ def score_shard(shard: Shard, model: Model) -> dict:
                     maps.add(str(at), distance)
         if maps:
             maps.close()
-    _write(shard, config, names, scored, errors)
+    files = _write(shard, config, names, scored, errors)
     return {
         "scored": len(scored),
         "bad": len(errors),
         "sum": sum(float(scored[at]) for at in sorted(scored)),
+        FILES: files,
     }
 
 
@@ -93,6 +96,7 @@ def _record_names(pairs, names):
 
 
 def _write(shard, config, names, scored, errors):
+    """Writes tables; returns the digests of files by name, the map's size."""
     columns = (*name_columns(shard.span.path), DISTANCE)
     rows = [(*names[i], scored[i]) for i in sorted(scored)]
     if config.maps:
@@ -101,8 +105,18 @@ def _write(shard, config, names, scored, errors):
             (*row, str(i)) for i, row in zip(sorted(scored), rows, strict=True)
         ]
     data = FORMATS[config.format](columns, rows)
-    write_bytes(shard.path("scores", config.format), data)
+    tables = {shard.path("scores", config.format): data}
     if errors:
         bad = [(*names[i], errors[i]) for i in sorted(errors)]
         columns = (*name_columns(shard.span.path), REASON)
-        write_bytes(shard.path("bad", "csv"), to_csv(columns, bad))
+        tables[shard.path("bad", "csv")] = to_csv(columns, bad)
+    files: dict[str, str | int] = {}
+    for path, data in tables.items():
+        write_bytes(path, data)
+        files[FileSystems.split(path)[1]] = digest_bytes(data)
+    if config.maps:
+        path = shard.path("maps", "npz")
+        # Too large to be read again.
+        found = FileSystems.match([path])[0].metadata_list[0]
+        files[FileSystems.split(path)[1]] = found.size_in_bytes
+    return files

@@ -7,6 +7,7 @@ import csv
 import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -242,6 +243,47 @@ def test_resuming_does_only_what_is_left(pairs, here, tmp_path, capsys):
     time_before = kept.stat().st_mtime_ns
     assert run(pairs, output, "--resume") == digests(here)
     assert kept.stat().st_mtime_ns == time_before
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda path: path.unlink(),
+        lambda path: path.write_bytes(path.read_bytes()[:-9]),
+        lambda path: path.write_bytes(path.read_bytes().replace(b"0.", b"1.")),
+    ],
+    ids=["missing", "cut", "changed"],
+)
+def test_what_another_run_left_is_compared_with_its_digests(
+    damage, pairs, here, tmp_path
+):
+    output = tmp_path / "scores"
+    shutil.copytree(here, output)
+    (output / "manifest.json").unlink()
+    damage(output / "scores-00002-of-00004.csv")
+    assert run(pairs, output, "--resume") == digests(here)
+
+
+def test_maps_that_are_missing_are_written_again(pairs, tmp_path):
+    output = tmp_path / "scores"
+    before = run(pairs, output, "--maps")
+    (output / "maps-00001-of-00004.npz").unlink()
+    (output / "manifest.json").unlink()
+    assert run(pairs, output, "--maps", "--resume") == before
+
+
+@pytest.mark.parametrize("name", ["plan.json", "report-00001-of-00004.json"])
+@pytest.mark.parametrize("content", [b"", b"[1]", b'{"a": ', b"\xff\xfe"])
+def test_damaged_state_is_one_sentence(
+    name, content, pairs, here, tmp_path, capsys
+):
+    output = tmp_path / "scores"
+    shutil.copytree(here, output)
+    (output / name).write_bytes(content)
+    assert score.main(argv(pairs, output, "--resume")) == 1
+    error = capsys.readouterr().err
+    assert f"{output}/{name} is damaged" in error
+    assert "Traceback" not in error
 
 
 def test_resuming_with_other_settings_or_pairs_is_refused(

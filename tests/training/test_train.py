@@ -18,6 +18,7 @@ import tensorflow as tf
 
 from keras_lpips.weights.npz import read_npz
 from keras_lpips.weights.presets import fetch_backbone
+from keras_lpips_cli.errors import UserError
 from saved_models.export import main as export
 from tests.support.fake_judgements import write_tree
 from tests.support.ports import free_port
@@ -396,6 +397,28 @@ def test_a_run_of_other_settings_is_not_overwritten(lin, judged, capsys):
     )
     assert status == 1
     assert "holds a run of other settings" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["weights.npz", "history.csv", "curves.png"])
+@pytest.mark.parametrize("cut", [None, 20], ids=["missing", "cut"])
+def test_a_finished_run_with_a_damaged_file_writes_it_again(
+    name, cut, lin, judged, tmp_path, capsys
+):
+    run = shutil.copytree(lin, tmp_path / "run")
+    whole = (run / name).read_bytes()
+    (run / name).unlink()
+    if cut:
+        (run / name).write_bytes(whole[:cut])
+    run_training(judged, run, "alex/lin")
+    assert "already holds this run" not in capsys.readouterr().out
+    assert (run / name).read_bytes() == whole
+
+
+def test_a_damaged_settings_file_is_one_sentence(lin, judged, tmp_path):
+    run = shutil.copytree(lin, tmp_path / "run")
+    (run / "settings.json").write_text('{"settings": ')
+    with pytest.raises(UserError, match="settings.json is damaged"):
+        run_training(judged, run, "alex/lin")
 
 
 def test_a_finished_run_is_left_unchanged(lin, judged, capsys):

@@ -5,7 +5,6 @@ gives random access, which an exact shuffle and an exact resume need.
 """
 
 import contextlib
-import json
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ import numpy as np
 import tensorflow_datasets as tfds
 
 from keras_lpips_cli.errors import UserError
+from keras_lpips_cli.state_files import read_state
 
 DATASET = "bapps"
 JUDGEMENT_ROLES = ("ref", "p0", "p1", "judge")
@@ -210,7 +210,7 @@ def judgement_origin(builder: tfds.core.DatasetBuilder) -> str:
     manifest = Path(builder.data_dir) / "manifest.json"
     if not manifest.exists():
         return ""
-    return json.loads(manifest.read_text()).get("judge_meaning", "")
+    return read_state(manifest).get("judge_meaning", "")
 
 
 def find_roles(builder: tfds.core.DatasetBuilder) -> tuple[str, ...]:

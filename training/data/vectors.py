@@ -15,6 +15,7 @@ from tqdm import tqdm
 
 from keras_lpips.atomic_files import write_json
 from keras_lpips.weights.npz import content_digest
+from keras_lpips_cli.state_files import read_state
 from training.data.batches import VectorSource
 from training.data.dataset import DataError
 from training.data.fingerprint import identify
@@ -170,7 +171,7 @@ def check_description(folder, description: dict) -> None:
     path = Path(folder) / DESCRIPTION
     if not path.exists():
         raise DataError(f"{folder} holds no vectors of training.precompute")
-    held = json.loads(path.read_text())
+    held = read_state(path)
     other = sorted(
         {
             key.removesuffix("_digest")

@@ -1,6 +1,5 @@
 """Scores how well metrics order severities, by type of distortion."""
 
-import json
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +10,7 @@ from tqdm import tqdm
 
 from keras_lpips.atomic_files import atomic_path, write_csv
 from keras_lpips.metrics.two_afc import two_afc_scores
+from keras_lpips_cli.state_files import read_state
 from training.configs import SeverityConfig
 from training.data.dataset import (
     DataError,
@@ -71,7 +71,7 @@ def score_severities(
 
 def _check_judge(builder):
     path = Path(builder.data_dir) / "manifest.json"
-    manifest = json.loads(path.read_text()) if path.exists() else {}
+    manifest = read_state(path) if path.exists() else {}
     if manifest.get("judge") != "severity":
         raise DataError(
             f"{builder.data_dir} was not made by pipelines.synthesize with "

@@ -11,7 +11,13 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from keras_lpips.weights.npz import check_keys, read_npz, write_npz
+from keras_lpips.weights.npz import (
+    WeightsError,
+    check_keys,
+    read_npz,
+    write_npz,
+)
+from keras_lpips_cli.state_files import parse_state
 from training.model.triplet_model import TripletModel, named_weights
 
 FILE = "checkpoint.npz"
@@ -62,7 +68,13 @@ def restore(
         arrays = read_npz(folder / FILE)
     except FileNotFoundError:
         return Progress()
-    progress = Progress(**json.loads(arrays.pop("progress").tobytes()))
+    try:
+        content = arrays.pop("progress").tobytes()
+        progress = Progress(**parse_state(content, folder / FILE))
+    except (KeyError, TypeError):
+        raise WeightsError(
+            f"{folder / FILE} is damaged: it holds no position of a run"
+        ) from None
     variables = _variables(model, optimizer)
     shapes = {name: variable.shape for name, variable in variables.items()}
     check_keys(arrays, shapes, f"{folder / FILE}")

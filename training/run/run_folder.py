@@ -3,7 +3,7 @@
 TFDS is not imported, so that an export can read a run without it.
 """
 
-import json
+import hashlib
 import shutil
 import subprocess
 import tempfile
@@ -20,8 +20,14 @@ from keras_lpips.atomic_files import (
     write_json,
 )
 from keras_lpips.inference.provenance import describe
-from keras_lpips.weights.npz import content_digest, write_npz
+from keras_lpips.weights.npz import (
+    WeightsError,
+    content_digest,
+    read_npz,
+    write_npz,
+)
 from keras_lpips_cli.errors import UserError
+from keras_lpips_cli.state_files import read_state
 from training.data.fingerprint import identify
 from training.model.triplet_model import TripletModel, named_weights
 
@@ -88,7 +94,7 @@ def open_folder(
 
 
 def _check_same(path, wanted, data):
-    held = json.loads((path / SETTINGS).read_text())
+    held = read_state(path / SETTINGS)
     settings, held_settings = wanted["settings"], held.get("settings", {})
     other = sorted(
         name
@@ -140,17 +146,30 @@ def write_epoch(path: Path, model: TripletModel, history: list[dict]) -> None:
     )
     _write_curves(path / CURVES, history)
     _write_logs(path / LOGS, history[-1])
-    digest = content_digest(weights)
     with atomic_path(path / DIGEST) as partial:
-        partial.write_text(f"{digest}\n")
+        partial.write_text(_digests(path, content_digest(weights)))
 
 
 def is_written(path: Path, model: TripletModel) -> bool:
-    """Returns whether `write_epoch` has written all files of a model."""
-    digest_path = path / DIGEST
-    if not digest_path.exists():
+    """Returns whether the files of `write_epoch` are whole, and a model's."""
+    weights_digest = content_digest(_weights(model))
+    try:
+        return (path / DIGEST).read_bytes().decode(
+            errors="replace"
+        ) == _digests(path, weights_digest) and content_digest(
+            read_npz(path / WEIGHTS)
+        ) == weights_digest
+    except (FileNotFoundError, WeightsError):
         return False
-    return digest_path.read_text().strip() == content_digest(_weights(model))
+
+
+def _digests(path, weights_digest):
+    """Returns the lines of `DIGEST`: of the weights, history and curves."""
+    lines = [f"{weights_digest}  {WEIGHTS}"]
+    for name in (HISTORY, CURVES):
+        digest = hashlib.sha256((path / name).read_bytes()).hexdigest()
+        lines.append(f"{digest}  {name}")
+    return "".join(f"{line}\n" for line in lines)
 
 
 def _weights(model):
