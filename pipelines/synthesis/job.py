@@ -22,7 +22,11 @@ from pipelines.image_io.survey import Survey, find_photographs, survey
 from pipelines.synthesis.catalog import load_catalog
 from pipelines.synthesis.config import SynthesisConfig
 from pipelines.synthesis.frames import MIN_FRAMES
-from pipelines.synthesis.labels import check_judge, describe_judge
+from pipelines.synthesis.labels import (
+    check_judge,
+    describe_judge,
+    parse_network,
+)
 from pipelines.synthesis.planning import find_part, make_plan
 from pipelines.synthesis.shards import (
     Shard,
@@ -71,6 +75,11 @@ def synthesize(config: SynthesisConfig, options=None) -> dict:
     output = epath.Path(config.output)
     if output.exists():
         raise UserError(f"{output} exists already; delete it to start again.")
+    if network := parse_network(config.judge):
+        from keras_lpips.weights.presets import fetch_backbone
+
+        # Here once, rather than by all workers at a time.
+        fetch_backbone(network[0])
     sources = _find_sources(config)
     folder = output.parent / f"{output.name}.incomplete"
     folder.mkdir(parents=True, exist_ok=True)

@@ -17,6 +17,8 @@ from skimage import data
 
 import tfds_bapps
 from keras_lpips.baselines import l2
+from keras_lpips.weights import presets
+from keras_lpips.weights.npz import WeightsError
 from keras_lpips_cli.errors import UserError
 from pipelines.distortions import blur_compression, noise
 from pipelines.distortions.registry import TYPES
@@ -364,6 +366,20 @@ def test_another_seed_starts_anew_and_makes_other_patches(
     assert not (output / "old.report.json").exists()
     name = next(x.name for x in made.glob("*traditional*"))
     assert (output / name).read_bytes() != (made / name).read_bytes()
+
+
+def test_a_judge_without_weights_fails_before_the_work(
+    photos, tmp_path, capsys, monkeypatch
+):
+    def fail(net):
+        raise WeightsError(f"no weights of {net}")
+
+    monkeypatch.setattr(presets, "fetch_backbone", fail)
+    output = tmp_path / "data"
+    assert main(command(photos, output, "--judge", "alex")) == 1
+    error = capsys.readouterr().err
+    assert error == "pipelines.synthesize: no weights of alex\n"
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_metric_as_judge_is_never_called_human(photos, tmp_path):
