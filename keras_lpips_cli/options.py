@@ -17,10 +17,10 @@ from keras_lpips_cli.errors import UserError
 from keras_lpips_cli.program import Size
 
 # Names of the backbones with pretrained weights; of all backbones, as
-# `Literal[Net, "name"]`; and versions of the published linear heads.
+# `Literal[Net, "name"]`; and versions of LPIPS.
 Net = Literal["alex", "vgg", "squeeze"]
 AnyNet = Literal[Net]
-Version = Literal["0.1", "0.0"]
+Version = Literal["0.1", "0.0", "st"]
 
 
 class _NumberSpec(PrimitiveConstructorSpec):
@@ -70,7 +70,7 @@ class MetricConfig:
     net: Net = "alex"
     """The backbone."""
     version: Version = "0.1"
-    """Version of LPIPS, which chooses the linear heads."""
+    """Version of LPIPS; st is the shift-tolerant one, of alex and vgg."""
     off_the_shelf: bool = False
     """Compare features without linear heads (w = 1 in the paper)."""
     resize: Size = None

@@ -30,7 +30,7 @@ class ConvertConfig:
     net: Net = "alex"
     """The backbone."""
     version: Version = "0.1"
-    """Version of LPIPS, which chooses the linear heads."""
+    """Version of LPIPS; st is the shift-tolerant one, of alex and vgg."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:

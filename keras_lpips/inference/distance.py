@@ -44,7 +44,7 @@ def distance(
             size.
         distorted: the same number of images, of the same size.
         net: "alex", "vgg" or "squeeze". Defaults to "alex".
-        version: "0.1" or "0.0". Defaults to "0.1".
+        version: "0.1", "0.0" or "st"; see `LPIPS`. Defaults to "0.1".
         calibrated: whether the linear heads fitted to human judgements are
             used. Defaults to `True`.
         value_range: `(lowest, highest)` value that float arrays can hold.

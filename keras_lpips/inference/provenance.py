@@ -21,7 +21,7 @@ def describe(net: str, version: str, calibrated: bool) -> dict:
         "metric": "LPIPS" if calibrated else "LPIPS, off the shelf",
         "net": net,
         "version": version,
-        "backbone_digest": published_weights(net).digest,
+        "backbone_digest": published_weights(net, version).digest,
         "heads_digest": heads_digest(net, version) if calibrated else None,
         "backend": f"{backend} {backend_version}",
         "keras": keras.__version__,

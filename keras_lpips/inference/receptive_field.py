@@ -1,10 +1,11 @@
 """Receptive fields of a backbone's taps, computed from its layers."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from keras import layers
 
+from keras_lpips.layers.blur_pooling import BlurPool2D
 from keras_lpips.layers.ceil_pooling import CeilMaxPooling2D
 
 
@@ -19,11 +20,14 @@ class Grid:
         stride: distance between adjacent output pixels, in image pixels.
         first: the first pixel of the image that pixel 0 depends on, at most 0.
         last: the last pixel of the image that pixel 0 depends on, at least 0.
+        reflected: by how many pixels more the dependence reaches to either
+            side near a border, where a layer pads by reflection.
     """
 
     stride: int = 1
     first: int = 0
     last: int = 0
+    reflected: int = 0
 
 
 def tap_grids(backbone) -> list[tuple[Grid, Grid]]:
@@ -31,7 +35,8 @@ def tap_grids(backbone) -> list[tuple[Grid, Grid]]:
 
     Args:
         backbone: a functional model from images to a list of taps, made of
-            convolutions, pools, zero padding and concatenations.
+            convolutions, pools, blurs, ReLUs, zero padding and
+            concatenations.
 
     Raises:
         ValueError: naming the layer, if a layer is of another kind, or pads
@@ -57,8 +62,20 @@ def _after(layer, axis, grids):
             grids[0].stride,
             min(grid.first for grid in grids),
             max(grid.last for grid in grids),
+            max(grid.reflected for grid in grids),
         )
     (grid,) = grids
+    if type(layer) is layers.ReLU:
+        return grid
+    if isinstance(layer, BlurPool2D):
+        blurred = _windowed(
+            grid, layer.kernel_size, layer.stride, layer.padding
+        )
+        # The last window of an odd size reaches two pixels past the edge, and
+        # by reflection to the third pixel from it, where it would have seen
+        # the last only.
+        reach = blurred.reflected + layer.padding * grid.stride
+        return replace(blurred, reflected=reach)
     if isinstance(layer, layers.ZeroPadding2D):
         return _windowed(grid, 1, 1, layer.padding[axis][0])
     pools = isinstance(layer, layers.MaxPooling2D) and layer.padding == "valid"
@@ -73,9 +90,9 @@ def _after(layer, axis, grids):
         if layer.padding == "same" and stride == 1:
             return _windowed(grid, extent, 1, (extent - 1) // 2)
     raise ValueError(
-        "Only a backbone of convolutions, max pools, zero padding and "
-        "concatenations, whose padding does not depend on the image's size, "
-        f"can be tiled. Received: layer {layer.name!r}, a "
+        "Only a backbone of convolutions, max pools, blurs, ReLUs, zero "
+        "padding and concatenations, whose padding does not depend on the "
+        f"image's size, can be tiled. Received: layer {layer.name!r}, a "
         f"{type(layer).__name__}"
     )
 
@@ -90,6 +107,7 @@ def _windowed(grid, extent, stride, padding):
         grid.stride * stride,
         grid.first - padding * grid.stride,
         grid.last + (extent - 1 - padding) * grid.stride,
+        grid.reflected,
     )
 
 

@@ -22,7 +22,7 @@ class Scorer:
 
     Args:
         net: "alex", "vgg" or "squeeze".
-        version: "0.1" or "0.0".
+        version: "0.1", "0.0" or "st"; see `LPIPS`.
         calibrated: whether the linear heads fitted to human judgements are
             used.
 

@@ -86,8 +86,8 @@ def cut_axis(size: int, tile: int, grids, counts) -> list[Span]:
 def _halo(grids):
     """Returns the margins before and after the kept pixels, and the step."""
     step = common_stride(grids)
-    before = max(-grid.first for grid in grids)
-    after = max(grid.last + 1 - grid.stride for grid in grids)
+    before = max(grid.reflected - grid.first for grid in grids)
+    after = max(grid.reflected + grid.last + 1 - grid.stride for grid in grids)
     return -(-before // step) * step, after, step
 
 

@@ -5,6 +5,7 @@ import weakref
 
 import keras
 
+from keras_lpips.backbones.registry import find_backbone
 from keras_lpips.backbones.stages import restoring_from_config
 from keras_lpips.layers.isolation import current_strategy, run_outside_scopes
 from keras_lpips.layers.lpips import LPIPS
@@ -96,7 +97,8 @@ class SharingLPIPS(LPIPS):
     def _load_named_backbone(self, net):
         strategy = current_strategy()
         policy = keras.dtype_policies.serialize(self.dtype_policy)
-        key = (net, repr(policy), id(strategy))
+        backbone = find_backbone(net, self.version).name
+        key = (backbone, repr(policy), id(strategy))
         with _lock:
             shared = _shared_backbones.get(key)
             if shared is None:

@@ -6,6 +6,7 @@ from keras import ops
 from keras_lpips.backbones.stages import (
     Stages,
     check_taps,
+    check_version,
     copy_backbone,
     end_at_taps,
     is_custom_backbone,
@@ -31,7 +32,7 @@ from keras_lpips.layers.runtime_checks import check_at_run_time
 from keras_lpips.layers.upsampling import upsample
 from keras_lpips.weights.heads import read_heads
 
-VERSIONS = ("0.1", "0.0")
+VERSIONS = ("0.1", "0.0", "st")
 
 
 @keras.saving.register_keras_serializable("keras_lpips")
@@ -58,8 +59,11 @@ class LPIPS(keras.layers.Layer):
             layer keeps a copy. It receives the same images as the named
             backbones: shifted and scaled by ImageNet's statistics for
             version "0.1", in [-1, 1] for "0.0". Defaults to "alex".
-        version: "0.1", or "0.0" for the heads of the paper's first version,
-            which leave out that shift and scale. Defaults to "0.1".
+        version: "0.1"; "0.0" for the heads of the paper's first version,
+            which leave out that shift and scale; or "st" for the
+            shift-tolerant metric of Ghildyal and Liu (2022), which has
+            anti-aliased backbones of its own, for "alex" and "vgg". Defaults
+            to "0.1".
         calibrated: whether features are weighted by linear heads fitted to
             human judgements. `False` is the paper's "w = 1". No heads are
             published for a backbone of your own, which needs `False` or
@@ -71,7 +75,8 @@ class LPIPS(keras.layers.Layer):
             `(-1.0, 1.0)`.
         taps: names of the layers to compare, a subset of the net's. Defaults
             to `None`, all of the net's.
-        backbone_weights: "imagenet", or "random" for torchvision's
+        backbone_weights: "imagenet" for the published ones (for "st" those
+            trained on judgements), or "random" for torchvision's
             initialization. Ignored for a backbone of your own. Defaults to
             "imagenet".
         head_weights: "judgements" or "random". Defaults to "judgements".
@@ -141,8 +146,9 @@ class LPIPS(keras.layers.Layer):
         self.trainable_backbone = bool(trainable_backbone)
         self.trainable_heads = bool(trainable_heads)
         self.seed = seed
-        self.taps = check_taps(net, taps)
-        self.smallest_size = smallest_size(net)
+        check_version(net, self.version)
+        self.taps = check_taps(net, taps, self.version)
+        self.smallest_size = smallest_size(net, self.version)
         self._net_name = None if is_custom_backbone(net) else net
         self._make_backbone(net)
         self._stages = Stages(self.backbone)
@@ -338,7 +344,11 @@ class LPIPS(keras.layers.Layer):
 
     def _load_named_backbone(self, net):
         return load_named_backbone(
-            net, self.dtype_policy, self.backbone_weights, self.seed
+            net,
+            self.version,
+            self.dtype_policy,
+            self.backbone_weights,
+            self.seed,
         )
 
     def _make_heads(self):

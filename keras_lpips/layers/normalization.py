@@ -44,7 +44,7 @@ def scale_images(images, value_range, version, dtype="float32"):
     Args:
         images: float or integer RGB tensor, `(batch, height, width, 3)`.
         value_range: `(lowest, highest)` value that they can hold.
-        version: "0.1", or "0.0", which leaves them in [-1, 1].
+        version: version of LPIPS; "0.0" leaves them in [-1, 1].
         dtype: dtype of the result. Defaults to "float32".
 
     Returns:
@@ -57,7 +57,7 @@ def scale_images(images, value_range, version, dtype="float32"):
         images = ops.cast(images, dtype)
         if (lowest, highest) != (-1.0, 1.0):
             images = (images - lowest) * (2 / (highest - lowest)) - 1
-    if version == "0.1":
+    if version != "0.0":
         # On flattened rows: TensorFlow broadcasts along an innermost axis of
         # three channels five times slower.
         shape = ops.shape(images)

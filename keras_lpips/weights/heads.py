@@ -18,7 +18,7 @@ def read_heads(net: str, version: str) -> dict:
 
     Args:
         net: "alex", "vgg" or "squeeze".
-        version: "0.1" or "0.0".
+        version: "0.1", "0.0" or "st".
 
     Returns:
         float32 arrays `(channels,)`, at least 0, by `<tap>/kernel`.
@@ -30,7 +30,7 @@ def read_heads(net: str, version: str) -> dict:
     expected = heads_digest(net, version)
     with resources.as_file(FOLDER / f"v{version}" / f"{net}.npz") as path:
         arrays = read_npz(path)
-    backbone = find_backbone(net)
+    backbone = find_backbone(net, version)
     shapes = {
         f"{tap}/kernel": (channels,)
         for tap, channels in zip(
@@ -46,7 +46,7 @@ def read_heads(net: str, version: str) -> dict:
 
 def heads_digest(net: str, version: str) -> str:
     """Returns the sha256 of a set of heads; see `content_digest`."""
-    heads = find_backbone(net).heads
+    heads = find_backbone(net, version).heads
     if version not in heads:
         raise WeightsError(
             f"No heads of version {version} are published for {net!r}: pass "

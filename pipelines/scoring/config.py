@@ -43,7 +43,7 @@ class ModelConfig:
     net: Net = "alex"
     """The backbone."""
     version: Version = "0.1"
-    """The version of LPIPS's linear heads."""
+    """Version of LPIPS; st is the shift-tolerant one, of alex and vgg."""
     off_the_shelf: bool = False
     """Compare features without linear heads, the paper's w = 1."""
     resize: Size = None

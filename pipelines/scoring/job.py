@@ -113,7 +113,7 @@ def describe_weights(config: ModelConfig) -> dict:
 
     Downloads the backbone's weights once, before all workers need them.
     """
-    fetch_backbone(config.net)
+    fetch_backbone(config.net, config.version)
     return describe(config.net, config.version, config.calibrated)
 
 

@@ -6,8 +6,15 @@ import pytest
 from keras_lpips import WeightsError
 from keras_lpips.backbones.registry import BACKBONES
 from keras_lpips.weights import presets
+from keras_lpips_cli.weights import NAMES
 
-NETS = ("alex", "vgg", "squeeze")
+FILES = {
+    "alex": "alex.npz",
+    "vgg": "vgg.npz",
+    "squeeze": "squeeze.npz",
+    "alex@st": "alex_st.npz",
+    "vgg@st": "vgg_st.npz",
+}
 
 
 @pytest.fixture
@@ -28,10 +35,18 @@ def no_network(monkeypatch):
     monkeypatch.setattr(presets, "download_address", fail)
 
 
+def test_names_are_those_of_the_registry():
+    variants = [
+        f"{net}@{v}" for net in BACKBONES for v in BACKBONES[net].variants
+    ]
+    assert list(NAMES) == [*BACKBONES, *variants] == list(FILES)
+
+
 def test_where_prints_each_path_and_what_is_missing(command, empty_cache):
     done = command("weights", "where")
     assert done.out.splitlines() == [
-        f"{net}: {empty_cache / f'{net}.npz'} (does not exist)" for net in NETS
+        f"{name}: {empty_cache / file} (does not exist)"
+        for name, file in FILES.items()
     ]
     assert (done.status, done.err) == (0, "")
     assert not empty_cache.exists()
@@ -44,7 +59,27 @@ def test_fetch_and_verify_pass_with_a_complete_cache(command, backbone):
     assert (done.status, done.out, done.err) == (0, f"alex: {path}\n", "")
     done = command("weights", "verify", "alex")
     assert (done.status, done.err) == (0, "")
-    assert done.out == f"alex: {path} and both heads are valid\n"
+    assert done.out == f"alex: {path} and heads of version 0.1, 0.0 are valid\n"
+
+
+def test_backbones_of_a_version_are_fetched_and_verified(command, backbone):
+    backbone("vgg", "st")
+    path = presets.backbone_path("vgg", "st")
+    done = command("weights", "fetch", "vgg@st")
+    assert (done.status, done.out, done.err) == (0, f"vgg@st: {path}\n", "")
+    done = command("weights", "verify", "vgg@st")
+    assert (done.status, done.err) == (0, "")
+    assert done.out == f"vgg@st: {path} and heads of version st are valid\n"
+
+
+def test_without_a_network_a_package_is_named(command, empty_cache, no_network):
+    done = command("weights", "fetch", "alex@st")
+    assert (done.status, done.out) == (1, "")
+    fetching, error = done.err.splitlines()
+    assert "'alex@st' (stlpips-pytorch==0.0.2)" in fetching
+    wheel = "stlpips_pytorch-0.0.2-py3-none-any.whl"
+    assert f"Get {wheel} of stlpips-pytorch==0.0.2 (sha256 a412bf90" in error
+    assert error.endswith(f"keras-lpips weights import alex@st {wheel}")
 
 
 def test_without_a_network_fetch_says_how_to_import(
@@ -123,7 +158,7 @@ def test_verify_reports_missing_and_damaged_backbones(
     command, empty_cache, tmp_path
 ):
     done = command("weights", "verify")
-    assert done.status == 1 and len(done.err.splitlines()) == 3
+    assert done.status == 1 and len(done.err.splitlines()) == len(FILES)
     assert f"alex: {empty_cache / 'alex.npz'} does not exist" in done.err
     empty_cache.mkdir()
     (empty_cache / "alex.npz").write_text("damaged")

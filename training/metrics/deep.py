@@ -67,7 +67,7 @@ def published_lpips(net, version="0.1", calibrated=True, taps=None) -> LPIPS:
 
     Args:
         net: name of the backbone.
-        version: "0.1" or "0.0".
+        version: "0.1", "0.0" or "st".
         calibrated: whether the heads weigh the features.
         taps: names of layers. Layers that are not taps of the net have no
             heads and need `calibrated=False`. Defaults to `None`, the net's
@@ -78,7 +78,7 @@ def published_lpips(net, version="0.1", calibrated=True, taps=None) -> LPIPS:
     )
 
 
-def untrained_lpips(net, seed=0, taps=None) -> LPIPS:
+def untrained_lpips(net, seed=0, taps=None, version="0.1") -> LPIPS:
     """Returns the paper's "Gaussian": an untrained backbone, w = 1.
 
     Kernels are drawn from N(0, 2 / fan_in) and biases are 0. Features are
@@ -88,8 +88,10 @@ def untrained_lpips(net, seed=0, taps=None) -> LPIPS:
         net: name of the backbone.
         seed: seed of the kernels. Defaults to 0.
         taps: names of layers. Defaults to `None`, the net's own.
+        version: version of LPIPS that the backbone belongs to. Defaults to
+            "0.1".
     """
-    backbone = build_backbone(net, "float32")
+    backbone = build_backbone(net, "float32", version=version)
     rng = np.random.default_rng(seed)
     for layer in backbone.layers:
         for variable in layer.weights:
@@ -98,7 +100,8 @@ def untrained_lpips(net, seed=0, taps=None) -> LPIPS:
                 deviation = (2 / np.prod(variable.shape[:-1])) ** 0.5
                 value = rng.normal(0, deviation, variable.shape)
             variable.assign(value)
-    return _uncalibrated(net, backbone, taps)
+    taps = taps or find_backbone(net, version).taps
+    return _uncalibrated(backbone, taps)
 
 
 def load_lpips(path, taps=None) -> LPIPS:
@@ -127,7 +130,7 @@ def load_lpips(path, taps=None) -> LPIPS:
     backbone = build_backbone(nets[0], "float32")
     check_keys(arrays, backbone_shapes(backbone), str(path))
     set_backbone_weights(backbone, arrays)
-    return _uncalibrated(nets[0], backbone, taps)
+    return _uncalibrated(backbone, taps or find_backbone(nets[0]).taps)
 
 
 def backbone_shapes(backbone) -> dict[str, tuple]:
@@ -139,11 +142,11 @@ def backbone_shapes(backbone) -> dict[str, tuple]:
     }
 
 
-def _uncalibrated(net, backbone, taps):
+def _uncalibrated(backbone, taps):
     return LPIPS(
         backbone,
         calibrated=False,
-        taps=taps or find_backbone(net).taps,
+        taps=taps,
         value_range=VALUE_RANGE,
         dtype="float32",
     )

@@ -1,6 +1,6 @@
 """Finds a metric by its name.
 
-    lpips/alex                          published LPIPS; lpips/vgg@0.0
+    lpips/alex                          published LPIPS; lpips/vgg@0.0, @st
     off-the-shelf/squeeze               the paper's w = 1
     gaussian/alex                       w = 1 on an untrained backbone
     off-the-shelf/vgg:conv1_1,conv1_2   selected layers
@@ -109,17 +109,20 @@ def find_metric(name: str) -> Metric:
 def _published(name, rest):
     kind = name.partition("/")[0]
     rest, taps = _split_taps(rest)
-    net, _, version = rest.partition("@")
-    if net not in BACKBONES or (version or "0.1") not in VERSIONS:
+    net, at, version = rest.partition("@")
+    version = version if at else "0.1"
+    if net not in BACKBONES or version not in VERSIONS:
         raise MetricError(
             f"{kind}/NET[@VERSION] needs a net of {sorted(BACKBONES)} and a "
             f"version of {list(VERSIONS)}. Received: {name!r}"
         )
     with _prefix_errors(name):
         if kind == "gaussian":
-            return DeepMetric(name, untrained_lpips(net, taps=taps))
+            return DeepMetric(
+                name, untrained_lpips(net, taps=taps, version=version)
+            )
         calibrated = kind == "lpips"
-        layer = published_lpips(net, version or "0.1", calibrated, taps)
+        layer = published_lpips(net, version, calibrated, taps)
         return DeepMetric(name, layer)
 
 

@@ -20,6 +20,7 @@ def build_lpips(
     net: str,
     taps: Sequence[str] | None = None,
     *,
+    version: str = "0.1",
     backbone_weights: str = "imagenet",
     seed: int | None = None,
     dtype,
@@ -32,6 +33,7 @@ def build_lpips(
         taps: names of layers of the net, such as "conv1_1". Layers that are
             not taps of the net have no published heads. Defaults to `None`,
             the net's own taps.
+        version: version of LPIPS. Defaults to "0.1".
         backbone_weights: "imagenet" or "random". Defaults to "imagenet".
         seed: seed of random weights. Defaults to `None`.
         dtype: dtype or dtype policy.
@@ -45,13 +47,20 @@ def build_lpips(
     settings = {"value_range": VALUE_RANGE, **settings}
     settings |= {"seed": seed, "dtype": dtype}
     taps = list(taps) if taps else None
-    if taps is None or set(taps) <= set(find_backbone(net).taps):
+    if taps is None or set(taps) <= set(find_backbone(net, version).taps):
         return LPIPS(
-            net, taps=taps, backbone_weights=backbone_weights, **settings
+            net,
+            version,
+            taps=taps,
+            backbone_weights=backbone_weights,
+            **settings,
         )
-    backbone = build_backbone(net, dtype, seed)
+    backbone = build_backbone(net, dtype, seed, version=version)
     if backbone_weights == "imagenet":
-        set_backbone_weights(backbone, fetch_backbone(net))
+        set_backbone_weights(backbone, fetch_backbone(net, version))
+    if find_backbone(net, version) is find_backbone(net):
+        # Else the backbone is all that the version changes.
+        settings["version"] = version
     try:
         return LPIPS(backbone, taps=taps, **settings)
     except WeightsError:

@@ -8,6 +8,7 @@ to hold more than the backbone.
 import numpy as np
 
 from keras_lpips.backbones.registry import find_backbone
+from keras_lpips.layers.normalization import SCALE, SHIFT
 from keras_lpips.weights.npz import WeightsError, check_keys
 
 
@@ -71,13 +72,13 @@ def backbone_from_flax(net: str, arrays: dict) -> dict:
     )
 
 
-def heads_from_torch(net: str, arrays: dict) -> dict:
+def heads_from_torch(net: str, arrays: dict, version: str = "0.1") -> dict:
     """Converts the reference's `lin<k>.model.1.weight`, `(1, C, 1, 1)`.
 
     Returns:
         float32 arrays `(C,)` by `<tap>/kernel`.
     """
-    backbone = find_backbone(net)
+    backbone = find_backbone(net, version)
     names = {f"lin{k}.model.1.weight": t for k, t in enumerate(backbone.taps)}
     shapes = {
         name: (1, channels, 1, 1)
@@ -90,17 +91,71 @@ def heads_from_torch(net: str, arrays: dict) -> dict:
     }
 
 
-def _rename(net, arrays, foreign_names, convert_kernel=lambda kernel: kernel):
+def backbone_and_heads_from_st(net: str, arrays: dict) -> tuple[dict, dict]:
+    """Converts a file of `stlpips_pytorch`, which holds backbone and heads.
+
+    Its blur kernels and its shift and scale are checked and left out.
+
+    Args:
+        net: "alex" or "vgg".
+        arrays: float32 arrays by the file's names.
+
+    Returns:
+        float32 arrays by our names: those of the backbone, and the heads.
+
+    Raises:
+        WeightsError: if a name is missing or unknown, or a constant is another.
+    """
+    constants = {
+        "scaling_layer.shift": np.reshape(SHIFT, (1, 3, 1, 1)),
+        "scaling_layer.scale": np.reshape(SCALE, (1, 3, 1, 1)),
+    }
+    blur = np.outer((1, 2, 1), (1, 2, 1)) / 16
+    for name, array in arrays.items():
+        if name.endswith(".filt"):
+            constants[name] = np.broadcast_to(blur, (len(array), 1, 3, 3))
+    for name, values in constants.items():
+        found = arrays.get(name, np.nan)
+        if not np.array_equal(found, values.astype(np.float32)):
+            raise WeightsError(f"{name} of {net!r} is not the expected one")
+    heads = {k: v for k, v in arrays.items() if k.startswith("lin")}
+    backbone = {
+        name: array
+        for name, array in arrays.items()
+        if name not in constants and name not in heads
+    }
+    return (
+        _rename(
+            net,
+            backbone,
+            lambda number, layer: (f"{layer}.weight", f"{layer}.bias"),
+            lambda kernel: kernel.transpose(2, 3, 1, 0),
+            version="st",
+        ),
+        heads_from_torch(net, heads, version="st"),
+    )
+
+
+def _rename(
+    net,
+    arrays,
+    foreign_names,
+    convert_kernel=lambda kernel: kernel,
+    version="0.1",
+):
     """Renames and transposes the weights of a backbone's convolutions.
 
     Args:
         net: name of the backbone.
         arrays: arrays by foreign names.
-        foreign_names: function of a convolution's index and torchvision's
-            name that returns the foreign names of kernel and bias.
+        foreign_names: function of a convolution's index and its name in
+            `Backbone.convolutions` that returns the foreign names of kernel
+            and bias.
         convert_kernel: converts a kernel to HWIO. Defaults to no change.
+        version: version of LPIPS that the backbone belongs to. Defaults to
+            "0.1".
     """
-    convolutions = find_backbone(net).convolutions.items()
+    convolutions = find_backbone(net, version).convolutions.items()
     converted, used = {}, set()
     for number, (ours, theirs) in enumerate(convolutions):
         kernel, bias = foreign_names(number, theirs)

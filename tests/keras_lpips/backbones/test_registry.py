@@ -50,6 +50,35 @@ def test_smallest_size_is_the_smallest_that_leaves_a_pixel(net):
             raise ValueError("a tap is empty: negative output size")
 
 
+@pytest.mark.parametrize(
+    ("net", "size", "taps"),
+    [
+        ("alex", (64, 64), [(30, 30), (15, 15)] + 3 * [(8, 8)]),
+        ("alex", (65, 97), [(31, 47), (16, 24)] + 3 * [(8, 12)]),
+        ("alex", (21, 21), [(9, 9), (5, 5)] + 3 * [(3, 3)]),
+        ("vgg", (64, 64), [(64, 64), (33, 33), (17, 17), (9, 9), (5, 5)]),
+        ("vgg", (65, 97), [(65, 97), (33, 49), (17, 25), (9, 13), (5, 7)]),
+        ("vgg", (18, 18), [(18, 18), (10, 10), (6, 6), (4, 4), (3, 3)]),
+    ],
+)
+def test_taps_of_shift_tolerant_backbones_have_the_published_sizes(
+    net, size, taps
+):
+    entry = find_backbone(net, "st")
+    backbone = build_backbone(net, seed=0, version="st")
+    found = [tap.shape[1:] for tap in backbone(image(*size))]
+    expected = zip(taps, entry.tap_channels, strict=True)
+    assert found == [(*tap, channels) for tap, channels in expected]
+    shapes = backbone.compute_output_shape((1, *size, 3))
+    assert [tuple(shape[1:3]) for shape in shapes] == taps
+    assert backbone.count_params() == PARAMETERS[net]
+    assert len(split_at_taps(backbone)) == len(taps)
+    smallest = entry.smallest_size
+    with pytest.raises(ValueError, match="at least 3 x 3"):
+        backbone.compute_output_shape((1, smallest - 1, smallest, 3))
+        backbone(image(smallest - 1, smallest))
+
+
 @pytest.mark.parametrize("side", range(17, 41))
 def test_squeezenets_pools_count_the_last_partial_window(side):
     # torch: ceil((n - 3) / 2) + 1 windows after the first convolution.

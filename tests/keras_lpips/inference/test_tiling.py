@@ -8,7 +8,14 @@ from keras_lpips.inference.receptive_field import common_stride, tap_grids
 from keras_lpips.inference.scorer import as_signed_unit, get_scorer
 from keras_lpips.inference.tiling import TiledScorer, cut_axis, smallest_tile
 
-SMALLEST_TILES = {"alex": 177, "vgg": 202, "squeeze": 215}
+# Of a net, or of NET@VERSION.
+SMALLEST_TILES = {
+    "alex": 177,
+    "vgg": 202,
+    "squeeze": 215,
+    "alex@st": 131,
+    "vgg@st": 296,
+}
 
 
 @pytest.fixture(scope="module")
@@ -20,12 +27,20 @@ def pair():
     return sharp, np.uint8(np.clip(sharp * shade + noise, 0, 255))
 
 
-@pytest.mark.parametrize("net", BACKBONES)
-def test_what_is_kept_sees_what_it_sees_in_the_whole_image(net):
-    backbone = build_backbone(net, "float32", seed=0)
+def test_all_backbones_are_listed():
+    variants = [
+        f"{net}@{v}" for net in BACKBONES for v in BACKBONES[net].variants
+    ]
+    assert [*BACKBONES, *variants] == list(SMALLEST_TILES)
+
+
+@pytest.mark.parametrize("name", SMALLEST_TILES)
+def test_what_is_kept_sees_what_it_sees_in_the_whole_image(name):
+    net, _, version = name.partition("@")
+    backbone = build_backbone(net, "float32", seed=0, version=version or "0.1")
     grids = [along_height for along_height, _ in tap_grids(backbone)]
     smallest = smallest_tile(grids)
-    assert smallest == SMALLEST_TILES[net]
+    assert smallest == SMALLEST_TILES[name]
     random = np.random.default_rng(0)
     for _ in range(100):
         size = int(random.integers(32, 2000))
@@ -49,9 +64,10 @@ def test_what_is_kept_sees_what_it_sees_in_the_whole_image(net):
                 assert kept.stop == place.stop - offset
                 if place.start == place.stop:
                     continue
-                sees = place.start * grid.stride + grid.first
+                sees = place.start * grid.stride + grid.first - grid.reflected
                 assert span.start == 0 or sees >= span.start
-                sees = (place.stop - 1) * grid.stride + grid.last
+                last = grid.last + grid.reflected
+                sees = (place.stop - 1) * grid.stride + last
                 assert span.stop == size or sees < span.stop
 
 
@@ -60,7 +76,9 @@ CASES = [
     ("alex", ("0.1", True), 4),
     ("alex", ("0.0", False), 2),
     ("squeeze", ("0.1", True), 3),
+    ("alex", ("st", True), 4),
     pytest.param("vgg", ("0.1", True), 1, marks=pytest.mark.slow),
+    pytest.param("vgg", ("st", True), 1, marks=pytest.mark.slow),
 ]
 
 
@@ -68,10 +86,12 @@ CASES = [
 def test_tiled_values_are_those_of_the_whole_image(
     backbone, pair, net, settings, sizes
 ):
-    score = get_scorer(backbone(net), *settings)
+    version, _ = settings
+    score = get_scorer(backbone(net, version), *settings)
+    smallest = SMALLEST_TILES[f"{net}@st" if version == "st" else net]
     random = np.random.default_rng(0)
     for _ in range(sizes):
-        tile = SMALLEST_TILES[net] + int(random.integers(0, 60))
+        tile = smallest + int(random.integers(0, 60))
         height = tile + int(random.integers(1, 60))
         width = int(random.integers(40, 2 * tile - 160))
         if random.integers(2):

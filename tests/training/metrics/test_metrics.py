@@ -148,6 +148,23 @@ def test_taps_can_be_chosen_even_within_a_block(backbone):
     assert metric.distances(PATCH[None], NOISY[None]) > 0
 
 
+def test_the_shift_tolerant_version_can_be_named(backbone):
+    from keras_lpips import LPIPS
+
+    pair = PATCH[None], NOISY[None]
+    metric = find_metric(f"lpips/{backbone('alex', 'st')}@st")
+    lpips = LPIPS("alex", "st", value_range=(0, 255))
+    assert metric.distances(*pair) == pytest.approx(float(lpips(*pair)[0]))
+    # Its layers, and its untrained backbone.
+    chosen = find_metric("off-the-shelf/alex@st:conv1,blur1")
+    assert chosen.lpips.taps == ["conv1", "blur1"]
+    kernel = lpips.backbone.get_layer("conv1").kernel
+    assert np.array_equal(
+        chosen.lpips.backbone.get_layer("conv1").kernel, kernel
+    )
+    assert find_metric("gaussian/alex@st").lpips.taps == lpips.taps
+
+
 def test_gaussian_weights_are_the_same_each_time():
     pair = PATCH[None], NOISY[None]
     values = [
@@ -172,6 +189,7 @@ def test_a_command_is_a_metric():
     ("name", "said"),
     [
         ("lpips/resnet", "needs a net"),
+        ("lpips/alex@2", "version of .*st"),
         ("ssmi", "A metric must be one of"),
         ("off-the-shelf/alex:conv9", "taps"),
     ],
