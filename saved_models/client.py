@@ -18,6 +18,15 @@ from tyro.conf import Positional
 from keras_lpips_cli.errors import UserError
 from keras_lpips_cli.options import NonNegativeInt, PositiveFloat, PositiveInt
 from keras_lpips_cli.program import parse, run
+from saved_models.transport.batch_client import (
+    BATCH_SIZE,
+    IN_FLIGHT,
+    RETRIES,
+    TIMEOUT,
+    BatchClient,
+    connect,
+)
+from saved_models.transport.errors import PairError
 
 NAME = "saved_models.client"
 
@@ -42,14 +51,14 @@ class ClientConfig:
     """Version of the model. By default the server's choice."""
     label: str | None = None
     """Label of the version, for example stable, instead of its number."""
-    timeout: PositiveFloat = 30.0
-    """Longest wait for a response, in seconds."""
-    retries: NonNegativeInt = 4
-    """Retries of a request that the server did not accept."""
-    batch_size: PositiveInt = 16
+    timeout: PositiveFloat = TIMEOUT
+    """Longest time of a request until its response is complete, in seconds."""
+    retries: NonNegativeInt = RETRIES
+    """Times that a request is sent again if the server did not accept it."""
+    batch_size: PositiveInt = BATCH_SIZE
     """Most pairs in a request."""
-    in_flight: PositiveInt = 4
-    """Most concurrent requests."""
+    in_flight: PositiveInt = IN_FLIGHT
+    """Most requests at a time."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -59,9 +68,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def compare_on_server(config: ClientConfig) -> int:
-    """Prints the distances; returns 1 if a pair was rejected, else 0."""
-    from saved_models.transport.batch_client import BatchClient, connect
-
+    """Prints the distances; returns 1 if a pair was refused, else 0."""
     pairs = find_pairs(config.reference, config.distorted)
     transport = connect(
         config.host,
@@ -78,7 +85,7 @@ def compare_on_server(config: ClientConfig) -> int:
     files = [(a.read_bytes(), b.read_bytes()) for a, b in pairs.values()]
     status = 0
     for name, result in zip(pairs, client.distances(files), strict=True):
-        if isinstance(result, UserError):
+        if isinstance(result, PairError):
             where = f"{name}: " if name else ""
             print(f"{NAME}: {where}{result}", file=sys.stderr)
             status = 1

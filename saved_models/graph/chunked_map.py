@@ -1,6 +1,6 @@
 """Maps a function over the chunks of a large batch."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import tensorflow as tf
 
@@ -19,45 +19,51 @@ def chunk_length(size) -> tf.Tensor:
 
 
 def map_chunks(
-    function: Callable[..., tf.Tensor],
-    batches: list[tf.Tensor],
+    function: Callable[..., Sequence[tf.Tensor]],
+    batches: Sequence[tf.Tensor],
     step: tf.Tensor,
-    output: tf.TensorSpec,
-) -> tf.Tensor:
+    outputs: Sequence[tf.TensorSpec],
+) -> list[tf.Tensor]:
     """Calls a function on consecutive chunks and concatenates the results.
 
     The memory is bounded by the largest image, not by the number of images in a
     request or in requests merged by the server.
 
     Args:
-        function: takes a chunk of each batch and returns a tensor with the
+        function: takes a chunk of each batch and returns tensors with the
             same first axis.
-        batches: list of tensors of one length, at least 1.
+        batches: tensors of one length, at least 1.
         step: int32 scalar, the length of a chunk; the last may be shorter.
-        output: `tf.TensorSpec` of the function's result.
+        outputs: a `tf.TensorSpec` for each result of the function.
 
     Returns:
-        The tensor that `function(*batches)` would return.
+        The tensors that `function(*batches)` would return.
     """
     count = tf.shape(batches[0])[0]
 
-    def compute(start, parts):
+    def compute(start, *parts):
         chunk = [batch[start : start + step] for batch in batches]
-        parts = parts.write(parts.size(), function(*chunk))
-        return start + step, parts
+        results = function(*chunk)
+        return start + step, *(
+            part.write(part.size(), result)
+            for part, result in zip(parts, results, strict=True)
+        )
 
-    parts = tf.TensorArray(
-        output.dtype,
-        size=0,
-        dynamic_size=True,
-        infer_shape=False,
-        element_shape=output.shape,
-    )
-    _, parts = tf.while_loop(
-        lambda start, _: start < count,
+    parts = [
+        tf.TensorArray(
+            output.dtype,
+            size=0,
+            dynamic_size=True,
+            infer_shape=False,
+            element_shape=output.shape,
+        )
+        for output in outputs
+    ]
+    _, *parts = tf.while_loop(
+        lambda start, *_: start < count,
         compute,
-        (0, parts),
-        # Sequentially, so that one chunk is in memory at a time.
+        (0, *parts),
+        # In turn, so that one chunk is in memory at a time.
         parallel_iterations=1,
     )
-    return parts.concat()
+    return [part.concat() for part in parts]

@@ -4,7 +4,12 @@ Images are read as `keras_lpips.images.reader.load_image` reads them: gray is
 repeated, alpha dropped, palettes are looked up, CMYK is converted, and of 16
 bits the higher 8 are kept. Two things differ: TensorFlow does not apply the
 EXIF orientation, and of an animated PNG it takes the first frame.
+
+A file that cannot be read never fails the graph, since a server may have
+merged it with the files of others.
 """
+
+from collections.abc import Callable
 
 import tensorflow as tf
 
@@ -13,61 +18,101 @@ JPEG = b"\xff\xd8\xff"
 # Width and height of a PNG, of four bytes each, follow the signature and the
 # first chunk's length and name.
 PNG_SIZE_AT, PNG_SIZE_BYTES = 16, 8
+# Height and width of a file whose header is damaged.
+UNREADABLE = -1
+# The two files of a pair are decoded at the same time.
+DECODED_AT_ONCE = 2
 
 
-def read_sizes(files: tf.Tensor, role: str) -> tf.Tensor:
+def is_known(files: tf.Tensor) -> tf.Tensor:
+    """Returns which files begin as a PNG or a JPEG, bool `(images,)`."""
+    return tf.logical_or(_begins(files, PNG), _begins(files, JPEG))
+
+
+def read_sizes(files: tf.Tensor) -> tf.Tensor:
     """Reads the sizes of images from their headers, without decoding them.
 
     Args:
         files: string, `(images,)`.
-        role: name of the input, for the error.
 
     Returns:
-        int32, `(images, 2)`, height and width.
-
-    Raises:
-        tf.errors.InvalidArgumentError: when the graph runs, if one is neither
-            a PNG nor a JPEG. The message names the positions.
+        int64, `(images, 2)`, height and width; `UNREADABLE` for files that
+        are neither PNG nor JPEG, or whose header is damaged.
     """
-    known = tf.logical_or(_begins(files, PNG), _begins(files, JPEG))
-    check = tf.debugging.Assert(
-        tf.reduce_all(known),
-        [
-            f"`{role}` must hold PNG or JPEG files; those at these positions "
-            "of the batch, counted from 0, are neither:",
-            tf.where(tf.logical_not(known))[:, 0],
-        ],
+
+    sizes, read_ones = map_readable(
+        _read_size, files, tf.TensorSpec((None, 2), tf.int64)
     )
-    with tf.control_dependencies([check]):
-        files = tf.identity(files)
-    return tf.map_fn(
-        lambda file: tf.cond(
-            _begins(file, PNG),
-            lambda: _png_size(file),
-            lambda: tf.image.extract_jpeg_shape(file)[:2],
-        ),
-        files,
-        fn_output_signature=tf.TensorSpec((2,), tf.int32),
+    return tf.tensor_scatter_nd_update(
+        tf.fill((tf.size(files), 2), tf.constant(UNREADABLE, tf.int64)),
+        read_ones[:, None],
+        sizes,
     )
 
 
-def decode(files: tf.Tensor, resize: tuple[int, int] | None) -> tf.Tensor:
-    """Decodes images whose headers `read_sizes` has checked.
+def decode(
+    files: tf.Tensor, resize: tuple[int, int] | None
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Decodes images whose headers were checked.
 
     Args:
         files: string, `(images,)`.
         resize: `(height, width)` to resize to, or `None` if all have one size.
 
     Returns:
-        uint8 RGB, `(images, height, width, 3)`.
+        uint8 RGB, `(decoded, height, width, 3)`, of the files that can be
+        decoded, and their positions, int64 `(decoded,)`.
     """
-    return tf.map_fn(
+    shape = (None, *(resize or (None, None)), 3)
+    return map_readable(
         lambda file: _decode_one(file, resize),
         files,
-        fn_output_signature=tf.TensorSpec(
-            (*(resize or (None, None)), 3), tf.uint8
-        ),
+        tf.TensorSpec(shape, tf.uint8),
     )
+
+
+def map_readable(
+    function: Callable[[tf.Tensor], tf.Tensor],
+    files: tf.Tensor,
+    output: tf.TensorSpec,
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Calls a function for each file, and leaves out those on which it fails.
+
+    `tf.data` is what can catch an error inside a graph.
+
+    Args:
+        function: takes one file; returns tensors of one shape.
+        files: string, `(files,)`.
+        output: of the stacked results.
+
+    Returns:
+        The stacked results, and the positions of their files, int64.
+    """
+    count = tf.size(files, tf.int64)
+    # What there is if it fails on all.
+    nothing = (
+        tf.zeros([size or 0 for size in output.shape], output.dtype),
+        tf.zeros((0,), tf.int64),
+    )
+    options = tf.data.Options()
+    # They would cost more than the work, for a pipeline that runs once.
+    options.autotune.enabled = False
+    options.experimental_optimization.apply_default_optimizations = False
+    results, positions = (
+        tf.data.Dataset.from_tensor_slices((files, tf.range(count)))
+        .map(
+            lambda file, position: (function(file), position),
+            num_parallel_calls=DECODED_AT_ONCE,
+            deterministic=True,
+        )
+        .ignore_errors()
+        .batch(tf.maximum(count, 1))
+        .concatenate(tf.data.Dataset.from_tensors(nothing))
+        .take(1)
+        .with_options(options)
+        .get_single_element()
+    )
+    return tf.ensure_shape(results, output.shape), positions
 
 
 def _decode_one(file, resize):
@@ -80,18 +125,31 @@ def _decode_one(file, resize):
         ),
     )
     if resize is None:
-        return image
+        # Images of another size could not be stacked, which would fail all.
+        same = tf.equal(tf.shape(image, tf.int64)[:2], _read_size(file))
+        check = tf.debugging.Assert(tf.reduce_all(same), [same])
+        with tf.control_dependencies([check]):
+            return tf.identity(image)
     # Pillow's filter, which rounds to whole levels, as in `load_image`.
     image = tf.image.resize(image, resize, "bilinear", antialias=True)
     return tf.cast(tf.clip_by_value(tf.round(image), 0, 255), tf.uint8)
 
 
+def _read_size(file):
+    return tf.cond(
+        _begins(file, PNG),
+        lambda: _png_size(file),
+        lambda: tf.cast(tf.image.extract_jpeg_shape(file)[:2], tf.int64),
+    )
+
+
 def _png_size(file):
-    # A truncated file reads as 0 x 0, which is too small for every net.
-    head = tf.strings.join([file, bytes(PNG_SIZE_AT + PNG_SIZE_BYTES)])
-    head = tf.strings.substr(head, PNG_SIZE_AT, PNG_SIZE_BYTES)
-    width_and_height = tf.io.decode_raw(head, tf.int32, little_endian=False)
-    return tf.reverse(width_and_height, [0])
+    # A file that ends before that fails here.
+    head = tf.strings.substr(file, 0, PNG_SIZE_AT + PNG_SIZE_BYTES)
+    head = tf.io.decode_raw(head, tf.uint8)
+    head = tf.reshape(head[PNG_SIZE_AT:], (2, 4))
+    digits = tf.cast(head, tf.int64) * [[1 << 24, 1 << 16, 1 << 8, 1]]
+    return tf.reduce_sum(digits, axis=1)[::-1]
 
 
 def _begins(files, signature):

@@ -13,7 +13,7 @@ from saved_models.graph.encoded_images import decode, read_sizes
 from saved_models.graph.request_checks import (
     check_batches,
     check_not_empty,
-    check_sizes,
+    find_pair_errors,
 )
 
 # The signature of requests that name none.
@@ -23,6 +23,7 @@ FLOAT_IMAGES = tf.TensorSpec((None, None, None, 3), tf.float32)
 UINT8_IMAGES = tf.TensorSpec((None, None, None, 3), tf.uint8)
 FILES = tf.TensorSpec((None,), tf.string)
 SCALARS = tf.TensorSpec((None,), tf.float32)
+STRINGS = tf.TensorSpec((None,), tf.string)
 
 
 @dataclass(frozen=True)
@@ -107,30 +108,89 @@ class Signatures:
         }
 
     def encoded(self, reference, distorted):
-        """Returns `distance`, float32 `(batch,)`, of PNG or JPEG files.
+        """Returns `distance` and `error` of pairs of PNG or JPEG files.
+
+        `distance` is float32 `(batch,)`, `error` is string `(batch,)`. A pair
+        that cannot be compared has NaN and a sentence; that of the others is
+        empty. One bad file fails no other pair: a server may have merged the
+        requests of several clients.
 
         Pairs of different sizes may share a request; unless the export
         resizes, they are then computed one by one. All headers are checked
-        before any file is decoded. One bad file fails its whole request.
+        before any file is decoded.
         """
-        sizes = self._checked_sizes(reference, distorted)
-        if self._resize is None:
-            one_size = tf.reduce_all(tf.equal(sizes, sizes[:1]))
-            step = tf.where(one_size, chunk_length(sizes[0]), 1)
-        else:
-            step = chunk_length(self._resize)
-        with tf.control_dependencies([sizes]):
-            files = [tf.identity(reference), tf.identity(distorted)]
+        files = self._checked_files(reference=reference, distorted=distorted)
+        sizes = {role: read_sizes(batch) for role, batch in files.items()}
+        errors = find_pair_errors(
+            files, sizes, *self._limits, one_size=self._resize is None
+        )
+        good = tf.where(tf.equal(errors, ""))
+        distances = tf.fill(tf.shape(errors), float("nan"))
 
-        def compute(reference, distorted):
-            return self._lpips(
-                *(
-                    to_signed_unit(decode(files, self._resize))
-                    for files in (reference, distorted)
-                )
+        def compute():
+            if self._resize is None:
+                kept = tf.gather_nd(sizes["reference"], good)
+                one_size = tf.reduce_all(tf.equal(kept, kept[:1]))
+                size = tf.cast(kept[0], tf.int32)
+                step = tf.where(one_size, chunk_length(size), 1)
+            else:
+                step = chunk_length(self._resize)
+            computed = map_chunks(
+                self._compare_files,
+                [tf.gather_nd(batch, good) for batch in files.values()],
+                step,
+                [SCALARS, STRINGS],
             )
+            return [
+                tf.tensor_scatter_nd_update(nothing, good, values)
+                for nothing, values in zip(
+                    (distances, errors), computed, strict=True
+                )
+            ]
 
-        return {"distance": map_chunks(compute, files, step, SCALARS)}
+        distances, errors = tf.cond(
+            tf.size(good) > 0, compute, lambda: [distances, errors]
+        )
+        return {"distance": distances, "error": errors}
+
+    def _compare_files(self, *pair):
+        """Returns distances and errors of pairs whose headers are right."""
+        images, positions = decode(tf.concat(pair, axis=0), self._resize)
+        count = tf.size(pair[0])
+        # The row in `images` of each file, -1 for one that is not decoded.
+        rows = tf.tensor_scatter_nd_update(
+            tf.fill((2 * count,), -1),
+            positions[:, None],
+            tf.range(tf.size(positions)),
+        )
+        rows = tf.reshape(rows, (2, count))
+        decoded = tf.where(tf.reduce_all(rows >= 0, axis=0))
+        distances = tf.cond(
+            tf.size(decoded) > 0,
+            lambda: self._lpips(
+                *(
+                    to_signed_unit(
+                        tf.gather(images, tf.gather_nd(row, decoded))
+                    )
+                    for row in tf.unstack(rows)
+                )
+            ),
+            lambda: tf.zeros((0,), tf.float32),
+        )
+        errors = tf.fill((count,), "")
+        for role, row in zip(
+            ("distorted", "reference"), (rows[1], rows[0]), strict=True
+        ):
+            sentence = (
+                f"`{role}` cannot be decoded: its PNG or JPEG data is damaged "
+                "or truncated"
+            )
+            errors = tf.where(row < 0, sentence, errors)
+        nothing = tf.fill((count,), float("nan"))
+        return (
+            tf.tensor_scatter_nd_update(nothing, decoded, distances),
+            errors,
+        )
 
     def per_layer(self, reference, distorted):
         """Returns `distance` and `per_layer`, float32 `(batch, taps)`."""
@@ -195,11 +255,14 @@ class Signatures:
         """Checks batches of images and calls a function on chunks of them."""
         images = check_batches(*self._limits, **batches)
         step = chunk_length(tf.shape(images[0])[1:3])
-        return map_chunks(function, images, step, output)
+        (result,) = map_chunks(
+            lambda *chunk: [function(*chunk)], images, step, [output]
+        )
+        return result
 
-    def _checked_sizes(self, reference, distorted):
-        """Returns the sizes of checked pairs of files, int32 `(pairs, 2)`."""
-        counts = tf.shape(reference)[0], tf.shape(distorted)[0]
+    def _checked_files(self, **files):
+        """Returns the files of pairs, of which there is at least one."""
+        counts = [tf.shape(batch)[0] for batch in files.values()]
         checks = [
             check_not_empty(counts[0]),
             tf.debugging.Assert(
@@ -211,27 +274,4 @@ class Signatures:
             ),
         ]
         with tf.control_dependencies(checks):
-            sizes = read_sizes(reference, "reference")
-            other_sizes = read_sizes(distorted, "distorted")
-        checks = check_sizes(
-            tf.concat([sizes, other_sizes], axis=0), *self._limits
-        )
-        if self._resize is None:
-            differ = tf.reduce_any(tf.not_equal(sizes, other_sizes), axis=-1)
-            pairs = tf.where(differ)[:, 0]
-            checks += [
-                tf.debugging.Assert(
-                    tf.equal(tf.size(pairs), 0),
-                    [
-                        "The two images of a pair must have one size; those at "
-                        "these positions of the batch, counted from 0, "
-                        "differ:",
-                        pairs,
-                        "with heights and widths",
-                        tf.gather(sizes, pairs),
-                        tf.gather(other_sizes, pairs),
-                    ],
-                )
-            ]
-        with tf.control_dependencies(checks):
-            return tf.identity(sizes)
+            return {role: tf.identity(batch) for role, batch in files.items()}

@@ -29,7 +29,11 @@ EXAMPLE = {
                 }
             ],
         },
-        "answer": {"predictions": ["ONE DISTANCE PER PAIR"]},
+        "answer": {
+            "predictions": [
+                {"distance": "NUMBER, OR NaN", "error": "EMPTY, OR A SENTENCE"}
+            ]
+        },
     }
 }
 

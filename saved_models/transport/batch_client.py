@@ -1,15 +1,34 @@
 """Sends any number of pairs to a server, in batches, with retries."""
 
+import itertools
 import random
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol
 
-from saved_models.transport.errors import ServerError, UnavailableError
+from saved_models.transport.errors import (
+    PairError,
+    Refused,
+    ServerError,
+    TooLarge,
+    Unavailable,
+)
 from saved_models.transport.rest import RestTransport
 
 REST_PORT, GRPC_PORT = 8501, 8500
+# One client's requests leave a server of one core half of its threads: without
+# --grpc_max_threads, TensorFlow Serving has four for each core, of which it
+# keeps up to two to itself, and refuses what comes beyond.
+# `saved_models.serving_config` sets more, for several clients.
+IN_FLIGHT = 2
+# A server with batching refuses a request of more pairs than its
+# max_batch_size, to which `saved_models.serving_config` gives this value.
+BATCH_SIZE = 16
+# Seconds of a request, as in --rest_api_timeout_in_ms of the server.
+TIMEOUT = 30.0
+# With these waits, a request is sent again for 3 to 6 s.
+RETRIES = 6
 # Seconds before the first retry; each further wait is twice as long.
 FIRST_WAIT = 0.1
 LONGEST_WAIT = 10.0
@@ -23,7 +42,7 @@ class Transport(Protocol):
 
     def predict(
         self, references: Sequence[bytes], distorted: Sequence[bytes]
-    ) -> list[float]:
+    ) -> list[float | PairError]:
         """Returns the distances of pairs; see `RestTransport.predict`."""
 
 
@@ -35,7 +54,7 @@ def connect(
     grpc: bool = False,
     model_version: int | None = None,
     label: str | None = None,
-    timeout: float = 30.0,
+    timeout: float = TIMEOUT,
 ) -> Transport:
     """Returns a transport to a server.
 
@@ -47,7 +66,8 @@ def connect(
         model_version: version of the model. Defaults to `None`, the server's
             choice.
         label: label of the version, instead of its number.
-        timeout: longest wait for a response, in seconds.
+        timeout: longest time of a request until its response is complete, in
+            seconds.
     """
     if not grpc:
         address = host, port or REST_PORT
@@ -63,18 +83,18 @@ class BatchClient:
 
     Args:
         transport: sends one request; see `connect`.
-        retries: retries of a request that the server did not accept. Defaults
-            to 4.
+        retries: how many times a request is sent again that the server did
+            not accept. Defaults to 6.
         batch_size: most pairs in a request. Defaults to 16.
-        in_flight: most concurrent requests. Defaults to 4.
+        in_flight: most requests at a time. Defaults to 2.
     """
 
     def __init__(
         self,
         transport: Transport,
-        retries: int = 4,
-        batch_size: int = 16,
-        in_flight: int = 4,
+        retries: int = RETRIES,
+        batch_size: int = BATCH_SIZE,
+        in_flight: int = IN_FLIGHT,
     ):
         if retries < 0:
             raise ValueError(
@@ -85,14 +105,17 @@ class BatchClient:
         self._batch_size = batch_size
         self._in_flight = in_flight
 
-    def distances(self, pairs: Sequence[Pair]) -> list[float | ServerError]:
+    def distances(self, pairs: Sequence[Pair]) -> list[float | PairError]:
         """Returns for each pair its distance, or the error that it caused.
 
-        If the server rejects a request of several pairs, they are sent one by
-        one, so that a bad image does not fail other pairs.
+        A pair's error is what the server says of this pair, or that the
+        request with this pair alone has too many bytes. A request that the
+        server refuses as a whole, for example because it merges no more
+        pairs, is sent again in two halves.
 
         Args:
-            pairs: pairs of PNG or JPEG files, as bytes.
+            pairs: pairs of PNG or JPEG files, as bytes. Without any, nothing
+                is sent.
 
         Raises:
             ServerError: if a request fails for another reason than its images.
@@ -101,7 +124,7 @@ class BatchClient:
             pairs[i : i + self._batch_size]
             for i in range(0, len(pairs), self._batch_size)
         ]
-        results: list[float | ServerError] = []
+        results: list[float | PairError] = []
         with ThreadPoolExecutor(self._in_flight) as pool:
             tasks = [pool.submit(self._request, batch) for batch in batches]
             try:
@@ -115,24 +138,28 @@ class BatchClient:
     def _request(self, batch):
         try:
             return self._send(batch)
-        except ServerError as error:
-            if not error.rejected:
-                raise
+        except (Refused, TooLarge) as error:
             if len(batch) == 1:
-                return [error]
-        return [result for pair in batch for result in self._request([pair])]
+                if isinstance(error, TooLarge):
+                    return [PairError(str(error))]
+                raise
+        half = len(batch) // 2
+        return self._request(batch[:half]) + self._request(batch[half:])
 
     def _send(self, batch):
         wait = FIRST_WAIT
-        for _ in range(self._retries):
+        for tries in itertools.count(1):
             try:
                 return self._transport.predict(*zip(*batch, strict=True))
-            except UnavailableError:
-                # Random, so that rejected clients do not retry simultaneously.
-                time.sleep(random.uniform(wait / 2, wait))
-                wait = min(2 * wait, LONGEST_WAIT)
-        try:
-            return self._transport.predict(*zip(*batch, strict=True))
-        except UnavailableError as error:
-            tries = f"after {self._retries + 1} tries"
-            raise ServerError(f"{error} ({tries})") from None
+            except Unavailable as error:
+                # Refused with others, it is sent again without some of them.
+                if isinstance(error, Refused) and len(batch) > 1:
+                    raise
+                if tries > self._retries:
+                    raise ServerError(
+                        f"{error} (after {tries} tries)"
+                    ) from None
+            # Random, so that clients which were rejected together do not
+            # return together.
+            time.sleep(random.uniform(wait / 2, wait))
+            wait = min(2 * wait, LONGEST_WAIT)

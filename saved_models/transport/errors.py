@@ -4,17 +4,20 @@ from keras_lpips_cli.errors import UserError
 
 
 class ServerError(UserError):
-    """A request failed; the message includes that of the server.
-
-    Attributes:
-        rejected: whether the server rejected this request, so that other
-            requests may succeed.
-    """
-
-    def __init__(self, message: str, rejected: bool = False):
-        super().__init__(message)
-        self.rejected = rejected
+    """A request failed; the message includes that of the server."""
 
 
 class UnavailableError(ServerError):
     """The server did not accept the request, which may be sent again."""
+
+
+class Refused(Unavailable):
+    """The server refused the request, or one that it was merged with."""
+
+
+class TooLarge(ServerError):
+    """The request has more bytes than the server takes."""
+
+
+class PairError(ServerError):
+    """A pair cannot be compared; the message says why. Others can."""

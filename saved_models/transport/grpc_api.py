@@ -9,13 +9,28 @@ from tensorflow_serving.apis.prediction_service_pb2_grpc import (
     PredictionServiceStub,
 )
 
-from saved_models.transport.errors import ServerError, UnavailableError
+from saved_models.transport.errors import (
+    PairError,
+    Refused,
+    ServerError,
+    TooLarge,
+    Unavailable,
+)
+from saved_models.transport.responses import clean, read_results
 
-# gRPC's own limit is 4 MiB, less than a large photograph as PNG.
 OPTIONS = [
+    # gRPC's own limit is 4 MiB, less than a large photograph as PNG.
     ("grpc.max_send_message_length", -1),
-    ("grpc.max_receive_message_length", -1),
+    # Milliseconds until a lost connection is opened again. By default the
+    # second wait is longer than all retries of a request.
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.max_reconnect_backoff_ms", 1000),
 ]
+# This client cancels no request: a server does that as it ends.
+RETRIED = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED)
+# RESOURCE_EXHAUSTED has two meanings. With these words it is said of a message
+# that is too large; otherwise the server has no free thread or memory.
+TOO_LARGE = "larger than max"
 
 
 class GrpcTransport:
@@ -27,7 +42,8 @@ class GrpcTransport:
         model: name of the model.
         version: version of the model, or `None`.
         label: label of the version, or `None`.
-        timeout: longest wait for a response, in seconds.
+        timeout: longest time of a request until its response is complete, in
+            seconds.
         metadata: pairs of strings to send with each request, which a gateway
             may need. Defaults to none.
     """
@@ -57,8 +73,10 @@ class GrpcTransport:
 
     def predict(
         self, references: Sequence[bytes], distorted: Sequence[bytes]
-    ) -> list[float]:
+    ) -> list[float | PairError]:
         """Returns the distances of pairs; see `RestTransport.predict`."""
+        if not references:
+            raise ValueError("`references` must hold at least one file")
         request = PredictRequest()
         request.CopyFrom(self._request)
         for role, files in (
@@ -74,18 +92,34 @@ class GrpcTransport:
             )
         except grpc.RpcError as error:
             raise self._as_server_error(error) from None
-        if "distance" not in response.outputs:
+        outputs = response.outputs
+        if "distance" not in outputs:
             raise ServerError(
-                f"{self._where} returned {sorted(response.outputs)}, without "
-                "`distance`"
+                f"{self._where} returned {clean(ascii(sorted(outputs)))}, "
+                "without `distance`"
             )
-        distances = tf.make_ndarray(response.outputs["distance"]).tolist()
-        if len(distances) != len(references):
-            raise ServerError(
-                f"{self._where} returned {len(distances)} distances for "
-                f"{len(references)} pairs"
-            )
-        return distances
+        count = len(references)
+        distances = self._read(outputs["distance"], tf.float32, count)
+        errors = [""] * count
+        if "error" in outputs:
+            errors = [
+                text.decode(errors="replace")
+                for text in self._read(outputs["error"], tf.string, count)
+            ]
+        return read_results(distances, errors, count, self._where)
+
+    def _read(self, tensor, dtype, count):
+        # Before it is converted: a tensor of a few bytes may claim any shape.
+        shape = [dim.size for dim in tensor.tensor_shape.dim]
+        try:
+            if (tensor.dtype, shape) == (dtype.as_datatype_enum, [count]):
+                return tf.make_ndarray(tensor).tolist()
+        except (ValueError, TypeError):
+            pass
+        raise ServerError(
+            f"{self._where} returned a tensor of type {tensor.dtype} and shape "
+            f"{shape[:9]}, where {dtype.name} of {count} values was expected"
+        )
 
     def _as_server_error(self, error):
         code = error.code()
@@ -93,12 +127,13 @@ class GrpcTransport:
             return ServerError(
                 f"{self._where} did not respond within {self._timeout:g} s"
             )
-        message = f"{self._where} returned {code.name}: {error.details()}"
-        if code == grpc.StatusCode.UNAVAILABLE:
-            return UnavailableError(message)
-        rejected = code in (
-            grpc.StatusCode.INVALID_ARGUMENT,
-            # The request is larger than the server takes.
-            grpc.StatusCode.RESOURCE_EXHAUSTED,
-        )
-        return ServerError(message, rejected)
+        details = clean(error.details() or "")
+        message = f"{self._where} returned {code.name}: {details}"
+        if code == grpc.StatusCode.RESOURCE_EXHAUSTED:
+            too_large = TOO_LARGE in details
+            return TooLarge(message) if too_large else Unavailable(message)
+        if code in RETRIED:
+            return Unavailable(message)
+        if code == grpc.StatusCode.INVALID_ARGUMENT:
+            return Refused(message)
+        return ServerError(message)

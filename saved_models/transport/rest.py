@@ -1,16 +1,30 @@
 """TensorFlow Serving's REST API, with the standard library alone."""
 
 import base64
+import contextlib
 import http.client
 import json
+import socket
+import threading
+import time
 from collections.abc import Sequence
 
-from saved_models.transport.errors import ServerError, UnavailableError
+from saved_models.transport.errors import (
+    PairError,
+    Refused,
+    ServerError,
+    TooLarge,
+    Unavailable,
+)
+from saved_models.transport.responses import LONGEST_TEXT, clean, read_results
 
-# Too many requests, bad gateway, unavailable. Not a gateway timeout (504): a
-# retry would take as long.
-RETRYABLE = (429, 502, 503)
-REJECTED = (400, 413, 422)
+# Too many requests, a gateway without its server, overloaded or loading. Not a
+# gateway's timeout (504): the same request would take as long again.
+RETRIED = (429, 502, 503)
+REFUSED = (400, 422)
+TOO_LARGE = 413
+# Most bytes of a response: so many, and so many for each pair.
+RESPONSE_BYTES, RESPONSE_BYTES_PER_PAIR = 1 << 16, 1 << 12
 
 
 class RestTransport:
@@ -22,7 +36,8 @@ class RestTransport:
         model: name of the model.
         version: version of the model, or `None`.
         label: label of the version, or `None`.
-        timeout: longest wait for a response, in seconds.
+        timeout: longest time of a request until its response is complete, in
+            seconds.
     """
 
     def __init__(
@@ -45,73 +60,123 @@ class RestTransport:
 
     def predict(
         self, references: Sequence[bytes], distorted: Sequence[bytes]
-    ) -> list[float]:
+    ) -> list[float | PairError]:
         """Returns the distances of pairs of PNG or JPEG files.
 
         Args:
-            references: the files of the references.
-            distorted: the same number of distorted files.
+            references: the files of the references, at least one. With its
+                own batching, TensorFlow Serving never answers an empty batch.
+            distorted: as many files.
+
+        Returns:
+            For each pair its distance, or the error that it caused.
 
         Raises:
             UnavailableError: if the request may be sent again.
             ServerError: if it may not.
         """
+        if not references:
+            raise ValueError("`references` must hold at least one file")
         instances = [
             {"reference": _encode(a), "distorted": _encode(b)}
             for a, b in zip(references, distorted, strict=True)
         ]
         request = {"signature_name": "encoded", "instances": instances}
-        status, body = self._post(json.dumps(request))
+        limit = RESPONSE_BYTES + RESPONSE_BYTES_PER_PAIR * len(references)
+        status, body = self._post(json.dumps(request), limit)
         if status != 200:
             self._raise(status, body)
         try:
-            distances = [float(x) for x in json.loads(body)["predictions"]]
-        except (ValueError, KeyError, TypeError):
+            predictions = json.loads(body)["predictions"]
+            # Objects if the signature has several outputs, else numbers.
+            rows = [
+                (x["distance"], x["error"]) if isinstance(x, dict) else (x, "")
+                for x in predictions
+            ]
+        # Deep JSON exhausts the stack.
+        except (ValueError, KeyError, TypeError, RecursionError):
             raise ServerError(
                 f"{self._where} returned an unexpected response body: "
-                f"{body[:200]!r}"
+                f"{clean(ascii(body[:200]))}"
             ) from None
-        if len(distances) != len(references):
-            raise ServerError(
-                f"{self._where} returned {len(distances)} distances for "
-                f"{len(references)} pairs"
-            )
-        return distances
+        return read_results(
+            [distance for distance, _ in rows],
+            [error for _, error in rows],
+            len(references),
+            self._where,
+        )
 
     @property
     def _where(self):
         host, port = self._address
         return f"http://{host}:{port}{self._path}"
 
-    def _post(self, body):
+    def _post(self, body, limit):
         connection = http.client.HTTPConnection(
             *self._address, timeout=self._timeout
         )
+        late = threading.Event()
+
+        def stop(opened):
+            # The timeout of a socket is that of each read, and a server may
+            # send a byte at a time. Its end makes a waiting read return.
+            late.set()
+            with contextlib.suppress(OSError):
+                opened.shutdown(socket.SHUT_RDWR)
+
+        timer = None
+        started = time.monotonic()
         try:
+            connection.connect()
+            left = self._timeout - (time.monotonic() - started)
+            timer = threading.Timer(max(left, 0), stop, [connection.sock])
+            timer.daemon = True
+            timer.start()
             connection.request(
                 "POST", self._path, body, {"Content-Type": "application/json"}
             )
-            response = connection.getresponse()
-            return response.status, response.read()
-        except TimeoutError:
-            raise ServerError(
-                f"{self._where} did not respond within {self._timeout:g} s"
-            ) from None
+            with connection.getresponse() as response:
+                status, body = response.status, response.read(limit + 1)
+                # Reading up to a limit does not report that a body ends early.
+                cut = len(body) <= limit and bool(response.length)
         except (OSError, http.client.HTTPException) as error:
-            reason = str(error) or type(error).__name__
-            raise UnavailableError(f"{self._where}: {reason}") from None
+            if late.is_set() or isinstance(error, TimeoutError):
+                raise self._late() from None
+            reason = clean(str(error)) or type(error).__name__
+            raise Unavailable(f"{self._where}: {reason}") from None
         finally:
+            if timer:
+                timer.cancel()
             connection.close()
+        if late.is_set():
+            raise self._late()
+        if len(body) > limit:
+            raise ServerError(
+                f"{self._where} returned more than {limit} bytes, too many "
+                "for the distances"
+            )
+        if cut:
+            raise Unavailable(f"{self._where}: the response ended early")
+        return status, body
+
+    def _late(self):
+        return ServerError(
+            f"{self._where} did not respond within {self._timeout:g} s"
+        )
 
     def _raise(self, status, body):
         try:
-            reason = json.loads(body)["error"]
-        except (ValueError, KeyError, TypeError):
-            reason = body[:200].decode(errors="replace")
-        message = f"{self._where} returned {status}: {reason}"
-        if status in RETRYABLE:
-            raise UnavailableError(message)
-        raise ServerError(message, rejected=status in REJECTED)
+            reason = str(json.loads(body)["error"])
+        except (ValueError, KeyError, TypeError, RecursionError):
+            reason = body[: 2 * LONGEST_TEXT].decode(errors="replace")
+        message = f"{self._where} returned {status}: {clean(reason)}"
+        if status == TOO_LARGE:
+            raise TooLarge(message)
+        if status in REFUSED:
+            raise Refused(message)
+        if status in RETRIED:
+            raise Unavailable(message)
+        raise ServerError(message)
 
 
 def _encode(data):

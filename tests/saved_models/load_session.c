@@ -1,9 +1,9 @@
 /* Loads a SavedModel by the C API, as a server does, and runs a signature.
 
    load_session MODEL FORMAT REFERENCE DISTORTED REFERENCE_NAME DISTORTED_NAME
-                DISTANCE_NAME HEIGHT WIDTH
-   FORMAT is "float" (files of HEIGHT x WIDTH x 3 float32) or "file" (encoded
-   images). The names are those of the graph's operations, as "name:index".
+                DISTANCE_NAME SIZE...
+   FORMAT is "float" (files of float32) or "file" (encoded images); the sizes
+   are those of the tensors' axes. The names are those of the graph's operations, as "name:index".
    Prints the distance. */
 
 #include <stdio.h>
@@ -34,20 +34,18 @@ static char* read_file(const char* path, size_t* size) {
   return bytes;
 }
 
-static TF_Tensor* read_tensor(const char* path, int encoded, int64_t height,
-                              int64_t width) {
+static TF_Tensor* read_tensor(const char* path, int encoded,
+                              const int64_t* shape, int rank) {
   size_t size;
   char* bytes = read_file(path, &size);
   TF_Tensor* tensor;
   if (encoded) {
-    int64_t shape[] = {1};
-    tensor = TF_AllocateTensor(TF_STRING, shape, 1, sizeof(TF_TString));
+    tensor = TF_AllocateTensor(TF_STRING, shape, rank, sizeof(TF_TString));
     TF_TString* string = TF_TensorData(tensor);
     TF_TString_Init(string);
     TF_TString_Copy(string, bytes, size);
   } else {
-    int64_t shape[] = {1, height, width, 3};
-    tensor = TF_AllocateTensor(TF_FLOAT, shape, 4, size);
+    tensor = TF_AllocateTensor(TF_FLOAT, shape, rank, size);
     memcpy(TF_TensorData(tensor), bytes, size);
   }
   free(bytes);
@@ -66,7 +64,11 @@ static TF_Output find(TF_Graph* graph, char* name) {
 }
 
 int main(int count, char** arguments) {
-  if (count != 10) return 2;
+  enum { FIRST_SIZE = 8, LARGEST_RANK = 8 };
+  int64_t shape[LARGEST_RANK];
+  int rank = count - FIRST_SIZE;
+  if (rank < 0 || rank > LARGEST_RANK) return 2;
+  for (int i = 0; i < rank; i++) shape[i] = atoll(arguments[FIRST_SIZE + i]);
   int encoded = strcmp(arguments[2], "file") == 0;
   TF_Status* status = TF_NewStatus();
   TF_Graph* graph = TF_NewGraph();
@@ -79,8 +81,7 @@ int main(int count, char** arguments) {
   TF_Tensor *values[2], *result;
   for (int i = 0; i < 2; i++) {
     inputs[i] = find(graph, arguments[5 + i]);
-    values[i] = read_tensor(arguments[3 + i], encoded, atoll(arguments[8]),
-                            atoll(arguments[9]));
+    values[i] = read_tensor(arguments[3 + i], encoded, shape, rank);
   }
   TF_SessionRun(session, NULL, inputs, values, 2, &output, &result, 1, NULL, 0,
                 NULL, status);

@@ -79,7 +79,12 @@ def test_tensors_give_the_digits_of_the_python_loader(
         image.tofile(file)
     name = "serving_default"
     done = run(
-        load_session, exported("alex"), "float", files, names(name), (64, 64)
+        load_session,
+        exported("alex"),
+        "float",
+        files,
+        names(name),
+        (1, 64, 64, 3),
     )
     assert done.stdout.strip() == in_process(name, pair)
 
@@ -92,13 +97,32 @@ def test_files_give_the_digits_of_the_python_loader(
     for image, file in zip(pair, files, strict=True):
         file.write_bytes(image)
     name = "encoded"
-    done = run(
-        load_session, exported("alex"), "file", files, names(name), (0, 0)
-    )
+    done = run(load_session, exported("alex"), "file", files, names(name), (1,))
     assert done.stdout.strip() == in_process(name, pair)
-    files[0].write_bytes(b"no image")
+    # A file that does not decode, which `tf.data` catches inside the graph.
+    files[0].write_bytes(image[:-200])
+    done = run(load_session, exported("alex"), "file", files, names(name), (1,))
+    assert done.returncode == 0
+    assert done.stdout.strip().lstrip("-") == "nan"
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [(), (64,), (64, 64, 3), (1, 64, 64, 4), (1, 64, 64, 1), (1, 1, 64, 64, 3)],
+)
+def test_a_wrong_rank_or_channels_are_refused_in_one_sentence(
+    shape, load_session, names, exported, tmp_path
+):
+    # The C loader, as the server, does not compare it with the signature.
+    file = tmp_path / "image"
+    np.zeros(shape, np.float32).tofile(file)
+    name = "serving_default"
     done = run(
-        load_session, exported("alex"), "file", files, names(name), (0, 0)
+        load_session, exported("alex"), "float", [file] * 2, names(name), shape
     )
     assert done.returncode == 1
-    assert "must hold PNG or JPEG files" in done.stderr
+    said = "".join(f"{size} " for size in shape).strip()
+    assert (
+        "`reference` must have the shape (batch, height, width, 3), not] "
+        f"[{said}]" in done.stderr
+    )

@@ -1,15 +1,22 @@
 """The client, over REST and gRPC, against servers on 127.0.0.1."""
 
+import contextlib
+import socket
 import subprocess
 import sys
+import threading
+import time
 
 import grpc
+import numpy as np
 import pytest
+import tensorflow as tf
+from tensorflow_serving.apis.predict_pb2 import PredictResponse
 
 from saved_models import client
 from saved_models.transport import batch_client
 from saved_models.transport.batch_client import BatchClient, connect
-from saved_models.transport.errors import ServerError
+from saved_models.transport.errors import PairError, ServerError
 from tests.support.golden_values import golden, within
 from tests.support.loopback_servers import (
     Behaviour,
@@ -22,6 +29,7 @@ from tests.support.ports import free_port
 GOLDEN = golden("alex")["distances"][:2]
 # The same statuses in both protocols.
 BUSY = {"rest": 503, "grpc": grpc.StatusCode.UNAVAILABLE}
+REFUSED = {"rest": 400, "grpc": grpc.StatusCode.INVALID_ARGUMENT}
 BROKEN = {"rest": 500, "grpc": grpc.StatusCode.INTERNAL}
 ABSENT = {"rest": 404, "grpc": grpc.StatusCode.NOT_FOUND}
 
@@ -114,8 +122,69 @@ def test_a_bad_file_costs_no_other_pair_its_distance(transport, pairs):
         [pairs[0], bad, pairs[1]]
     )
     assert within([first, third], GOLDEN)
-    assert isinstance(second, ServerError)
-    assert "must hold PNG or JPEG files" in str(second)
+    assert isinstance(second, PairError)
+    assert str(second) == (
+        "`distorted` must hold PNG or JPEG files; this one is neither"
+    )
+
+
+def test_a_bad_file_costs_no_other_client_its_distance(
+    transport, server, pairs
+):
+    server.merged = 8
+    bad = (pairs[0][0], pairs[0][1][:-200])
+    client = BatchClient(transport(), batch_size=1, in_flight=8)
+    *found, last = client.distances([*pairs * 5, bad])
+    assert within(found, GOLDEN * 5)
+    assert "`distorted` cannot be decoded" in str(last)
+    # None was sent again.
+    assert len(server.requests) == 11
+
+
+def test_a_request_beyond_the_threads_of_the_server_is_sent_again(model, pairs):
+    behaviour = Behaviour()
+    behaviour.threads, behaviour.delay = 2, 0.01
+    with grpc_server(model, behaviour) as port:
+        transport = connect("127.0.0.1", port, grpc=True)
+        client = BatchClient(transport, 20, batch_size=1, in_flight=6)
+        assert within(client.distances(pairs * 6), GOLDEN * 6)
+    assert len(behaviour.requests) > 12
+
+
+def test_a_message_that_is_too_large_is_its_pairs_error(model, pairs):
+    behaviour = Behaviour()
+    large = "Received message larger than max (9000000 vs. 4194304)"
+    status = grpc.StatusCode.RESOURCE_EXHAUSTED
+    # That of both pairs, and then that of the second.
+    behaviour.failures = [(status, large), None, (status, large)]
+    with grpc_server(model, behaviour) as port:
+        transport = connect("127.0.0.1", port, grpc=True)
+        first, second = BatchClient(transport).distances(pairs)
+    assert within(first, GOLDEN[0])
+    assert isinstance(second, PairError)
+    assert large in str(second)
+
+
+def test_a_refused_request_is_halved(transport, server, protocol, pairs):
+    server.failures = [REFUSED[protocol]]
+    assert within(BatchClient(transport()).distances(pairs * 4), GOLDEN * 4)
+    assert len(server.requests) == 3
+
+
+def test_a_pair_is_not_blamed_for_a_refusal(transport, server, protocol, pairs):
+    server.failures = [REFUSED[protocol]] * 2
+    found = BatchClient(transport()).distances(pairs[:1])
+    assert within(found, GOLDEN[:1])
+    server.failures = [REFUSED[protocol]] * 3
+    with pytest.raises(ServerError, match="told to fail.*after 3 tries"):
+        BatchClient(transport(), retries=2).distances(pairs[:1])
+
+
+def test_no_pairs_send_nothing(transport, server):
+    assert BatchClient(transport()).distances([]) == []
+    with pytest.raises(ValueError, match="at least one file"):
+        transport().predict([], [])
+    assert server.requests == []
 
 
 def test_version_and_label_are_sent(transport, server, protocol, pairs):
@@ -130,12 +199,31 @@ def test_version_and_label_are_sent(transport, server, protocol, pairs):
         assert stable.version_label == "stable"
 
 
+def row(distance, error):
+    """A response with one good pair, and another one."""
+    rows = b'{"distance": 0.5, "error": ""}, {"distance": %b, "error": %b}'
+    return b'{"predictions": [' + rows % (distance, error) + b"]}"
+
+
 @pytest.mark.parametrize(
     ("body", "sentence"),
     [
         (b"<html>", "unexpected response body"),
         (b'{"outputs": [1]}', "unexpected response body"),
-        (b'{"predictions": [0.5]}', "1 distances for 2 pairs"),
+        (b'{"predictions": [0.5]}', "1 distances and 1 errors for 2 pairs"),
+        (b'{"predictions": 5}', "unexpected response body"),
+        (b"[" * 50_000, "unexpected response body"),
+        (b'{"predictions": [0.5, NaN]}', "distance nan, error ''"),
+        (b'{"predictions": [0.5, Infinity]}', "distance inf"),
+        (b'{"predictions": [0.5, -5]}', "distance -5"),
+        (b'{"predictions": [0.5, true]}', "distance True"),
+        (b'{"predictions": [0.5, "7"]}', "distance '7'"),
+        (b'{"predictions": [0.5, 1' + b"0" * 400 + b"]}", "distance 1000"),
+        (b'{"predictions": [0.5, 1' + b"0" * 5000 + b"]}", "response body"),
+        (row(b"NaN", b'""'), "distance nan, error ''"),
+        (row(b"0.5", b'"bad"'), "distance 0.5, error 'bad'"),
+        (row(b"NaN", b"7"), "distance nan, error 7"),
+        (b'{"predictions": [' + b" " * 100_000 + b"]}", "more than 73728"),
     ],
 )
 def test_an_unexpected_response_is_an_error(body, sentence, model, pairs):
@@ -144,6 +232,86 @@ def test_an_unexpected_response_is_an_error(body, sentence, model, pairs):
     with rest_server(model, behaviour) as port:
         with pytest.raises(ServerError, match=sentence):
             BatchClient(connect("127.0.0.1", port)).distances(pairs)
+
+
+@pytest.mark.parametrize("distance", [b"NaN", b"null"])
+def test_the_text_of_a_server_is_cleaned(distance, model, pairs):
+    behaviour = Behaviour()
+    behaviour.failures = [row(distance, b'"bad \\u001b[31m\\n image"')]
+    with rest_server(model, behaviour) as port:
+        found = BatchClient(connect("127.0.0.1", port)).distances(pairs)
+    assert found[0] == 0.5
+    assert str(found[1]) == "bad [31m image"
+
+
+@pytest.mark.parametrize(
+    ("outputs", "sentence"),
+    [
+        ({}, "without `distance`"),
+        ({"distance": np.zeros(2)}, "tensor of type 2"),
+        ({"distance": np.zeros((2, 1), "f4")}, r"shape \[2, 1\]"),
+        ({"distance": np.float32([0, np.nan])}, "distance nan, error ''"),
+        ({"distance": np.float32([0, -1])}, "distance -1.0"),
+        (
+            {"distance": np.float32([0, 1]), "error": np.array([b"", b"x"])},
+            "distance 1.0, error 'x'",
+        ),
+    ],
+)
+def test_an_unexpected_tensor_is_an_error(outputs, sentence, model, pairs):
+    behaviour = Behaviour()
+    response = PredictResponse()
+    for name, values in outputs.items():
+        response.outputs[name].CopyFrom(tf.make_tensor_proto(values))
+    behaviour.failures = [response]
+    with grpc_server(model, behaviour) as port:
+        transport = connect("127.0.0.1", port, grpc=True)
+        with pytest.raises(ServerError, match=sentence):
+            BatchClient(transport).distances(pairs)
+
+
+def test_a_tensor_that_claims_a_size_is_not_made(model, pairs):
+    behaviour = Behaviour()
+    response = PredictResponse()
+    tensor = tf.make_tensor_proto(np.float32(0))
+    tensor.tensor_shape.dim.add().size = 1 << 50
+    response.outputs["distance"].CopyFrom(tensor)
+    behaviour.failures = [response]
+    with grpc_server(model, behaviour) as port:
+        transport = connect("127.0.0.1", port, grpc=True)
+        with pytest.raises(ServerError, match="shape"):
+            BatchClient(transport).distances(pairs)
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"HTTP/1.1 100 Continue\r\n\r\n",
+        b"X",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 99999\r\n\r\n",
+    ],
+    ids=["informational", "header", "body"],
+)
+def test_a_server_that_sends_little_by_little_times_out(sent, pairs):
+    ended = threading.Event()
+
+    def drip():
+        connection, _ = listening.accept()
+        with connection, contextlib.suppress(OSError):
+            while not ended.wait(0.02):
+                connection.sendall(sent)
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        thread = threading.Thread(target=drip)
+        thread.start()
+        started = time.monotonic()
+        port = listening.getsockname()[1]
+        client = BatchClient(connect("127.0.0.1", port, timeout=0.3))
+        with pytest.raises(ServerError, match="did not respond within 0.3 s"):
+            client.distances(pairs)
+        assert time.monotonic() - started < 2
+        ended.set()
+        thread.join()
 
 
 @pytest.fixture

@@ -39,6 +39,86 @@ def test_every_model_is_named_with_its_highest_version(models):
     }
 
 
+def read_versions(models):
+    """The label and the loaded versions of alex."""
+    config = text_format.Parse(
+        (models / "models.config").read_text(), ModelServerConfig()
+    )
+    entry = config.model_config_list.config[0]
+    assert entry.model_version_policy.WhichOneof("policy_choice") == "specific"
+    loaded = entry.model_version_policy.specific.versions
+    return entry.version_labels["stable"], list(loaded)
+
+
+def test_the_label_moves_and_its_old_version_stays_loaded(models, capsys):
+    assert run(models) == 0
+    assert read_versions(models) == (12, [1, 12])
+    # Two new versions, of which one is never labelled.
+    for version in ("13", "14"):
+        (models / "lpips_alex" / version).mkdir()
+    capsys.readouterr()
+    assert run(models) == 0
+    assert read_versions(models) == (14, [12, 14])
+    assert capsys.readouterr().err == (
+        "saved_models.serving_config: lpips_alex: stable was version 12, is "
+        "14\n"
+    )
+    # It has moved, so the next lower one is kept.
+    assert run(models) == 0
+    assert read_versions(models) == (14, [13, 14])
+    # Back, while the newer one serves until then.
+    assert run(models, "--stable", "lpips_alex=12") == 0
+    assert read_versions(models) == (12, [12, 14])
+    assert run(models, "--stable", "lpips_alex=12") == 0
+    assert read_versions(models) == (12, [1, 12])
+
+
+@pytest.mark.parametrize(
+    ("stable", "status", "sentence"),
+    [
+        ("lpips_alex=5", 1, "has no version 5"),
+        ("lpips=5", 1, "holds no model lpips"),
+        ("lpips_alex", 2, "must be MODEL=VERSION"),
+    ],
+)
+def test_a_version_that_is_not_there_is_an_error(
+    stable, status, sentence, models, capsys
+):
+    try:
+        found = run(models, "--stable", stable)
+    except SystemExit as exit:
+        found = exit.code
+    assert found == status
+    assert sentence in capsys.readouterr().err
+    assert not (models / "models.config").exists()
+
+
+def test_a_file_that_is_no_configuration_is_kept(models, capsys):
+    (models / "models.config").write_text("not { a config")
+    assert run(models) == 1
+    assert "is no ModelServerConfig" in capsys.readouterr().err
+    assert (models / "models.config").read_text() == "not { a config"
+
+
+@pytest.mark.parametrize(
+    ("options", "threads"),
+    [
+        ([], 34),
+        (["--batching"], 66),
+        (["--batching", "--cores", "8"], 258),
+        (["--batching", "--cores", "32"], 1026),
+    ],
+)
+def test_threads_follow_from_cores_and_batches(
+    options, threads, models, capsys
+):
+    assert run(models, *options) == 0
+    command = shlex.split(capsys.readouterr().out)
+    assert f"--grpc_max_threads={threads}" in command
+    assert f"--rest_api_num_threads={threads}" in command
+    assert "--model_config_file_poll_wait_seconds=10" in command
+
+
 def test_the_flags_set_how_requests_are_merged(models):
     assert run(models, "--max-batch-size", "32") == 0
     text = (models / "batching.config").read_text()

@@ -44,14 +44,14 @@ def start():
 
 
 @contextlib.contextmanager
-def running(command, port, log):
+def running(command, port, log, environment=None):
     """Starts a server and waits until it listens; stops it at the end."""
     with open(log, "wb") as output:
         process = subprocess.Popen(
             list(map(str, command)),
             stdout=output,
             stderr=subprocess.STDOUT,
-            env=os.environ | RAY,
+            env=os.environ | RAY | (environment or {}),
         )
     try:
         wait_for_port(port, process, Path(log), STARTING)

@@ -26,10 +26,20 @@ class Export(kserve.Model):
             for role in ("reference", "distorted")
         }
         try:
-            distances = signature(**inputs)["distance"]
+            outputs = signature(**inputs)
         except tf.errors.InvalidArgumentError as error:
             raise InvalidInput(error.message) from None
-        return {"predictions": distances.numpy().tolist()}
+        rows = zip(
+            outputs["distance"].numpy().tolist(),
+            outputs["error"].numpy().tolist(),
+            strict=True,
+        )
+        return {
+            "predictions": [
+                {"distance": distance, "error": error.decode()}
+                for distance, error in rows
+            ]
+        }
 
 
 if __name__ == "__main__":
