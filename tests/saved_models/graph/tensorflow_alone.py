@@ -74,6 +74,9 @@ def main(inputs, outputs, *models):
         for loader in loaders:
             for name, output, value in loader(folder, arrays):
                 key = f"{os.path.basename(model)} {loader.__name__}"
+                if value.dtype == object:
+                    # Arrays of strings; objects would be pickled.
+                    value = value.astype(bytes)
                 results[f"{key} {name} {output}"] = value
     np.savez(outputs, **results)
 

@@ -76,6 +76,12 @@ def test_distances_are_those_of_the_reference(signature, net, loader, served):
 
 
 @pytest.mark.parametrize(("net", "loader"), SERVED)
+def test_pairs_that_are_right_have_no_error(net, loader, served):
+    errors = served(net, loader, "encoded", "error")
+    assert errors.tolist() == [b"", b""]
+
+
+@pytest.mark.parametrize(("net", "loader"), SERVED)
 def test_shares_of_taps_are_those_of_the_reference(net, loader, served):
     found = served(net, loader, "per_layer", "per_layer")
     assert within(found, golden(net)["per_layer"][:2], ABSOLUTE + 5e-7)
