@@ -9,10 +9,10 @@ from typing import Protocol
 
 from saved_models.transport.errors import (
     PairError,
-    Refused,
+    RefusedError,
     ServerError,
-    TooLarge,
-    Unavailable,
+    TooLargeError,
+    UnavailableError,
 )
 from saved_models.transport.rest import RestTransport
 
@@ -138,9 +138,9 @@ class BatchClient:
     def _request(self, batch):
         try:
             return self._send(batch)
-        except (Refused, TooLarge) as error:
+        except (RefusedError, TooLargeError) as error:
             if len(batch) == 1:
-                if isinstance(error, TooLarge):
+                if isinstance(error, TooLargeError):
                     return [PairError(str(error))]
                 raise
         half = len(batch) // 2
@@ -151,9 +151,9 @@ class BatchClient:
         for tries in itertools.count(1):
             try:
                 return self._transport.predict(*zip(*batch, strict=True))
-            except Unavailable as error:
-                # Refused with others, it is sent again without some of them.
-                if isinstance(error, Refused) and len(batch) > 1:
+            except UnavailableError as error:
+                # Rejected with others, it is sent again without some of them.
+                if isinstance(error, RefusedError) and len(batch) > 1:
                     raise
                 if tries > self._retries:
                     raise ServerError(

@@ -11,11 +11,11 @@ class UnavailableError(ServerError):
     """The server did not accept the request, which may be sent again."""
 
 
-class Refused(Unavailable):
+class RefusedError(UnavailableError):
     """The server refused the request, or one that it was merged with."""
 
 
-class TooLarge(ServerError):
+class TooLargeError(ServerError):
     """The request has more bytes than the server takes."""
 
 

@@ -11,10 +11,10 @@ from tensorflow_serving.apis.prediction_service_pb2_grpc import (
 
 from saved_models.transport.errors import (
     PairError,
-    Refused,
+    RefusedError,
     ServerError,
-    TooLarge,
-    Unavailable,
+    TooLargeError,
+    UnavailableError,
 )
 from saved_models.transport.responses import clean, read_results
 
@@ -131,9 +131,13 @@ class GrpcTransport:
         message = f"{self._where} returned {code.name}: {details}"
         if code == grpc.StatusCode.RESOURCE_EXHAUSTED:
             too_large = TOO_LARGE in details
-            return TooLarge(message) if too_large else Unavailable(message)
+            return (
+                TooLargeError(message)
+                if too_large
+                else UnavailableError(message)
+            )
         if code in RETRIED:
-            return Unavailable(message)
+            return UnavailableError(message)
         if code == grpc.StatusCode.INVALID_ARGUMENT:
-            return Refused(message)
+            return RefusedError(message)
         return ServerError(message)

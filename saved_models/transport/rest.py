@@ -11,10 +11,10 @@ from collections.abc import Sequence
 
 from saved_models.transport.errors import (
     PairError,
-    Refused,
+    RefusedError,
     ServerError,
-    TooLarge,
-    Unavailable,
+    TooLargeError,
+    UnavailableError,
 )
 from saved_models.transport.responses import LONGEST_TEXT, clean, read_results
 
@@ -143,7 +143,7 @@ class RestTransport:
             if late.is_set() or isinstance(error, TimeoutError):
                 raise self._late() from None
             reason = clean(str(error)) or type(error).__name__
-            raise Unavailable(f"{self._where}: {reason}") from None
+            raise UnavailableError(f"{self._where}: {reason}") from None
         finally:
             if timer:
                 timer.cancel()
@@ -156,7 +156,7 @@ class RestTransport:
                 "for the distances"
             )
         if cut:
-            raise Unavailable(f"{self._where}: the response ended early")
+            raise UnavailableError(f"{self._where}: the response ended early")
         return status, body
 
     def _late(self):
@@ -171,11 +171,11 @@ class RestTransport:
             reason = body[: 2 * LONGEST_TEXT].decode(errors="replace")
         message = f"{self._where} returned {status}: {clean(reason)}"
         if status == TOO_LARGE:
-            raise TooLarge(message)
+            raise TooLargeError(message)
         if status in REFUSED:
-            raise Refused(message)
+            raise RefusedError(message)
         if status in RETRIED:
-            raise Unavailable(message)
+            raise UnavailableError(message)
         raise ServerError(message)
 
 
