@@ -89,8 +89,13 @@ def norm_epsilon(images, valid=None):
     usable = ops.abs(total) < math.inf
     if valid is not None:
         usable = ops.logical_and(usable, valid)
-    epsilon = ops.full_like(total, NORM_EPSILON)
-    return ops.where(usable, epsilon, ops.full_like(total, math.nan))
+    # Two scalars: of two arrays, tf2onnx makes products with the condition,
+    # and 0 * NaN is NaN.
+    return ops.where(
+        usable,
+        ops.convert_to_tensor(NORM_EPSILON, images.dtype),
+        ops.convert_to_tensor(math.nan, images.dtype),
+    )
 
 
 def unit_normalize(features, dtype="float32", epsilon=NORM_EPSILON):
