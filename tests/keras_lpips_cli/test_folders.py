@@ -294,7 +294,7 @@ def test_a_killed_run_resumes_to_the_same_bytes(
         cwd=REPOSITORY,
     )
     log = tmp_path / ".killed.csv.resume"
-    limit = time.monotonic() + 60
+    limit = time.monotonic() + 300
     while not (log.exists() and len(log.read_bytes().split(b"\n")) > 3):
         assert process.poll() is None and time.monotonic() < limit
         time.sleep(0.02)
