@@ -29,7 +29,7 @@ def test_help_lists_what_there_is(command, arguments):
         (): COMMANDS,
         ("pair",): (
             "--net {alex,vgg,squeeze}",
-            "--version {0.1,0.0}",
+            "--version {0.1,0.0,st}",
             "--map PATH",
             "--json",
             "REFERENCE DISTORTED",

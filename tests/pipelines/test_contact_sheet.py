@@ -33,7 +33,7 @@ def test_errors_name_what_cannot_be_used(tmp_path, capsys):
     bad.write_bytes(b"no image")
     assert "invalid choice 'medical'" in read_error("--families", "medical")
     assert "cnn needs --bank" in read_error("--families", "cnn")
-    assert "bad.jpg is no image" in read_error("--photos", str(bad))
+    assert "bad.jpg is not an image" in read_error("--photos", str(bad))
     assert "Received: .txt" in read_error(sheet="sheet.txt")
 
 
