@@ -22,7 +22,6 @@ from typing import get_args
 
 from tqdm import tqdm
 
-from benchmarks.accelerator_report import to_markdown
 from benchmarks.implementations.names import (
     CHANNELS_LAST,
     CPU,
@@ -34,10 +33,11 @@ from benchmarks.implementations.names import (
     start,
 )
 from benchmarks.implementations.process import RemoteError
-from benchmarks.interleaving import interleave
-from benchmarks.machine import describe_driver, describe_machine
-from benchmarks.random_images import SEED
-from benchmarks.report import write_results
+from benchmarks.inputs.random_images import SEED
+from benchmarks.measurement.accelerator_report import to_markdown
+from benchmarks.measurement.interleaving import interleave
+from benchmarks.measurement.machine import describe_driver, describe_machine
+from benchmarks.measurement.report import write_results
 from keras_lpips_cli.options import Net
 
 NETS = get_args(Net)

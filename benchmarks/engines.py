@@ -60,7 +60,7 @@ from tensorflow.python.framework.convert_to_constants import (
     convert_variables_to_constants_v2,
 )
 
-from benchmarks.interleaving import interleave
+from benchmarks.measurement.interleaving import interleave
 from keras_lpips import LPIPS
 from keras_lpips.inference.jit import compile_function
 from keras_lpips_cli.options import Net

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks.random_images import draw_images
+from benchmarks.inputs.random_images import draw_images
 
 SMALL = (1, 64, 64)
 

@@ -2,9 +2,9 @@
 
     python -m benchmarks.prepare_bapps FOLDER [--fraction 0.1]
 
-Makes the archives of `benchmarks.synthetic_bapps` in FOLDER and prepares them
-in this process, in two processes, and by a plain Python loop that reads,
-checks and writes the same triplets.
+Makes the archives of `benchmarks.inputs.synthetic_bapps` in FOLDER and
+prepares them in this process, in two processes, and by a plain Python loop
+that reads, checks and writes the same triplets.
 
 187,644 triplets on two quiet AVX-512 cores; memory counts pages that processes
 share once for each:
@@ -33,7 +33,7 @@ import numpy as np
 import psutil
 from PIL import Image
 
-from benchmarks.synthetic_bapps import write_archives
+from benchmarks.inputs.synthetic_bapps import write_archives
 from tfds_bapps.source import layout
 
 IMPLEMENTATIONS = {

@@ -1,6 +1,7 @@
-"""Measures the steps of scoring, and the pipeline's and the model's rate.
+r"""Measures the steps of scoring, and the pipeline's and the model's rate.
 
-    python -m benchmarks.fake_pairs PAIRS --photos DIR --pairs 1800 --size 256
+    python -m benchmarks.inputs.fake_pairs PAIRS --photos DIR --pairs 1800 \
+        --size 256
     python -m benchmarks.score_rate PAIRS/pairs.csv [--net vgg] [--threads 1]
     python -m benchmarks.score_rate PAIRS/pairs.csv --processes 2
 

@@ -29,9 +29,9 @@ from benchmarks.implementations.names import (
     start,
 )
 from benchmarks.implementations.process import RemoteError
-from benchmarks.interleaving import interleave
-from benchmarks.machine import describe_machine
-from benchmarks.report import to_markdown, write_results
+from benchmarks.measurement.interleaving import interleave
+from benchmarks.measurement.machine import describe_machine
+from benchmarks.measurement.report import to_markdown, write_results
 from keras_lpips_cli.options import Net
 
 NETS = get_args(Net)

@@ -17,8 +17,8 @@ import numpy as np
 import tensorflow as tf
 
 from benchmarks.implementations.names import EAGER, start
-from benchmarks.interleaving import interleave, time_once
-from benchmarks.machine import describe_machine
+from benchmarks.measurement.interleaving import interleave, time_once
+from benchmarks.measurement.machine import describe_machine
 from keras_lpips_cli.options import Net
 from training.model.optimizer import (
     BASE_EPOCHS,

@@ -5,13 +5,13 @@ from typing import Annotated, Any
 
 from tyro.conf import subcommand
 
-from keras_lpips_cli.folders import FoldersConfig, compare_folders
-from keras_lpips_cli.matrix import MatrixConfig, compare_all_images
-from keras_lpips_cli.optimize import OptimizeConfig, optimize
-from keras_lpips_cli.pair import PairConfig, compare_pair
+from keras_lpips_cli.commands.folders import FoldersConfig, compare_folders
+from keras_lpips_cli.commands.matrix import MatrixConfig, compare_all_images
+from keras_lpips_cli.commands.optimize import OptimizeConfig, optimize
+from keras_lpips_cli.commands.pair import PairConfig, compare_pair
+from keras_lpips_cli.commands.video import VideoConfig, compare_two_videos
+from keras_lpips_cli.commands.weights import WeightsConfig, manage_weights
 from keras_lpips_cli.program import parse, run
-from keras_lpips_cli.video import VideoConfig, compare_two_videos
-from keras_lpips_cli.weights import WeightsConfig, manage_weights
 
 NAME = "keras-lpips"
 Command = (

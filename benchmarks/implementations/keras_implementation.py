@@ -3,11 +3,11 @@
 import keras
 import numpy as np
 
-from benchmarks.flops import convolution_operations
 from benchmarks.implementations.names import BFLOAT16, CPU, FLOAT32, GPU, OURS
-from benchmarks.interleaving import time_calls
+from benchmarks.inputs.random_images import SEED, draw_images
+from benchmarks.measurement.flops import convolution_operations
+from benchmarks.measurement.interleaving import time_calls
 from benchmarks.memory import peak_growth
-from benchmarks.random_images import SEED, draw_images
 from keras_lpips import LPIPS
 from keras_lpips.inference import provenance
 from keras_lpips.inference.jit import compile_function

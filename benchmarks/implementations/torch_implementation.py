@@ -20,9 +20,9 @@ from benchmarks.implementations.reference import (
     make_reference,
     to_torch,
 )
-from benchmarks.interleaving import time_calls
+from benchmarks.inputs.random_images import SEED, draw_images
+from benchmarks.measurement.interleaving import time_calls
 from benchmarks.memory import peak_growth
-from benchmarks.random_images import SEED, draw_images
 from keras_lpips.weights.presets import fetch_backbone
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.random_images import draw_images
+from benchmarks.inputs.random_images import draw_images
 from keras_lpips import LPIPS
 
 ROOT = Path(__file__).parents[3]

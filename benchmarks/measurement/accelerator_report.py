@@ -1,7 +1,12 @@
 """The results of `benchmarks.accelerator` as Markdown."""
 
 from benchmarks.implementations.names import EAGER, OURS, TORCH
-from benchmarks.report import failures, format_row, median, shape_name
+from benchmarks.measurement.report import (
+    failures,
+    format_row,
+    median,
+    shape_name,
+)
 
 
 def to_markdown(results: dict) -> str:

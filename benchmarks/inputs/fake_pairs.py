@@ -1,6 +1,6 @@
 """Writes many pairs of crops and distorted crops, as PNGs or records.
 
-    python -m benchmarks.fake_pairs FOLDER --photos DIR --pairs 100000
+    python -m benchmarks.inputs.fake_pairs FOLDER --photos DIR --pairs 100000
 
 Each pair is a crop of a photograph and the same crop blurred, compressed as
 JPEG, or with noise, all seeded by the pair's number: FOLDER/pairs.csv and, 1000

@@ -6,7 +6,7 @@ import pytest
 from keras_lpips import WeightsError
 from keras_lpips.backbones.registry import BACKBONES
 from keras_lpips.weights import presets
-from keras_lpips_cli.weights import NAMES
+from keras_lpips_cli.commands.weights import NAMES
 
 FILES = {
     "alex": "alex.npz",

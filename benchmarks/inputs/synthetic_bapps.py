@@ -1,6 +1,6 @@
 """Writes archives with BAPPS's layout and counts, and tiny noise patches.
 
-    python -m benchmarks.synthetic_bapps FOLDER [--fraction 0.01]
+    python -m benchmarks.inputs.synthetic_bapps FOLDER [--fraction 0.01]
 
 Writes `twoafc_train.tar` and `twoafc_val.tar` as the authors lay them out:
 one subset after another, one role after another, names ascending. Without

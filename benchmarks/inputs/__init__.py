@@ -1,0 +1,1 @@
+"""Images, pairs and archives that benchmarks measure on."""

@@ -1,0 +1,1 @@
+"""How benchmarks take turns, describe the machine and report."""

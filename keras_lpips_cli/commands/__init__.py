@@ -1,0 +1,1 @@
+"""The commands of `keras-lpips`: a configuration and a function each."""
