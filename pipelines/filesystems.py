@@ -3,6 +3,7 @@
 import contextlib
 import os
 import queue
+import re
 import threading
 import uuid
 from collections.abc import Callable, Iterator
@@ -140,7 +141,20 @@ def list_files(pattern: str) -> list[str]:
     Raises:
         OSError: the folder cannot be listed.
     """
-    return sorted(x.path for x in FileSystems.match([pattern])[0].metadata_list)
+    return [file.path for file in match_files(pattern)]
+
+
+def match_files(pattern: str) -> list:
+    """Returns what a filesystem knows of matching files, sorted by path.
+
+    Raises:
+        OSError: the folder cannot be listed.
+    """
+    # Beam finds nothing for a local pattern without a folder.
+    if "/" not in pattern and re.search(r"[*?\[]", pattern):
+        pattern = f"./{pattern}"
+    files = FileSystems.match([pattern])[0].metadata_list
+    return sorted(files, key=lambda file: file.path)
 
 
 def make_folder(path: str) -> None:

@@ -13,6 +13,7 @@ from pipelines.execution import check_options, forget_damaged, run_tasks
 from pipelines.filesystems import (
     exists,
     make_folder,
+    match_files,
     read_bytes,
     remove_folder,
     write_bytes,
@@ -55,8 +56,7 @@ def find_duplicates(
     options = options or PipelineOptions(flags=[])
     check_options(options)
     FileSystems.set_options(options)
-    found = FileSystems.match([config.images])[0].metadata_list
-    found.sort(key=lambda file: file.path)
+    found = match_files(config.images)
     if not found:
         raise UserError(f"{config.images} matches no file.")
     paths = [file.path for file in found]

@@ -13,7 +13,7 @@ from apache_beam.io.filesystems import FileSystems
 
 from keras_lpips.atomic_files import ESCAPE
 from keras_lpips_cli.errors import UserError
-from pipelines.filesystems import list_files
+from pipelines.filesystems import list_files, match_files
 from pipelines.image_io.matching import match
 from pipelines.scoring.config import ScoringConfig
 from pipelines.scoring.pairs import Span, is_records, read_header
@@ -83,10 +83,9 @@ def make_plan(config: ScoringConfig) -> Plan:
 
 def _file_stats(pattern):
     """Returns paths, sizes and modification times of files."""
-    files = FileSystems.match([pattern])[0].metadata_list
     return "".join(
         f"{file.path} {file.size_in_bytes} {file.last_updated_in_seconds}\n"
-        for file in sorted(files, key=lambda file: file.path)
+        for file in match_files(pattern)
     ).encode(errors=ESCAPE)
 
 
