@@ -108,18 +108,6 @@ def end_at_taps(model: keras.Model, taps, name: str) -> keras.Model:
     return keras.Model(model.inputs[0], outputs, name=name)
 
 
-def set_backbone_weights(backbone, arrays) -> None:
-    """Sets every weight of a backbone.
-
-    Args:
-        backbone: a model, or a part of one, of a named backbone.
-        arrays: float32 arrays by `<layer>/<weight>`.
-    """
-    for layer in backbone.layers:
-        for variable in layer.weights:
-            variable.assign(arrays[f"{layer.name}/{variable.name}"])
-
-
 class Stages:
     """Computes the taps of a backbone one after another.
 

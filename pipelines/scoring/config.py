@@ -7,12 +7,10 @@ from dataclasses import asdict, dataclass
 from typing import Literal
 
 from keras_lpips_cli.options import (
-    Net,
+    MetricConfig,
     NonNegativeInt,
     PositiveInt,
-    Version,
 )
-from keras_lpips_cli.program import Size
 
 # Pixels of the references of a batch: 16 of 256 x 256, or 256 of 64 x 64.
 BATCH_PIXELS = 1 << 20
@@ -37,18 +35,9 @@ WEIGHTS_SETTINGS = {"net", "version", "off_the_shelf"}
 
 
 @dataclass(frozen=True, kw_only=True)
-class ModelConfig:
-    """Flags that choose the model and its batches."""
+class ModelConfig(MetricConfig):
+    """Flags that choose the model, its batches and limits of its images."""
 
-    net: Net = "alex"
-    """The backbone."""
-    version: Version = "0.1"
-    """Version of LPIPS; st is the shift-tolerant one, of alex and vgg."""
-    off_the_shelf: bool = False
-    """Compare features without linear heads, the paper's w = 1."""
-    resize: Size = None
-    """Resize all images. Without it, images of different sizes cannot be
-    compared."""
     batch_pixels: PositiveInt = BATCH_PIXELS
     """Most pixels per batch, counting references only. It may change the last
     digits."""
@@ -62,11 +51,6 @@ class ModelConfig:
     read_seconds: PositiveInt = READ_SECONDS
     """Longest time to open, and to read, a file of a remote filesystem. After
     it, the image is bad."""
-
-    @property
-    def calibrated(self) -> bool:
-        """Whether the linear heads are used."""
-        return not self.off_the_shelf
 
     @property
     def result_settings(self) -> dict:

@@ -114,7 +114,7 @@ def describe_weights(config: ModelConfig) -> dict:
     Downloads the backbone's weights once, before all workers need them.
     """
     fetch_backbone(config.net, config.version)
-    return describe(config.net, config.version, config.calibrated)
+    return describe(*config.metric)
 
 
 def _check_same(config, record):

@@ -58,7 +58,7 @@ def make_lpips(config: ModelConfig) -> LPIPS:
     """
     if config.threads:
         _set_threads(config.threads)
-    return LPIPS(config.net, config.version, config.calibrated, dtype="float32")
+    return LPIPS(*config.metric, dtype="float32")
 
 
 def make_graph(function: Callable, arguments: int):

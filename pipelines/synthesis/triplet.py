@@ -67,8 +67,9 @@ class Triplet:
         reference = photograph[top : top + size, left : left + size]
         reference = np.ascontiguousarray(reference)
         distorted = []
+        roles = ("p0", "p1")[: len(self.kinds)]
         for role, kind, strength in zip(
-            ("p0", "p1"), self.kinds, self.strengths, strict=False
+            roles, self.kinds, self.strengths, strict=True
         ):
             # Two patches of one type differ in strength alone: they share the
             # noise and the direction.

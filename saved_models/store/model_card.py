@@ -94,10 +94,12 @@ def weight_digests(lpips: LPIPS) -> dict[str, str | None]:
         for layer in lpips.backbone.layers
         for variable in layer.weights
     }
-    heads = {
-        f"{tap}/kernel": _values(head.kernel)
-        for tap, head in zip(lpips.taps, lpips.heads, strict=False)
-    }
+    heads = {}
+    if lpips.calibrated:
+        heads = {
+            f"{tap}/kernel": _values(head.kernel)
+            for tap, head in zip(lpips.taps, lpips.heads, strict=True)
+        }
     return {
         "backbone_digest": content_digest(backbone),
         "heads_digest": content_digest(heads) if heads else None,

@@ -1,3 +1,5 @@
+import itertools
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -28,7 +30,7 @@ def test_the_rate_falls_after_the_sixth_epoch_as_in_the_authors_loop():
 def test_the_rate_can_fall_after_the_fifth_epoch():
     rates = learning_rates("literal")
     assert rates[:5] == pytest.approx([1e-4] * 5)
-    assert all(0 < b < a for a, b in zip(rates[4:], rates[5:], strict=False))
+    assert all(0 < b < a for a, b in itertools.pairwise(rates[4:]))
 
 
 def test_each_recipe_says_what_the_paper_got():

@@ -8,7 +8,6 @@ from keras_lpips.backbones.registry import (
     build_backbone,
     find_backbone,
 )
-from keras_lpips.backbones.stages import set_backbone_weights
 from keras_lpips.inference.jit import compile_function
 from keras_lpips.layers.lpips import LPIPS
 from keras_lpips.weights.npz import WeightsError, check_keys, read_npz
@@ -129,7 +128,9 @@ def load_lpips(path, taps=None) -> LPIPS:
         raise WeightsError(f"{path} does not hold the weights of a known net")
     backbone = build_backbone(nets[0], "float32")
     check_keys(arrays, backbone_shapes(backbone), str(path))
-    set_backbone_weights(backbone, arrays)
+    for layer in backbone.layers:
+        for variable in layer.weights:
+            variable.assign(arrays[f"{layer.name}/{variable.name}"])
     return _uncalibrated(backbone, taps or find_backbone(nets[0]).taps)
 
 

@@ -2,11 +2,10 @@
 
 from collections.abc import Sequence
 
-from keras_lpips.backbones.registry import build_backbone, find_backbone
-from keras_lpips.backbones.stages import set_backbone_weights
+from keras_lpips.backbones.registry import find_backbone
+from keras_lpips.backbones.stages import load_named_backbone
 from keras_lpips.layers.lpips import LPIPS
 from keras_lpips.weights.npz import WeightsError
-from keras_lpips.weights.presets import fetch_backbone
 from keras_lpips_cli.errors import UserError
 
 VALUE_RANGE = (0, 255)
@@ -55,9 +54,9 @@ def build_lpips(
             backbone_weights=backbone_weights,
             **settings,
         )
-    backbone = build_backbone(net, dtype, seed, version=version)
-    if backbone_weights == "imagenet":
-        set_backbone_weights(backbone, fetch_backbone(net, version))
+    backbone, _ = load_named_backbone(
+        net, version, dtype, backbone_weights, seed
+    )
     if find_backbone(net, version) is find_backbone(net):
         # Else the backbone is all that the version changes.
         settings["version"] = version
