@@ -21,6 +21,7 @@ from tests.support.construction_places import (
     random_state,
 )
 from tests.support.paths import REPOSITORY
+from training.run.devices import mirror
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +79,7 @@ def test_objects_made_in_a_graph_do_not_break_later_ones(expected):
 
 
 def test_a_layer_and_a_loss_made_under_a_strategy(expected):
-    strategy = tf.distribute.MirroredStrategy(["/cpu:0", "/cpu:1"])
+    strategy = mirror(["/cpu:0", "/cpu:1"])
     with strategy.scope():
         layer = LPIPS(NET, value_range=RANGE)
         loss = LPIPSLoss(NET, value_range=RANGE)

@@ -6,6 +6,7 @@ import pytest
 import tensorflow as tf
 
 from keras_lpips import LPIPS, LPIPSLoss, LPIPSMetric
+from training.run.devices import mirror
 
 
 def images(batch=4, side=32, seed=0):
@@ -142,12 +143,7 @@ def test_mirrored_replicas_agree_with_one_device(alex):
         return history, model.get_weights()
 
     one, weights = train(tf.distribute.OneDeviceStrategy("/cpu:0"))
-    # TensorFlow keeps the shapes of a process's collective operations, so two
-    # tests that use them would clash.
-    mirror = tf.distribute.MirroredStrategy(
-        ["/cpu:0", "/cpu:1"], tf.distribute.ReductionToOneDevice()
-    )
-    two, mirrored = train(mirror)
+    two, mirrored = train(mirror(["/cpu:0", "/cpu:1"]))
     np.testing.assert_allclose(two["lpips"], one["lpips"], rtol=1e-4)
     for a, b in zip(weights, mirrored, strict=True):
         np.testing.assert_allclose(a, b, atol=1e-5)

@@ -3,11 +3,11 @@
 from pathlib import Path
 
 import numpy as np
-import tensorflow as tf
 
 import tfds_bapps
 from keras_lpips.weights.npz import read_npz
 from training.configs import TrainConfig
+from training.run.devices import mirror
 from training.run.trainer import train
 
 # Two epochs of three steps; the last batch of each has two triplets.
@@ -27,7 +27,7 @@ def prepare(source, data_dir, config="twoafc_64"):
 
 def replicas(count):
     """Returns a strategy over logical CPU devices."""
-    return tf.distribute.MirroredStrategy([f"CPU:{i}" for i in range(count)])
+    return mirror([f"CPU:{i}" for i in range(count)])
 
 
 def run_training(

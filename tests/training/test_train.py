@@ -487,3 +487,9 @@ def test_wrong_flags_exit_with_2(flags, message, tmp_path, capsys):
     with pytest.raises(SystemExit, match="2"):
         main([*data, *flags])
     assert message in " ".join(capsys.readouterr().err.split())
+
+
+def test_runs_of_one_process_under_new_strategies(judged, tmp_path):
+    # TensorFlow's collective operations would meet the shapes of the first.
+    for recipe in ("alex/lin", "alex/tune"):
+        run_training(judged, tmp_path / recipe, recipe, replicas(2), epochs=1)

@@ -29,13 +29,26 @@ def make_strategy(jit: bool) -> tf.distribute.Strategy:
         names = [device.name for device in devices]
         if jit and len(names) == 1:
             return tf.distribute.OneDeviceStrategy(names[0])
-        strategy = tf.distribute.MirroredStrategy(names)
+        strategy = mirror(names)
     if jit:
         raise UserError(
             "--jit needs one device, because XLA fails under a mirrored "
             f"strategy. Received: {strategy.num_replicas_in_sync} replicas"
         )
     return strategy
+
+
+def mirror(devices: list[str]) -> tf.distribute.MirroredStrategy:
+    """Returns a strategy over devices of this process.
+
+    CPUs reduce without TensorFlow's collective operations: it numbers these
+    anew for each strategy and remembers their shapes as long as the process
+    lives, so a second run with other shapes would fail.
+    """
+    if any("CPU" in name.upper() for name in devices):
+        reduction = tf.distribute.ReductionToOneDevice()
+        return tf.distribute.MirroredStrategy(devices, reduction)
+    return tf.distribute.MirroredStrategy(devices)
 
 
 def worker_name() -> str:
