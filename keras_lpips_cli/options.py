@@ -6,6 +6,7 @@ test compares them with the library.
 
 import math
 import os
+import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -121,3 +122,19 @@ def check_output(
         raise UserError(f"{option} {path}: there is no folder {path.parent}")
     if not os.access(path.parent, os.W_OK | os.X_OK):
         raise UserError(f"{option} {path}: {path.parent} cannot be written to")
+
+
+def warn_left_out(what: str, names: Sequence[str]) -> None:
+    """Prints to stderr how many files are left out, and the first names.
+
+    Args:
+        what: the beginning of the line.
+        names: the files, possibly none.
+    """
+    from keras_lpips.images.names import shorten
+
+    if names:
+        print(
+            f"{what}, left out: {len(names)} ({shorten(names)})",
+            file=sys.stderr,
+        )

@@ -16,6 +16,7 @@ from keras_lpips.images.formats import check_regular_file
 
 # Prefix of temporary files, which a lost worker leaves behind.
 PARTIAL_PREFIX = ".partial-"
+WILDCARDS = re.compile(r"[*?\[]")
 
 Result = TypeVar("Result")
 
@@ -151,10 +152,37 @@ def match_files(pattern: str) -> list:
         OSError: the folder cannot be listed.
     """
     # Beam finds nothing for a local pattern without a folder.
-    if "/" not in pattern and re.search(r"[*?\[]", pattern):
+    if _is_magic(pattern.partition("/")[0]):
         pattern = f"./{pattern}"
-    files = FileSystems.match([pattern])[0].metadata_list
+    fixed = fixed_part(pattern)
+    # Beam has no way to quote a wildcard.
+    escaped = WILDCARDS.sub("?", fixed) + pattern[len(fixed) :]
+    files = FileSystems.match([escaped])[0].metadata_list
+    if _is_magic(fixed):
+        below = f"{fixed}/" if fixed != pattern else fixed
+        files = [file for file in files if file.path.startswith(below)]
     return sorted(files, key=lambda file: file.path)
+
+
+def fixed_part(pattern: str) -> str:
+    """Returns the leading folders of a pattern that stand for themselves.
+
+    A name with wildcards stands for itself if it exists, as a folder "[2024]".
+    """
+    fixed: list[str] = []
+    for part in pattern.split("/"):
+        path = "/".join([*fixed, part])
+        if _is_magic(part) and not exists(path):
+            break
+        fixed.append(part)
+    else:
+        # The whole is no pattern, but the path of a file.
+        return pattern
+    return "/".join(fixed)
+
+
+def _is_magic(part):
+    return WILDCARDS.search(part) is not None
 
 
 def make_folder(path: str) -> None:

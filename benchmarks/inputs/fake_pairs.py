@@ -37,7 +37,7 @@ def main() -> None:
     arguments = parser.parse_args()
     write_pairs(
         arguments.folder,
-        list_images(arguments.photos),
+        list_images(arguments.photos)[0],
         arguments.pairs,
         arguments.size,
         arguments.records,

@@ -20,10 +20,9 @@ from keras_lpips.images.formats import (
     check_regular_file,
     open_image,
 )
+from keras_lpips.images.names import is_image, shorten
 from keras_lpips.images.validation import ImageError
 
-# The files that `list_images` returns.
-SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
 # EXIF orientations that swap height and width.
 ORIENTATION_TAG = 0x0112
 SWAPPED = (5, 6, 7, 8)
@@ -146,23 +145,28 @@ def check_pair(reference, distorted, pair) -> None:
         )
 
 
-def list_images(folder) -> list[Path]:
-    """Returns the image files of a folder, sorted, without its subfolders.
+def list_images(folder) -> tuple[list[Path], list[str]]:
+    """Lists the image files of a folder; see `is_image`.
 
-    Files are selected by their suffixes. Hidden files, such as the companions
-    that macOS writes, are left out.
+    Hidden files, such as the companions that macOS writes, do not count.
+
+    Returns:
+        The images, sorted, and the sorted names of what else the folder holds.
 
     Raises:
         ImageError: if the folder cannot be listed or holds no image.
     """
     folder = Path(folder)
     try:
-        images = sorted(path for path in folder.iterdir() if _is_image(path))
+        paths = [x for x in sorted(folder.iterdir()) if x.name[0] != "."]
     except OSError as error:
         raise ImageError(f"{folder}: {error.strerror}") from None
+    images = list(filter(_is_image, paths))
+    left_out = sorted({path.name for path in paths} - {x.name for x in images})
     if not images:
-        raise ImageError(f"{folder} holds no image ({', '.join(SUFFIXES)})")
-    return images
+        found = f"; it holds {shorten(left_out)}" if left_out else ""
+        raise ImageError(f"{folder} holds no image{found}")
+    return images, left_out
 
 
 def write_image(path, pixels: np.ndarray) -> None:
@@ -179,10 +183,10 @@ def write_image(path, pixels: np.ndarray) -> None:
 
 
 def _is_image(path):
-    if path.name.startswith(".") or path.suffix.lower() not in SUFFIXES:
-        return False
     # A broken link is listed, so that reading it fails with its name.
-    return path.is_file() or not path.exists()
+    return (path.is_file() or not path.exists()) and is_image(
+        path.name, lambda: open(path, "rb")
+    )
 
 
 def _checked_size(resize):

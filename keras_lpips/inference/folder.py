@@ -3,10 +3,12 @@
 from collections import defaultdict, deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from keras_lpips.images.names import match_names
 from keras_lpips.images.reader import list_images, load_pair, read_size
 from keras_lpips.images.validation import ImageError
 from keras_lpips.inference.scorer import BATCH_PIXELS
@@ -15,32 +17,53 @@ from keras_lpips.inference.scorer import BATCH_PIXELS
 Pairs = dict[str, tuple[Path, Path]]
 
 
-def match_names(references, distorted) -> tuple[Pairs, dict[Path, list[str]]]:
-    """Finds the images whose names are in both folders.
+@dataclass(frozen=True)
+class Matches:
+    """The pairs of two folders, and what belongs to none.
+
+    Attributes:
+        pairs: the pairs by the reference's name, sorted.
+        unmatched: for each folder, its images without a partner.
+        left_out: for each folder, what it holds besides images.
+    """
+
+    pairs: Pairs
+    unmatched: tuple[list[str], list[str]]
+    left_out: tuple[list[str], list[str]]
+
+
+def match_folders(references, distorted) -> Matches:
+    """Finds the images of two folders that belong together.
+
+    Their names match by the rule of `keras_lpips.images.names.match_names`.
 
     Args:
         references: a folder.
         distorted: another.
 
-    Returns:
-        The pairs, sorted by name, and for each folder the names that only it
-        has.
-
     Raises:
         ImageError: if a folder cannot be listed, or no name is in both.
     """
-    first = {path.name: path for path in list_images(references)}
-    second = {path.name: path for path in list_images(distorted)}
-    names = sorted(first.keys() & second.keys())
-    if not names:
+    images, left_out = zip(
+        *map(list_images, (references, distorted)), strict=True
+    )
+    first, second = ({path.name: path for path in paths} for paths in images)
+    partners = match_names(first, second)
+    if not partners:
         raise ImageError(
             f"{references} and {distorted} have no image name in common"
         )
-    unmatched = {
-        Path(references): sorted(first.keys() - second.keys()),
-        Path(distorted): sorted(second.keys() - first.keys()),
-    }
-    return {name: (first[name], second[name]) for name in names}, unmatched
+    return Matches(
+        {
+            name: (first[name], second[partners[name]])
+            for name in sorted(partners)
+        },
+        (
+            sorted(first.keys() - partners.keys()),
+            sorted(second.keys() - set(partners.values())),
+        ),
+        left_out,
+    )
 
 
 def batch_by_size(
@@ -49,7 +72,7 @@ def batch_by_size(
     """Groups pairs into batches of one size, from the files' headers alone.
 
     Args:
-        pairs: see `match_names`.
+        pairs: see `match_folders`.
         resize: see `load_image`.
 
     Returns:

@@ -7,12 +7,22 @@ from pathlib import Path
 from tyro.conf import Positional
 
 from keras_lpips_cli.errors import UserError
-from keras_lpips_cli.options import MetricConfig, NonNegativeInt, check_output
+from keras_lpips_cli.options import (
+    MetricConfig,
+    NonNegativeInt,
+    check_output,
+    warn_left_out,
+)
+
+# The folders' keys in the `.json`.
+ROLES = ("references", "distorted")
 
 
 @dataclass(frozen=True, kw_only=True)
 class FoldersConfig(MetricConfig):
     """Computes the distances of images that have the same name.
+
+    The suffix may differ.
 
     After an interruption, the same command resumes.
     """
@@ -35,20 +45,20 @@ def compare_folders(config: FoldersConfig) -> None:
         UserError: if more pairs cannot be compared than tolerated.
     """
     from keras_lpips.atomic_files import atomic_paths, write_csv, write_json
-    from keras_lpips.inference.folder import batch_by_size, match_names
+    from keras_lpips.inference.folder import batch_by_size, match_folders
     from keras_lpips.inference.scorer import get_scorer
     from keras_lpips_cli.resume_log import ResumeLog
 
     output, resize = config.output, config.resize
     check_output(output, (".csv",))
-    pairs, unmatched = match_names(config.references, config.distorted)
-    for folder, names in unmatched.items():
-        if names:
-            print(
-                f"Images in {folder} only, left out: {len(names)} "
-                f"({names[0]}{', ...' if len(names) > 1 else ''})",
-                file=sys.stderr,
-            )
+    matches = match_folders(config.references, config.distorted)
+    pairs = matches.pairs
+    folders = (config.references, config.distorted)
+    for i, folder in enumerate(folders):
+        warn_left_out(f"Images in {folder} only", matches.unmatched[i])
+        # One folder may be both.
+        if folder not in folders[:i]:
+            warn_left_out(f"Not images in {folder}", matches.left_out[i])
     settings = config.describe()
     log = ResumeLog(output)
     batches, errors = batch_by_size(pairs, resize)
@@ -77,6 +87,13 @@ def compare_folders(config: FoldersConfig) -> None:
             **settings,
             "pairs": len(rows),
             "bad": errors,
+            "matched": {
+                name: distorted.name
+                for name, (_, distorted) in pairs.items()
+                if name != distorted.name
+            },
+            "unmatched": dict(zip(ROLES, matches.unmatched, strict=True)),
+            "left_out": dict(zip(ROLES, matches.left_out, strict=True)),
             "mean": mean,
         }
         write_json(partials[1], result)

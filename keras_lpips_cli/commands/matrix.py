@@ -5,7 +5,7 @@ from pathlib import Path
 
 from tyro.conf import Positional
 
-from keras_lpips_cli.options import MetricConfig, check_output
+from keras_lpips_cli.options import MetricConfig, check_output, warn_left_out
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,7 +29,8 @@ def compare_all_images(config: MatrixConfig) -> None:
 
     output = config.output
     check_output(output, (".csv",))
-    paths = list_images(config.folder)
+    paths, left_out = list_images(config.folder)
+    warn_left_out(f"Not images in {config.folder}", left_out)
     size = find_common_size(paths, config.resize)
     distances = compare_all(
         paths,
@@ -50,6 +51,7 @@ def compare_all_images(config: MatrixConfig) -> None:
             **config.describe(),
             "folder": str(config.folder),
             "images": len(names),
+            "left_out": left_out,
             "size": list(size),
         }
         write_json(partials[1], result)

@@ -1,38 +1,95 @@
-"""Matches the images of two patterns by name and writes the list of pairs.
+"""Finds the images of patterns, and matches those of two by their names.
 
-Codecs change a file's suffix, so images without a partner of the same name are
-matched without the suffix. An image without any partner becomes a pair with an
-empty field, which counts as bad.
+The rules are those of `keras_lpips.images.names`. An image without any partner
+becomes a pair with an empty field, which counts as bad.
 """
 
 import csv
 import io
 import logging
 import os
-import posixpath
-import re
-from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 
 from apache_beam.io.filesystems import FileSystems
 
 from keras_lpips.atomic_files import ESCAPE
+from keras_lpips.images.formats import check_regular_file
+from keras_lpips.images.names import is_image, match_names, shorten
 from keras_lpips_cli.errors import UserError
-from pipelines.filesystems import list_files, write_bytes
+from pipelines.filesystems import (
+    fixed_part,
+    match_files,
+    open_file,
+    write_bytes,
+)
 
 # The columns of a list of pairs.
 COLUMNS = ("reference", "distorted")
-# Images without a partner that a warning names.
-EXAMPLES = 3
+# Concurrent looks into files whose suffix is not an image's.
+THREADS = 16
 
 _log = logging.getLogger(__name__)
 
 
-def match(references: str, distorted: str, path: str) -> dict[str, int]:
+def find_images(pattern: str) -> tuple[list, list[str]]:
+    """Finds the images that a pattern matches, and warns of other files.
+
+    Hidden files and what hidden folders hold do not count.
+
+    Returns:
+        What the filesystem knows of each image, sorted by path, and the paths
+        of the other files.
+
+    Raises:
+        UserError: there is no image.
+        OSError: a folder cannot be listed.
+    """
+    skip = len(fixed_part(pattern))
+    found = [
+        file
+        for file in match_files(pattern)
+        if not any(
+            part[0] == "." and part != "."
+            for part in filter(None, file.path[skip:].split("/"))
+        )
+    ]
+    with ThreadPoolExecutor(THREADS) as threads:
+        kinds = list(threads.map(_is_image, [file.path for file in found]))
+    images = [file for file, kind in zip(found, kinds, strict=True) if kind]
+    left_out = [
+        file.path for file, kind in zip(found, kinds, strict=True) if not kind
+    ]
+    if not images:
+        raise UserError(
+            f"{pattern} matches no "
+            + (f"image, but {shorten(left_out)}." if left_out else "file.")
+        )
+    if left_out:
+        _log.warning(
+            "%d files of %s are not images and are left out: %s",
+            len(left_out),
+            pattern,
+            shorten(left_out),
+        )
+    return images, left_out
+
+
+def _is_image(path):
+    def open_regular():
+        if FileSystems.get_scheme(path) is None:
+            check_regular_file(path)
+        return open_file(path)
+
+    return is_image(path, open_regular)
+
+
+def match(
+    references: str, distorted: str, path: str
+) -> tuple[dict[str, int], dict[str, list[str]]]:
     """Writes the list of the pairs of two patterns, in the order of names.
 
-    Images match whose paths below their pattern's fixed folder are equal;
-    else those whose paths without the suffix are equal, if no other image on
-    either side has the same. The others are listed with an empty field.
+    Paths below each pattern's fixed folders are matched by `match_names`. Those
+    without a partner are listed with an empty field.
 
     Args:
         references: a pattern.
@@ -40,17 +97,15 @@ def match(references: str, distorted: str, path: str) -> dict[str, int]:
         path: path of the list to write.
 
     Returns:
-        The number of images without a partner, by column.
+        The number of images without a partner, and the paths of files that
+        are not images, by column.
 
     Raises:
         UserError: there is no pair at all.
         OSError: a folder cannot be listed, or the list cannot be written.
     """
-    sides = [_by_name(pattern) for pattern in (references, distorted)]
-    for pattern, side in zip((references, distorted), sides, strict=True):
-        if not side:
-            raise UserError(f"{pattern} matches no file.")
-    partners = _partners(*sides)
+    sides, left_out = zip(*map(_by_name, (references, distorted)), strict=True)
+    partners = match_names(*sides)
     if not partners:
         raise UserError(
             f"{references} and {distorted} have no image name in common."
@@ -61,16 +116,14 @@ def match(references: str, distorted: str, path: str) -> dict[str, int]:
     ]
     for role, names, side in zip(COLUMNS, unmatched, sides, strict=True):
         if names:
-            examples = ", ".join(side[name] for name in names[:EXAMPLES])
             _log.warning(
-                "%d of %d %s images have no partner and are bad pairs: %s%s",
+                "%d of %d %s images have no partner and are bad pairs: %s",
                 len(names),
                 len(side),
                 role,
-                examples,
-                ", ..." if len(names) > EXAMPLES else "",
+                shorten([side[name] for name in names]),
             )
-    pairs = list(partners.items())
+    pairs: list[tuple] = list(partners.items())
     pairs += [(name, None) for name in unmatched[0]]
     pairs += [(None, name) for name in unmatched[1]]
     text = io.StringIO()
@@ -82,32 +135,17 @@ def match(references: str, distorted: str, path: str) -> dict[str, int]:
             for name, side in zip(pair, sides, strict=True)
         )
     write_bytes(path, text.getvalue().encode(errors=ESCAPE))
-    return dict(zip(COLUMNS, map(len, unmatched), strict=True))
-
-
-def _partners(references, distorted):
-    """Returns the distorted image's name, by the reference's."""
-    partners = {name: name for name in references if name in distorted}
-    stems = [_unique_stems(side) for side in (references, distorted)]
-    for stem, name in stems[0].items():
-        if name not in partners and stem in stems[1]:
-            partners[name] = stems[1][stem]
-    return partners
-
-
-def _unique_stems(names):
-    counts = Counter(map(_stem, names))
-    return {_stem(name): name for name in names if counts[_stem(name)] == 1}
-
-
-def _stem(name):
-    return posixpath.splitext(name)[0]
+    return (
+        dict(zip(COLUMNS, map(len, unmatched), strict=True)),
+        dict(zip(COLUMNS, left_out, strict=True)),
+    )
 
 
 def _by_name(pattern):
-    """Returns files by their paths below the pattern's fixed folder."""
-    fixed = re.match(r"[^*?\[]*", pattern)[0].rpartition("/")[0]
+    """Returns images by their paths below the fixed folders, and others."""
     # The list is in another folder, so its paths are absolute.
     if FileSystems.get_scheme(pattern) is None:
-        pattern, fixed = os.path.abspath(pattern), os.path.abspath(fixed)
-    return {path[len(fixed) :]: path for path in list_files(pattern)}
+        pattern = os.path.abspath(pattern)
+    skip = len(fixed_part(pattern))
+    images, left_out = find_images(pattern)
+    return {file.path[skip:]: file.path for file in images}, left_out

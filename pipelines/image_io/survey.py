@@ -14,6 +14,7 @@ from etils import epath
 
 from keras_lpips_cli.errors import UserError
 from pipelines.execution import run_tasks
+from pipelines.filesystems import fixed_part
 from pipelines.image_io.photographs import (
     InvalidPhotographError,
     digest_pixels,
@@ -70,9 +71,11 @@ def find_photographs(where: str) -> list[tuple[str, str]]:
     if folder.is_dir():
         found = list(_walk(folder, ""))
     else:
+        fixed = fixed_part(where)
+        pattern = glob.escape(fixed) + where[len(fixed) :]
         paths = [
             path
-            for path in glob.glob(where, recursive=True)
+            for path in glob.glob(pattern, recursive=True)
             if os.path.isfile(path)
         ]
         root = os.path.commonpath(map(os.path.dirname, paths)) if paths else ""

@@ -13,11 +13,11 @@ from pipelines.execution import check_options, forget_damaged, run_tasks
 from pipelines.filesystems import (
     exists,
     make_folder,
-    match_files,
     read_bytes,
     remove_folder,
     write_bytes,
 )
+from pipelines.image_io.matching import find_images
 from pipelines.near_duplicates.config import DuplicatesConfig
 from pipelines.near_duplicates.embedding import (
     Embedder,
@@ -56,9 +56,7 @@ def find_duplicates(
     options = options or PipelineOptions(flags=[])
     check_options(options)
     FileSystems.set_options(options)
-    found = match_files(config.images)
-    if not found:
-        raise UserError(f"{config.images} matches no file.")
+    found, left_out = find_images(config.images)
     paths = [file.path for file in found]
     record = {**describe_weights(config), **config.result_settings}
     folder = f"{config.output}.work"
@@ -77,7 +75,12 @@ def find_duplicates(
         for i, k, distance in _search(config, blocks, folder, options)
     ]
     write_bytes(config.output, to_csv(COLUMNS, rows))
-    record |= {"images": len(paths), "pairs": len(rows), "bad": bad}
+    record |= {
+        "images": len(paths),
+        "pairs": len(rows),
+        "bad": bad,
+        "left_out": left_out,
+    }
     beside = config.output.removesuffix(".csv") + ".json"
     write_bytes(beside, (json.dumps(record, indent=1) + "\n").encode())
     remove_folder(folder)

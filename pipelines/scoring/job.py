@@ -105,7 +105,7 @@ def score(
     leftovers = list_files(_path(config, f"{PARTIAL_PREFIX}*"))
     if leftovers:
         FileSystems.delete(leftovers)
-    return _finish(config, record, plan.unmatched, shards, reports)
+    return _finish(config, record, plan, shards, reports)
 
 
 def describe_weights(config: ModelConfig) -> dict:
@@ -150,7 +150,7 @@ def _check_same(config, record):
         )
 
 
-def _finish(config, record, unmatched, shards, reports):
+def _finish(config, record, plan, shards, reports):
     scored = sum(report["scored"] for report in reports)
     bad = sum(report["bad"] for report in reports)
     if bad > config.tolerate or not scored:
@@ -166,7 +166,8 @@ def _finish(config, record, unmatched, shards, reports):
         "scored": scored,
         "bad": bad,
         # Among the bad ones.
-        **({"unmatched": unmatched} if unmatched else {}),
+        **({"unmatched": plan.unmatched} if plan.unmatched else {}),
+        **({"left_out": plan.left_out} if plan.unmatched else {}),
         "mean": sum(report["sum"] for report in reports) / scored,
     }
     write_bytes(_path(config, MANIFEST), _to_json(manifest))

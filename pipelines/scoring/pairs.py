@@ -19,6 +19,8 @@ from pipelines.image_io.matching import COLUMNS
 RECORD_COLUMNS = ("id",)
 # Bytes shown of a line that cannot be read.
 SHOWN_BYTES = 200
+# What `csv` says of a line that ends in quotes.
+OPEN_QUOTES = "unexpected end of data"
 TFRECORD_SUFFIXES = (".tfrecord", ".tfrecords")
 
 
@@ -133,9 +135,10 @@ def _read_list(span):
                 fields = _fields(line)
             except csv.Error as error:
                 name = line[:SHOWN_BYTES].decode(errors=ESCAPE).strip()
-                yield Entry(
-                    (name, ""), error=f"the line cannot be read: {error}"
-                )
+                reason = f"the line cannot be read: {error}"
+                if str(error) == OPEN_QUOTES:
+                    reason = "a field in quotes does not end on its line"
+                yield Entry((name, ""), error=reason)
                 continue
             if len(fields) != len(header):
                 # One name per column, for any number of fields.

@@ -34,11 +34,13 @@ class Plan:
             as long as the job.
         unmatched: for two patterns, how many images of each role have no
             partner; these are bad pairs.
+        left_out: for two patterns, the files of each role that are not images.
     """
 
     spans: tuple[Span, ...]
     digest: str
     unmatched: dict[str, int] = field(default_factory=dict)
+    left_out: dict[str, list[str]] = field(default_factory=dict)
 
 
 def make_plan(config: ScoringConfig) -> Plan:
@@ -49,11 +51,13 @@ def make_plan(config: ScoringConfig) -> Plan:
             records, nor two patterns.
         OSError: the input cannot be read.
     """
-    pairs, unmatched = config.pairs, {}
+    pairs = config.pairs
+    unmatched: dict[str, int] = {}
+    left_out: dict[str, list[str]] = {}
     if pairs.count(",") == 1 and not FileSystems.exists(pairs):
         matched = FileSystems.join(config.output, MATCHED_LIST)
         references, distorted = pairs.split(",")
-        unmatched = match(references, distorted, matched)
+        unmatched, left_out = match(references, distorted, matched)
         files = [matched]
     else:
         files = list_files(pairs)
@@ -78,7 +82,7 @@ def make_plan(config: ScoringConfig) -> Plan:
         ]
     if not spans:
         raise UserError(f"{pairs} lists no pairs.")
-    return Plan(tuple(spans), digest.hexdigest(), unmatched)
+    return Plan(tuple(spans), digest.hexdigest(), unmatched, left_out)
 
 
 def _file_stats(pattern):

@@ -122,15 +122,22 @@ def test_bad_images_are_named_and_tolerated_when_asked(
     output = tmp_path / "near.csv"
     damaged = min(images).parent / "damaged.png"
     damaged.write_text("no image")
+    pattern = ("--images", f"{damaged.parent}/**")
+    notes = damaged.with_name("notes.txt")
+    notes.write_text("no image")
     try:
         assert find_duplicates.main(argv(images, output)) == 1
         error = capsys.readouterr().err
         assert "1 of 34 images are bad, and --tolerate allows 0" in error
         assert "damaged.png is not an image that can be read" in error
         assert not output.exists()
-        assert find_duplicates.main(argv(images, output, "--tolerate", 1)) == 0
+        tolerant = argv(images, output, "--tolerate", 1, *pattern)
+        assert find_duplicates.main(tolerant) == 0
     finally:
         damaged.unlink()
+        notes.unlink()
+    record = json.loads(output.with_suffix(".json").read_text())
+    assert record["left_out"] == [str(notes)] and len(record["bad"]) == 1
     expected = {k: d for k, d in brute_force.items() if d <= THRESHOLD}
     assert table(output).keys() == expected.keys()
     assert "left out: " in capsys.readouterr().err

@@ -214,6 +214,7 @@ def test_images_without_a_partner_are_bad_pairs(pairs, tmp_path, capsys):
             data = (pairs.parent / name).read_bytes()
             suffix = ("png", "PNG")[side]
             (tmp_path / f"{side}/{number}.{suffix}").write_bytes(data)
+    (tmp_path / "0" / "Thumbs.db").touch()
     patterns = f"{tmp_path}/0/*,{tmp_path}/1/*"
     output = tmp_path / "scores"
     assert score.main(argv(patterns, output)) == 1
@@ -224,6 +225,10 @@ def test_images_without_a_partner_are_bad_pairs(pairs, tmp_path, capsys):
     manifest = json.loads((output / "manifest.json").read_text())
     assert (manifest["scored"], manifest["bad"]) == (3, 1)
     assert manifest["unmatched"] == {"reference": 1, "distorted": 0}
+    assert manifest["left_out"] == {
+        "reference": [f"{tmp_path}/0/Thumbs.db"],
+        "distorted": [],
+    }
     assert [row["distorted"][-6:] for row in rows_of(output)] == [
         "/0.PNG",
         "/1.PNG",

@@ -8,6 +8,7 @@ import tifffile
 from PIL import Image
 
 from keras_lpips import ImageError
+from keras_lpips.images.formats import FORMATS
 from keras_lpips.images.reader import (
     LOSSLESS,
     decode_image,
@@ -247,14 +248,39 @@ def test_a_listing_is_sorted_and_holds_images_only(tmp_path, photo):
         (tmp_path / name).touch()
     (tmp_path / "folder.png").mkdir()
     os.symlink(tmp_path / "nowhere", tmp_path / "link.png")
-    names = [path.name for path in list_images(tmp_path)]
-    assert names == ["a.jpg", "b.PNG", "link.png"]
+    os.mkfifo(tmp_path / "pipe")
+    paths, left_out = list_images(tmp_path)
+    assert [path.name for path in paths] == ["a.jpg", "b.PNG", "link.png"]
+    assert left_out == ["c.txt", "folder.png", "pipe"]
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_images_of_every_format_are_listed_with_and_without_suffix(
+    name, tmp_path, photo
+):
+    pillow = {"WebP": "WEBP", "PNM": "PPM"}.get(name, name)
+    suffixes = [
+        suffix
+        for suffix, other in Image.registered_extensions().items()
+        # The reader takes no floating-point PNM.
+        if other == pillow and suffix != ".pfm"
+    ]
+    assert suffixes
+    for end in ("", ".dat", *suffixes, *map(str.upper, suffixes)):
+        Image.fromarray(photo).save(tmp_path / f"image{end}", pillow)
+    paths, left_out = list_images(tmp_path)
+    assert not left_out and len(paths) == 2 + 2 * len(suffixes)
+    for path in paths:
+        assert load_image(path).shape == photo.shape
 
 
 def test_folders_without_images_are_named(tmp_path):
     (tmp_path / "file.png").touch()
     (tmp_path / "empty").mkdir()
     with pytest.raises(ImageError, match="empty holds no image"):
+        list_images(tmp_path / "empty")
+    (tmp_path / "empty" / "notes.txt").touch()
+    with pytest.raises(ImageError, match="no image; it holds notes.txt"):
         list_images(tmp_path / "empty")
     with pytest.raises(ImageError, match="file.png: Not a directory"):
         list_images(tmp_path / "file.png")

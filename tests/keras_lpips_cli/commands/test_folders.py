@@ -76,6 +76,36 @@ def test_names_in_one_folder_only_are_reported(
     first, second = done.err.splitlines()
     assert first == f"Images in {photo_folders[0]} only, left out: 1 (new.png)"
     assert "rocket.png" in second and str(photo_folders[1]) in second
+    result = json.loads(output.with_suffix(".json").read_text())
+    assert result["unmatched"] == {
+        "references": ["new.png"],
+        "distorted": ["rocket.png"],
+    }
+
+
+def test_names_match_as_in_score_and_what_is_left_out_is_named(
+    command, photo_folders, tmp_path
+):
+    sharp, blurred = photo_folders
+    (sharp / "rocket.png").rename(sharp / "r\u00f6cket.PNG")
+    (blurred / "rocket.png").rename(blurred / "ro\u0308cket.png")
+    with Image.open(blurred / "coffee.png") as image:
+        image.save(blurred / "coffee.gif")
+    (blurred / "coffee.png").unlink()
+    (sharp / "notes.txt").touch()
+    output = tmp_path / "out.csv"
+    done = command("folders", *photo_folders, "--output", output)
+    assert done.status == 0 and len(rows(output)) == 5
+    assert done.err == f"Not images in {sharp}, left out: 1 (notes.txt)\n"
+    result = json.loads(output.with_suffix(".json").read_text())
+    assert result["matched"] == {
+        "coffee.png": "coffee.gif",
+        "r\u00f6cket.PNG": "ro\u0308cket.png",
+    }
+    assert result["left_out"] == {
+        "references": ["notes.txt"],
+        "distorted": [],
+    }
 
 
 def test_folders_that_cannot_be_compared_are_an_error(

@@ -1,11 +1,12 @@
-"""Two patterns: matched by name, else by stem, and nothing dropped."""
+"""Images of patterns: found, and matched by name; nothing is dropped."""
 
 import csv
+import os
 
 import pytest
 
 from keras_lpips_cli.errors import UserError
-from pipelines.image_io.matching import match
+from pipelines.image_io.matching import find_images, match
 
 
 @pytest.fixture
@@ -20,7 +21,10 @@ def matched(tmp_path):
             (tmp_path / place).parent.mkdir(parents=True, exist_ok=True)
             (tmp_path / place).touch()
         path = tmp_path / "pairs.csv"
-        counts = match(*(f"{tmp_path}/{x}" for x in patterns), str(path))
+        counts, left_out = match(
+            *(f"{tmp_path}/{x}" for x in patterns), str(path)
+        )
+        assert not any(left_out.values())
         with path.open() as file:
             header, *rows = csv.reader(file)
         assert header == ["reference", "distorted"]
@@ -39,8 +43,8 @@ def test_images_of_one_place_belong_together(matched, caplog):
 
 
 def test_the_suffix_may_differ_where_the_stem_is_unique(matched):
-    assert matched("r/1.png", "r/k/1.png", "d/1.jpg", "d/k/1.avif") == (
-        [["r/1.png", "d/1.jpg"], ["r/k/1.png", "d/k/1.avif"]],
+    assert matched("r/1.png", "r/k/1.png", "d/1.jpg", "d/k/1.WebP") == (
+        [["r/1.png", "d/1.jpg"], ["r/k/1.png", "d/k/1.WebP"]],
         (0, 0),
     )
 
@@ -82,3 +86,49 @@ def test_images_without_a_partner_stay_and_are_named(matched, caplog):
 def test_no_pair_at_all_is_an_error(matched):
     with pytest.raises(UserError, match="no image name in common"):
         matched("r/1.png", "d/2.png")
+
+
+def test_images_are_found_by_suffix_or_content_and_others_named(
+    tmp_path, caplog
+):
+    """A hidden file is no image; a pipe is not opened."""
+    names = ["a.PNG", "b.gif", "c.pgm", "d.jfif", "damaged.tif"]
+    for name in (*names, "notes.txt", "list", ".c.png", ".thumbs/d.png"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"no image")
+    (tmp_path / "named").write_bytes(b"P5 1 1 255 \0")
+    os.mkfifo(tmp_path / "pipe")
+    found, left_out = find_images(f"{tmp_path}/**")
+    assert [file.path for file in found] == [
+        f"{tmp_path}/{name}" for name in sorted([*names, "named"])
+    ]
+    assert left_out == [
+        f"{tmp_path}/{x}" for x in ("list", "notes.txt", "pipe")
+    ]
+    (message,) = caplog.messages
+    assert message.startswith("3 files of ") and "notes.txt" in message
+    with pytest.raises(UserError, match="matches no image, but .*notes.txt"):
+        find_images(f"{tmp_path}/*.txt")
+
+
+@pytest.mark.parametrize("folder", ["[2024]", "a*", "really?"])
+def test_a_folder_whose_name_holds_wildcards_can_be_named(
+    folder, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    for place in (folder, "2", "ab", "reallyx"):
+        (tmp_path / place).mkdir()
+        (tmp_path / place / "[1].png").touch()
+    for below in (tmp_path, "."):
+        for name in ("*.png", "[1].png", "**"):
+            found, _ = find_images(f"{below}/{folder}/{name}")
+            assert [x.path for x in found] == [f"{below}/{folder}/[1].png"]
+    found, _ = find_images(f"{folder}/*.png")
+    assert [x.path for x in found] == [f"./{folder}/[1].png"]
+
+
+def test_patterns_in_folders_with_brackets_match(matched):
+    rows, counts = matched(
+        *("r[1]/1.png", "r1/2.png", "d/1.jpg"), patterns=("r[1]/*", "d/*")
+    )
+    assert (rows, counts) == ([["r[1]/1.png", "d/1.jpg"]], (0, 0))

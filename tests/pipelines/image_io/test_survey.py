@@ -112,6 +112,15 @@ def test_a_pattern_finds_what_it_matches_only(tmp_path, patches):
         find_photographs(f"{tmp_path}/*.gif")
 
 
+@pytest.mark.parametrize("pattern", ["", "/*.png", "/[a].png"])
+def test_a_folder_whose_name_holds_brackets_can_be_named(tmp_path, pattern):
+    for folder in ("x[1]", "x1"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "[a].png").touch()
+    found = find_photographs(f"{tmp_path}/x[1]{pattern}")
+    assert found == [("[a].png", f"{tmp_path}/x[1]/[a].png")]
+
+
 def _epath(path):
     from etils import epath
 

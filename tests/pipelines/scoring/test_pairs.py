@@ -71,9 +71,19 @@ def test_a_line_that_is_no_csv_is_a_bad_pair(tmp_path):
     assert bad == [False, True, True, True, True, False]
     assert "NUL" in pairs[1].error
     assert "larger than field limit" in pairs[3].error
+    assert "does not end on its line" in pairs[4].error
     assert all(
         len(pair.name) == 2 and len(pair.name[0]) <= 200 for pair in pairs
     )
+
+
+def test_line_breaks_in_quotes_make_bad_pairs_and_no_others(tmp_path):
+    path = tmp_path / "x.csv"
+    path.write_text('reference,distorted,note\na,b,"one\ntwo"\nc,d,""\n')
+    (span,) = planned(path).spans
+    first, second, third = (pair.error for pair in read_pairs(span))
+    assert first == "a field in quotes does not end on its line"
+    assert second == "the line has 1 fields instead of 3" and third == ""
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le"])
