@@ -247,6 +247,43 @@ def test_bad_shapes_are_refused_by_every_signature(name, encoded):
         call((1, 31, 140_000, 3), (1, 31, 140_000, 3))
 
 
+@pytest.mark.parametrize("wrong", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize(
+    ("name", "output"),
+    [
+        ("serving_default", "distance"),
+        ("distance", "distance"),
+        ("per_layer", "distance"),
+        ("per_layer", "per_layer"),
+        ("spatial", "spatial_map"),
+        ("embed", "embedding"),
+        ("preference", "preference"),
+    ],
+)
+def test_pixels_that_are_not_finite_give_nan_and_leave_the_others(
+    name, output, wrong, loaded, exported, exported_run
+):
+    folder = exported_run if name == "preference" else exported("alex")
+    signature = loaded(folder).signatures[name]
+    roles = sorted(signature.structured_input_signature[1])
+    images = np.random.default_rng(4).uniform(-1, 1, (4, 40, 50, 3))
+    inputs = {role: images[::-1].astype("f4") for role in roles}
+    inputs[roles[0]] = images.astype("f4")
+    expected = signature(**inputs)[output].numpy()
+    assert np.isfinite(expected).all()
+    for role in roles:
+        damaged = {key: value.copy() for key, value in inputs.items()}
+        damaged[role][1, 7, 9, 2] = wrong
+        # One call, so one graph serves the damaged image and the others.
+        found = signature(**damaged)[output].numpy()
+        assert np.isnan(found[1]).any(), role
+        if found.ndim == 1:
+            assert np.isnan(found[1])
+        np.testing.assert_allclose(
+            np.delete(found, 1, 0), np.delete(expected, 1, 0), atol=1e-5
+        )
+
+
 def test_sizes_may_differ_where_the_export_resizes(loaded, resized, resize):
     model = loaded(resized)
     image = Image.fromarray(photograph())
