@@ -6,6 +6,8 @@ r"""Requests the distance of two images, or of two folders, from a server.
 Sends PNG and JPEG files unchanged. Of two folders, compares the files that
 have the same name. Prints one distance, or for folders a line of distance and
 name for each pair. Over REST neither TensorFlow nor Keras is needed.
+
+Python programs use `saved_models.client.Client`.
 """
 
 import sys
@@ -18,21 +20,41 @@ from tyro.conf import Positional
 from keras_lpips_cli.errors import UserError
 from keras_lpips_cli.options import NonNegativeInt, PositiveFloat, PositiveInt
 from keras_lpips_cli.program import parse, run
-from saved_models.transport.batch_client import (
+from saved_models.transport.errors import PairError, ServerError
+from saved_models.transport.requests import (
     BATCH_SIZE,
     IN_FLIGHT,
     RETRIES,
     TIMEOUT,
-    BatchClient,
-    connect,
+    Client,
+    Pair,
 )
-from saved_models.transport.errors import PairError
 
+__all__ = ["Client", "Pair", "PairError", "ServedModelConfig", "ServerError"]
 NAME = "saved_models.client"
 
 
 @dataclass(frozen=True, kw_only=True)
-class ClientConfig:
+class ServedModelConfig:
+    """Flags that choose a model on a server."""
+
+    model: str = "lpips_alex"
+    """Name of the model on the server."""
+    model_version: PositiveInt | None = None
+    """Version of the model. By default the server's choice."""
+    label: str | None = None
+    """Label of the version, for example stable, instead of its number."""
+    grpc: bool = False
+    """Use gRPC instead of REST."""
+
+    def __post_init__(self):
+        """Checks that one version is named."""
+        if self.label is not None and self.model_version is not None:
+            raise ValueError("--label and --model-version exclude each other")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClientConfig(ServedModelConfig):
     """Flags of the program."""
 
     reference: Positional[Path]
@@ -43,14 +65,6 @@ class ClientConfig:
     """Name or address of the server."""
     port: PositiveInt | None = None
     """Port of the server. By default 8501, or 8500 for gRPC."""
-    grpc: bool = False
-    """Use gRPC instead of REST."""
-    model: str = "lpips_alex"
-    """Name of the model on the server."""
-    model_version: PositiveInt | None = None
-    """Version of the model. By default the server's choice."""
-    label: str | None = None
-    """Label of the version, for example stable, instead of its number."""
     timeout: PositiveFloat = TIMEOUT
     """Longest time of a request until its response is complete, in seconds."""
     retries: NonNegativeInt = RETRIES
@@ -70,7 +84,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def compare_on_server(config: ClientConfig) -> int:
     """Prints the distances; returns 1 if a pair was refused, else 0."""
     pairs = find_pairs(config.reference, config.distorted)
-    transport = connect(
+    client = Client(
         config.host,
         config.port,
         config.model,
@@ -78,11 +92,11 @@ def compare_on_server(config: ClientConfig) -> int:
         model_version=config.model_version,
         label=config.label,
         timeout=config.timeout,
+        retries=config.retries,
+        batch_size=config.batch_size,
+        in_flight=config.in_flight,
     )
-    client = BatchClient(
-        transport, config.retries, config.batch_size, config.in_flight
-    )
-    files = [(a.read_bytes(), b.read_bytes()) for a, b in pairs.values()]
+    files = ((a.read_bytes(), b.read_bytes()) for a, b in pairs.values())
     status = 0
     for name, result in zip(pairs, client.distances(files), strict=True):
         if isinstance(result, PairError):

@@ -21,7 +21,7 @@ from pathlib import Path
 
 from keras_lpips_cli.options import NonNegativeInt, PositiveInt
 from keras_lpips_cli.program import parse, run
-from saved_models.transport.batch_client import BATCH_SIZE, TIMEOUT
+from saved_models.transport.requests import BATCH_SIZE, TIMEOUT
 
 NAME = "saved_models.serving_config"
 MODELS_FILE = "models.config"

@@ -15,7 +15,10 @@ ALLOWED = {
     "tfds_bapps": set(),
     "keras_lpips_cli": {"keras_lpips"},
     "saved_models": {"keras_lpips", "keras_lpips_cli"},
-    "pipelines": {"keras_lpips", "keras_lpips_cli", "tfds_bapps"},
+    "pipelines": {
+        *("keras_lpips", "keras_lpips_cli", "tfds_bapps"),
+        "saved_models.client",
+    },
     "training": {"keras_lpips", "keras_lpips_cli", "tfds_bapps", "pipelines"},
     "examples": {
         *("keras_lpips", "keras_lpips_cli", "tfds_bapps"),

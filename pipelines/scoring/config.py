@@ -3,7 +3,7 @@
 It imports no heavy library, so that `--help` is fast.
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Literal
 
 from keras_lpips_cli.options import (
@@ -11,6 +11,7 @@ from keras_lpips_cli.options import (
     NonNegativeInt,
     PositiveInt,
 )
+from saved_models.client import ServedModelConfig
 
 # Pixels of the references of a batch: 16 of 256 x 256, or 256 of 64 x 64.
 BATCH_PIXELS = 1 << 20
@@ -32,6 +33,12 @@ IRRELEVANT_SETTINGS = {
 }
 # Settings that `provenance.describe` records in other words.
 WEIGHTS_SETTINGS = {"net", "version", "off_the_shelf"}
+# Settings of a model in the workers, and of one on a server.
+HERE_ONLY = {
+    *WEIGHTS_SETTINGS,
+    *("resize", "batch_pixels", "threads", "max_pixels", "maps"),
+}
+SERVER_ONLY = {"server", "model", "model_version", "label", "grpc"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,7 +73,7 @@ class ModelConfig(MetricConfig):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ScoringConfig(ModelConfig):
+class ScoringConfig(ServedModelConfig, ModelConfig):
     """Flags of `pipelines.score`."""
 
     pairs: str
@@ -86,3 +93,35 @@ class ScoringConfig(ModelConfig):
     """Continue what a stopped run with the same settings has left."""
     shard_pairs: PositiveInt = 4000
     """Pairs of a list in each shard, the unit of work."""
+    server: str | None = None
+    """HOST:PORT of a server of an exported model, which compares the pairs in
+    place of the workers."""
+
+    def __post_init__(self):
+        """Checks the form of --server, and what it excludes."""
+        super().__post_init__()
+        if self.server is not None and None in self.address:
+            raise ValueError(
+                f"--server must be HOST:PORT. Received: {self.server}"
+            )
+        where = "is not for" if self.server else "needs"
+        for field in fields(self):
+            unused = HERE_ONLY if self.server else SERVER_ONLY
+            changed = getattr(self, field.name) != field.default
+            if field.name in unused and changed:
+                flag = field.name.replace("_", "-")
+                raise ValueError(f"--{flag} {where} --server")
+
+    @property
+    def address(self) -> tuple[str, int | None]:
+        """Host and port of the server; the port is `None` if it is none."""
+        host, _, port = (self.server or "").rpartition(":")
+        valid = host and port.isdecimal() and 0 < int(port) < 1 << 16
+        return host.strip("[]"), int(port) if valid else None
+
+    @property
+    def result_settings(self) -> dict:
+        """See `ModelConfig`; those of the model here, or on the server."""
+        unused = HERE_ONLY if self.server else SERVER_ONLY
+        settings = super().result_settings
+        return {x: settings[x] for x in settings if x not in unused}

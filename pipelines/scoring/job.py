@@ -27,6 +27,7 @@ from pipelines.filesystems import (
 from pipelines.scoring.config import ModelConfig, ScoringConfig
 from pipelines.scoring.model import Model
 from pipelines.scoring.planning import MATCHED_LIST, make_plan
+from pipelines.scoring.served_model import ServedModel, describe_server
 from pipelines.scoring.shards import Shard, score_shard
 
 PLAN, MANIFEST = "plan.json", "manifest.json"
@@ -77,8 +78,9 @@ def score(
     try:
         plan = make_plan(config)
         record = {
-            **describe_weights(config),
+            **(describe_weights(config) if not config.server else {}),
             **config.result_settings,
+            **(describe_server(config) if config.server else {}),
             "shards": len(plan.spans),
             "input_digest": plan.digest,
         }
@@ -99,7 +101,9 @@ def score(
         shards,
         score_shard,
         options,
-        load=functools.partial(Model, config),
+        load=functools.partial(ServedModel, config, record["model_version"])
+        if config.server
+        else functools.partial(Model, config),
         counters=("scored", "bad"),
     )
     leftovers = list_files(_path(config, f"{PARTIAL_PREFIX}*"))

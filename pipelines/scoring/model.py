@@ -1,6 +1,6 @@
 """LPIPS as one TensorFlow graph for uint8 images of all sizes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 
 import keras
 import numpy as np
@@ -9,8 +9,9 @@ import tensorflow as tf
 from keras_lpips.layers.lpips import LPIPS
 from keras_lpips.layers.normalization import to_signed_unit
 from keras_lpips_cli.errors import UserError
-from pipelines.scoring.batching import Batch
+from pipelines.scoring.batching import Batch, read_batches
 from pipelines.scoring.config import ModelConfig, ScoringConfig
+from pipelines.scoring.pairs import Entry
 
 WARM_UP_SIZE = 64
 
@@ -30,6 +31,24 @@ class Model:
         self._lpips = make_lpips(config)
         self.smallest_size = self._lpips.smallest_size
         self._graph = make_graph(self._outputs, arguments=2)
+
+    def score_pairs(
+        self, pairs: Iterable[Entry], errors: dict[int, str]
+    ) -> Iterator[tuple[tuple[int, ...], np.ndarray, np.ndarray | None]]:
+        """Scores pairs, in another order.
+
+        Args:
+            pairs: the pairs to read and score.
+            errors: dictionary that receives an error message by position.
+
+        Yields:
+            Positions, distances, and distances per pixel or `None`; see
+            `score`.
+        """
+        for batch in read_batches(
+            pairs, self.config, self.smallest_size, errors
+        ):
+            yield batch.positions, *self.score(batch)
 
     def score(self, batch: Batch) -> tuple[np.ndarray, np.ndarray | None]:
         """Scores a batch.

@@ -12,10 +12,10 @@ from apache_beam.io.filesystems import FileSystems
 
 from pipelines.execution import FILES, digest_bytes
 from pipelines.filesystems import open_atomic, write_bytes
-from pipelines.scoring.batching import read_batches
 from pipelines.scoring.model import Model
 from pipelines.scoring.pairs import Span, name_columns, read_pairs
 from pipelines.scoring.results import FORMATS, MapFile, to_csv
+from pipelines.scoring.served_model import ServedModel
 
 DISTANCE, MAP, REASON = "distance", "map", "reason"
 
@@ -47,12 +47,12 @@ class Shard:
         return f"{self.folder.rstrip('/')}/{name}"
 
 
-def score_shard(shard: Shard, model: Model) -> dict:
+def score_shard(shard: Shard, model: Model | ServedModel) -> dict:
     """Scores a shard and writes its files.
 
     Args:
         shard: the shard.
-        model: a model for `ScoringConfig`.
+        model: here, or on a server.
 
     Returns:
         The report: `scored` and `bad`, numbers of pairs, `sum`, of the
@@ -67,16 +67,12 @@ def score_shard(shard: Shard, model: Model) -> dict:
         if config.maps:
             path = shard.path("maps", "npz")
             maps = MapFile(stack.enter_context(open_atomic(path)))
-        for batch in read_batches(
-            _record_names(read_pairs(shard.span), names),
-            config,
-            model.smallest_size,
-            errors,
+        for positions, distances, spatial in model.score_pairs(
+            _record_names(read_pairs(shard.span), names), errors
         ):
-            distances, spatial = model.score(batch)
-            scored |= zip(batch.positions, distances, strict=True)
+            scored |= zip(positions, distances, strict=True)
             if maps and spatial is not None:
-                for at, distance in zip(batch.positions, spatial, strict=True):
+                for at, distance in zip(positions, spatial, strict=True):
                     maps.add(str(at), distance)
         if maps:
             maps.close()

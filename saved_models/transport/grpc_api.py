@@ -1,9 +1,14 @@
 """TensorFlow Serving's gRPC API, with its own PredictionService."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import grpc
 import tensorflow as tf
+from tensorflow_serving.apis.get_model_status_pb2 import (
+    GetModelStatusRequest,
+    ModelVersionStatus,
+)
+from tensorflow_serving.apis.model_service_pb2_grpc import ModelServiceStub
 from tensorflow_serving.apis.predict_pb2 import PredictRequest
 from tensorflow_serving.apis.prediction_service_pb2_grpc import (
     PredictionServiceStub,
@@ -16,7 +21,11 @@ from saved_models.transport.errors import (
     TooLargeError,
     UnavailableError,
 )
-from saved_models.transport.responses import clean, read_results
+from saved_models.transport.responses import (
+    choose_version,
+    clean,
+    read_results,
+)
 
 OPTIONS = [
     # gRPC's own limit is 4 MiB, less than a large photograph as PNG.
@@ -44,8 +53,6 @@ class GrpcTransport:
         label: label of the version, or `None`.
         timeout: longest time of a request until its response is complete, in
             seconds.
-        metadata: pairs of strings to send with each request, which a gateway
-            may need. Defaults to none.
     """
 
     def __init__(
@@ -56,13 +63,12 @@ class GrpcTransport:
         version: int | None,
         label: str | None,
         timeout: float,
-        metadata: Iterable[tuple[str, str]] = (),
     ):
         self._where = f"{host}:{port}"
         self._channel = grpc.insecure_channel(self._where, OPTIONS)
-        self._stub = PredictionServiceStub(self._channel)
+        self._predictions = PredictionServiceStub(self._channel)
+        self._models = ModelServiceStub(self._channel)
         self._timeout = timeout
-        self._metadata = tuple(metadata)
         self._request = PredictRequest()
         spec = self._request.model_spec
         spec.name, spec.signature_name = model, "encoded"
@@ -70,6 +76,27 @@ class GrpcTransport:
             spec.version.value = version
         if label is not None:
             spec.version_label = label
+
+    def find_version(self) -> int | None:
+        """Returns the version; see `RestTransport.find_version`."""
+        request = GetModelStatusRequest(model_spec=self._request.model_spec)
+        try:
+            response = self._models.GetModelStatus(
+                request, timeout=self._timeout
+            )
+        except grpc.RpcError as error:
+            # Of the two services, such a server has the predictions alone.
+            if error.code() == grpc.StatusCode.UNIMPLEMENTED:
+                return None
+            raise self._as_server_error(error) from None
+        state = ModelVersionStatus.State
+        return choose_version(
+            [
+                (status.version, state.Name(status.state))
+                for status in response.model_version_status
+            ],
+            self._where,
+        )
 
     def predict(
         self, references: Sequence[bytes], distorted: Sequence[bytes]
@@ -87,9 +114,7 @@ class GrpcTransport:
                 tf.make_tensor_proto(list(files), tf.string)
             )
         try:
-            response = self._stub.Predict(
-                request, timeout=self._timeout, metadata=self._metadata
-            )
+            response = self._predictions.Predict(request, timeout=self._timeout)
         except grpc.RpcError as error:
             raise self._as_server_error(error) from None
         outputs = response.outputs

@@ -3,7 +3,11 @@
 import math
 from collections.abc import Sequence
 
-from saved_models.transport.errors import PairError, ServerError
+from saved_models.transport.errors import (
+    PairError,
+    ServerError,
+    UnavailableError,
+)
 
 # Characters of a server's text that are shown.
 LONGEST_TEXT = 500
@@ -50,6 +54,25 @@ def _read_result(distance, error, where):
         f"distance {clean(ascii(distance)[:99])}, "
         f"error {clean(ascii(error)[:99])}"
     )
+
+
+def choose_version(versions: Sequence[tuple[int, str]], where: str) -> int:
+    """Returns the highest version that is loaded.
+
+    Args:
+        versions: the number and the state of each, as the server names it.
+        where: the server's address, for messages.
+
+    Raises:
+        UnavailableError: if none is loaded, which may be sent again.
+    """
+    loaded = [number for number, state in versions if state == "AVAILABLE"]
+    if not loaded:
+        states = ", ".join(f"{n} is {state}" for n, state in versions[:9])
+        raise UnavailableError(
+            f"{where}: no version of the model is loaded: {clean(states)}"
+        )
+    return max(loaded)
 
 
 def clean(text: str) -> str:

@@ -16,7 +16,12 @@ from saved_models.transport.errors import (
     TooLargeError,
     UnavailableError,
 )
-from saved_models.transport.responses import LONGEST_TEXT, clean, read_results
+from saved_models.transport.responses import (
+    LONGEST_TEXT,
+    choose_version,
+    clean,
+    read_results,
+)
 
 # Too many requests, a gateway without its server, overloaded or loading. Not a
 # gateway's timeout (504): the same request would take as long again.
@@ -56,7 +61,25 @@ class RestTransport:
             self._path += f"/versions/{version}"
         if label is not None:
             self._path += f"/labels/{label}"
-        self._path += ":predict"
+
+    def find_version(self) -> int | None:
+        """Returns the version of the model that the server answers with.
+
+        Returns:
+            The highest that is loaded of those that the server lists, or
+            `None` if it has the model, and no versions.
+
+        Raises:
+            UnavailableError: if the request may be sent again, for example
+                because the model is being loaded.
+            ServerError: if it may not.
+        """
+        versions = self._ask(
+            "GET", self._path, None, RESPONSE_BYTES, _read_versions
+        )
+        if versions is None:
+            return None
+        return choose_version(versions, self._where)
 
     def predict(
         self, references: Sequence[bytes], distorted: Sequence[bytes]
@@ -83,22 +106,13 @@ class RestTransport:
         ]
         request = {"signature_name": "encoded", "instances": instances}
         limit = RESPONSE_BYTES + RESPONSE_BYTES_PER_PAIR * len(references)
-        status, body = self._post(json.dumps(request), limit)
-        if status != 200:
-            self._raise(status, body)
-        try:
-            predictions = json.loads(body)["predictions"]
-            # Objects if the signature has several outputs, else numbers.
-            rows = [
-                (x["distance"], x["error"]) if isinstance(x, dict) else (x, "")
-                for x in predictions
-            ]
-        # Deep JSON exhausts the stack.
-        except (ValueError, KeyError, TypeError, RecursionError):
-            raise ServerError(
-                f"{self._where} returned an unexpected response body: "
-                f"{clean(ascii(body[:200]))}"
-            ) from None
+        rows = self._ask(
+            "POST",
+            f"{self._path}:predict",
+            json.dumps(request),
+            limit,
+            _read_rows,
+        )
         return read_results(
             [distance for distance, _ in rows],
             [error for _, error in rows],
@@ -111,7 +125,21 @@ class RestTransport:
         host, port = self._address
         return f"http://{host}:{port}{self._path}"
 
-    def _post(self, body, limit):
+    def _ask(self, method, path, body, limit, read):
+        """Returns what a function reads in the JSON of the response."""
+        status, body = self._exchange(method, path, body, limit)
+        if status != 200:
+            self._raise(status, body)
+        try:
+            return read(json.loads(body))
+        # Deep JSON exhausts the stack.
+        except (ValueError, KeyError, TypeError, RecursionError):
+            raise ServerError(
+                f"{self._where} returned an unexpected response body: "
+                f"{clean(ascii(body[:200]))}"
+            ) from None
+
+    def _exchange(self, method, path, body, limit):
         connection = http.client.HTTPConnection(
             *self._address, timeout=self._timeout
         )
@@ -133,7 +161,7 @@ class RestTransport:
             timer.daemon = True
             timer.start()
             connection.request(
-                "POST", self._path, body, {"Content-Type": "application/json"}
+                method, path, body, {"Content-Type": "application/json"}
             )
             with connection.getresponse() as response:
                 status, body = response.status, response.read(limit + 1)
@@ -181,3 +209,21 @@ class RestTransport:
 
 def _encode(data):
     return {"b64": base64.b64encode(data).decode()}
+
+
+def _read_rows(body):
+    # Objects if the signature has several outputs, else numbers.
+    return [
+        (x["distance"], x["error"]) if isinstance(x, dict) else (x, "")
+        for x in body["predictions"]
+    ]
+
+
+def _read_versions(body):
+    # KServe names the model alone.
+    if "model_version_status" not in body and body["name"]:
+        return None
+    return [
+        (int(entry["version"]), str(entry["state"]))
+        for entry in body["model_version_status"]
+    ]

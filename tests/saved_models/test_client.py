@@ -14,9 +14,8 @@ import tensorflow as tf
 from tensorflow_serving.apis.predict_pb2 import PredictResponse
 
 from saved_models import client
-from saved_models.transport import batch_client
-from saved_models.transport.batch_client import BatchClient, connect
-from saved_models.transport.errors import PairError, ServerError
+from saved_models.client import Client, PairError, ServerError
+from saved_models.transport import requests
 from tests.support.golden_values import golden, within
 from tests.support.loopback_servers import (
     Behaviour,
@@ -47,7 +46,7 @@ def protocol(request):
 @pytest.fixture
 def server(protocol, model, monkeypatch):
     """The behaviour of a running server, with its `port`."""
-    monkeypatch.setattr(batch_client, "FIRST_WAIT", 0.01)
+    monkeypatch.setattr(requests, "FIRST_WAIT", 0.01)
     behaviour = Behaviour()
     serve = {"rest": rest_server, "grpc": grpc_server}[protocol]
     with serve(model, behaviour) as behaviour.port:
@@ -55,15 +54,20 @@ def server(protocol, model, monkeypatch):
 
 
 @pytest.fixture
-def transport(protocol, server):
-    """A function from options of `connect` to a transport to the server."""
+def ask(protocol, server):
+    """A function from pairs and options of `Client` to the results."""
 
-    def make(**options):
-        return connect(
-            "127.0.0.1", server.port, grpc=protocol == "grpc", **options
+    def ask_server(pairs, **options):
+        return results(
+            "127.0.0.1", server.port, pairs, grpc=ask_server.grpc, **options
         )
 
-    return make
+    ask_server.grpc = protocol == "grpc"
+    return ask_server
+
+
+def results(host, port, pairs, **options):
+    return list(Client(host, port, **options).distances(pairs))
 
 
 @pytest.fixture
@@ -71,56 +75,52 @@ def pairs(example_files):
     return list(zip(*example_files, strict=True))
 
 
-def test_distances_come_in_the_order_of_the_pairs(transport, server, pairs):
-    found = BatchClient(transport(), batch_size=3).distances(pairs * 5)
+def test_distances_come_in_the_order_of_the_pairs(ask, server, pairs):
+    found = ask(pairs * 5, batch_size=3)
     assert within(found, GOLDEN * 5)
     assert len(server.requests) == 4
 
 
-def test_requests_in_flight_are_limited(transport, server, pairs):
+def test_requests_in_flight_are_limited(ask, server, pairs):
     server.delay = 0.2
-    requests = BatchClient(transport(), batch_size=1, in_flight=4)
-    assert within(requests.distances(pairs * 6), GOLDEN * 6)
+    found = ask(pairs * 6, batch_size=1, in_flight=4)
+    assert within(found, GOLDEN * 6)
     assert server.most_at_once == 4
 
 
-def test_a_request_to_a_busy_server_is_sent_again(
-    transport, server, protocol, pairs
-):
+def test_a_request_to_a_busy_server_is_sent_again(ask, server, protocol, pairs):
     server.failures = [BUSY[protocol]] * 3
-    assert within(BatchClient(transport()).distances(pairs), GOLDEN)
+    assert within(ask(pairs), GOLDEN)
     assert len(server.requests) == 4
 
 
-def test_retries_are_limited(transport, server, protocol, pairs):
+def test_retries_are_limited(ask, server, protocol, pairs):
     server.failures = [BUSY[protocol]] * 9
     with pytest.raises(ServerError, match="told to fail.*after 3 tries"):
-        BatchClient(transport(), retries=2).distances(pairs)
+        ask(pairs, retries=2)
     assert len(server.requests) == 3
 
 
 @pytest.mark.parametrize("failure", [BROKEN, ABSENT])
 def test_a_request_that_would_fail_again_is_not_sent_again(
-    failure, transport, server, protocol, pairs
+    failure, ask, server, protocol, pairs
 ):
     server.failures = [failure[protocol]]
     with pytest.raises(ServerError, match="told to fail"):
-        BatchClient(transport()).distances(pairs)
+        ask(pairs)
     assert len(server.requests) == 1
 
 
-def test_a_request_that_timed_out_is_not_sent_again(transport, server, pairs):
+def test_a_request_that_timed_out_is_not_sent_again(ask, server, pairs):
     server.delay = 0.5
     with pytest.raises(ServerError, match="did not respond within 0.2 s"):
-        BatchClient(transport(timeout=0.2)).distances(pairs)
+        ask(pairs, timeout=0.2)
     assert len(server.requests) == 1
 
 
-def test_a_bad_file_costs_no_other_pair_its_distance(transport, pairs):
+def test_a_bad_file_costs_no_other_pair_its_distance(ask, pairs):
     bad = (pairs[0][0], b"no image")
-    first, second, third = BatchClient(transport()).distances(
-        [pairs[0], bad, pairs[1]]
-    )
+    first, second, third = ask([pairs[0], bad, pairs[1]])
     assert within([first, third], GOLDEN)
     assert isinstance(second, PairError)
     assert str(second) == (
@@ -128,13 +128,10 @@ def test_a_bad_file_costs_no_other_pair_its_distance(transport, pairs):
     )
 
 
-def test_a_bad_file_costs_no_other_client_its_distance(
-    transport, server, pairs
-):
+def test_a_bad_file_costs_no_other_client_its_distance(ask, server, pairs):
     server.merged = 8
     bad = (pairs[0][0], pairs[0][1][:-200])
-    client = BatchClient(transport(), batch_size=1, in_flight=8)
-    *found, last = client.distances([*pairs * 5, bad])
+    *found, last = ask([*pairs * 5, bad], batch_size=1, in_flight=8)
     assert within(found, GOLDEN * 5)
     assert "`distorted` cannot be decoded" in str(last)
     # None was sent again.
@@ -145,9 +142,9 @@ def test_a_request_beyond_the_threads_of_the_server_is_sent_again(model, pairs):
     behaviour = Behaviour()
     behaviour.threads, behaviour.delay = 2, 0.01
     with grpc_server(model, behaviour) as port:
-        transport = connect("127.0.0.1", port, grpc=True)
-        client = BatchClient(transport, 20, batch_size=1, in_flight=6)
-        assert within(client.distances(pairs * 6), GOLDEN * 6)
+        limits = {"retries": 20, "batch_size": 1, "in_flight": 6}
+        found = results("127.0.0.1", port, pairs * 6, grpc=True, **limits)
+    assert within(found, GOLDEN * 6)
     assert len(behaviour.requests) > 12
 
 
@@ -158,38 +155,127 @@ def test_a_message_that_is_too_large_is_its_pairs_error(model, pairs):
     # That of both pairs, and then that of the second.
     behaviour.failures = [(status, large), None, (status, large)]
     with grpc_server(model, behaviour) as port:
-        transport = connect("127.0.0.1", port, grpc=True)
-        first, second = BatchClient(transport).distances(pairs)
+        first, second = results("127.0.0.1", port, pairs, grpc=True)
     assert within(first, GOLDEN[0])
     assert isinstance(second, PairError)
     assert large in str(second)
 
 
-def test_a_refused_request_is_halved(transport, server, protocol, pairs):
+def test_a_refused_request_is_halved(ask, server, protocol, pairs):
     server.failures = [REFUSED[protocol]]
-    assert within(BatchClient(transport()).distances(pairs * 4), GOLDEN * 4)
+    assert within(ask(pairs * 4), GOLDEN * 4)
     assert len(server.requests) == 3
 
 
-def test_a_pair_is_not_blamed_for_a_refusal(transport, server, protocol, pairs):
+def test_a_pair_is_not_blamed_for_a_refusal(ask, server, protocol, pairs):
     server.failures = [REFUSED[protocol]] * 2
-    found = BatchClient(transport()).distances(pairs[:1])
+    found = ask(pairs[:1])
     assert within(found, GOLDEN[:1])
     server.failures = [REFUSED[protocol]] * 3
     with pytest.raises(ServerError, match="told to fail.*after 3 tries"):
-        BatchClient(transport(), retries=2).distances(pairs[:1])
+        ask(pairs[:1], retries=2)
 
 
-def test_no_pairs_send_nothing(transport, server):
-    assert BatchClient(transport()).distances([]) == []
-    with pytest.raises(ValueError, match="at least one file"):
-        transport().predict([], [])
+def test_no_pairs_send_nothing(ask, server):
+    assert ask([]) == []
     assert server.requests == []
 
 
-def test_version_and_label_are_sent(transport, server, protocol, pairs):
-    BatchClient(transport(model_version=3)).distances(pairs)
-    BatchClient(transport(label="stable")).distances(pairs)
+def test_results_come_before_all_pairs_are_read(ask, server, pairs):
+    taken = []
+
+    def endless():
+        while True:
+            taken.append(pairs[0])
+            yield pairs[0]
+
+    limits = {"batch_size": 2, "in_flight": 2}
+    client = Client("127.0.0.1", server.port, grpc=ask.grpc, **limits)
+    results = client.distances(endless())
+    assert taken == []
+    assert within([next(results) for _ in range(9)], GOLDEN[:1] * 9)
+    # Four batches are held beside the one whose results are being taken.
+    assert len(taken) <= 18
+    results.close()
+    sent = len(server.requests)
+    assert sent <= 9
+    time.sleep(0.05)
+    assert len(server.requests) == sent
+
+
+def test_a_request_has_not_too_many_bytes(ask, server, pairs, monkeypatch):
+    size = max(len(a) + len(b) for a, b in pairs)
+    monkeypatch.setattr(requests, "BATCH_BYTES", 2 * size)
+    assert within(ask(pairs * 3), GOLDEN * 3)
+    assert len(server.requests) == 3
+    monkeypatch.setattr(requests, "BATCH_BYTES", 1)
+    assert within(ask(pairs), GOLDEN)
+    assert len(server.requests) == 5
+
+
+def test_an_error_of_the_source_ends_the_requests(ask, pairs):
+    def broken():
+        yield pairs[0]
+        raise OSError("no more")
+
+    with pytest.raises(OSError, match="no more"):
+        ask(broken())
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"retries": -1}, "`retries` must be at least 0. Received: -1"),
+        ({"batch_size": 0}, "`batch_size` must be at least 1"),
+        ({"in_flight": 0}, "`in_flight` must be at least 1"),
+        ({"model_version": 3, "label": "stable"}, "not both"),
+    ],
+)
+def test_wrong_options_of_the_client_are_errors(options, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        Client(**options)
+
+
+def test_the_version_is_the_highest_that_is_loaded(server, protocol):
+    def find(**options):
+        options["grpc"] = protocol == "grpc"
+        return Client("127.0.0.1", server.port, **options).find_version()
+
+    server.versions = {2: "AVAILABLE", 3: "AVAILABLE", 4: "LOADING"}
+    assert find() == 3
+    assert find(label="stable") == 2
+    assert find(model_version=3) == 3
+    server.versions = {4: "LOADING"}
+    with pytest.raises(ServerError, match="is loaded: 4 is LOADING.*2 tries"):
+        find(retries=1)
+    with pytest.raises(ServerError, match="has no version 5"):
+        find(model_version=5)
+    server.versions = None
+    assert find() is None
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"<html>",
+        b"[]",
+        b"{}",
+        b'{"model_version_status": 5}',
+        b'{"model_version_status": [{"version": "x", "state": "AVAILABLE"}]}',
+        b"[" * 50_000,
+    ],
+)
+def test_an_unexpected_status_is_an_error(body, model):
+    behaviour = Behaviour()
+    behaviour.failures = [body]
+    with rest_server(model, behaviour) as port:
+        with pytest.raises(ServerError, match="unexpected response body"):
+            Client("127.0.0.1", port).find_version()
+
+
+def test_version_and_label_are_sent(ask, server, protocol, pairs):
+    ask(pairs, model_version=3)
+    ask(pairs, label="stable")
     third, stable = server.requests
     if protocol == "rest":
         assert third == "/v1/models/lpips_alex/versions/3:predict"
@@ -231,7 +317,7 @@ def test_an_unexpected_response_is_an_error(body, sentence, model, pairs):
     behaviour.failures = [body]
     with rest_server(model, behaviour) as port:
         with pytest.raises(ServerError, match=sentence):
-            BatchClient(connect("127.0.0.1", port)).distances(pairs)
+            results("127.0.0.1", port, pairs)
 
 
 @pytest.mark.parametrize("distance", [b"NaN", b"null"])
@@ -239,7 +325,7 @@ def test_the_text_of_a_server_is_cleaned(distance, model, pairs):
     behaviour = Behaviour()
     behaviour.failures = [row(distance, b'"bad \\u001b[31m\\n image"')]
     with rest_server(model, behaviour) as port:
-        found = BatchClient(connect("127.0.0.1", port)).distances(pairs)
+        found = results("127.0.0.1", port, pairs)
     assert found[0] == 0.5
     assert str(found[1]) == "bad [31m image"
 
@@ -265,9 +351,8 @@ def test_an_unexpected_tensor_is_an_error(outputs, sentence, model, pairs):
         response.outputs[name].CopyFrom(tf.make_tensor_proto(values))
     behaviour.failures = [response]
     with grpc_server(model, behaviour) as port:
-        transport = connect("127.0.0.1", port, grpc=True)
         with pytest.raises(ServerError, match=sentence):
-            BatchClient(transport).distances(pairs)
+            results("127.0.0.1", port, pairs, grpc=True)
 
 
 def test_a_tensor_that_claims_a_size_is_not_made(model, pairs):
@@ -278,9 +363,8 @@ def test_a_tensor_that_claims_a_size_is_not_made(model, pairs):
     response.outputs["distance"].CopyFrom(tensor)
     behaviour.failures = [response]
     with grpc_server(model, behaviour) as port:
-        transport = connect("127.0.0.1", port, grpc=True)
         with pytest.raises(ServerError, match="shape"):
-            BatchClient(transport).distances(pairs)
+            results("127.0.0.1", port, pairs, grpc=True)
 
 
 @pytest.mark.parametrize(
@@ -306,9 +390,8 @@ def test_a_server_that_sends_little_by_little_times_out(sent, pairs):
         thread.start()
         started = time.monotonic()
         port = listening.getsockname()[1]
-        client = BatchClient(connect("127.0.0.1", port, timeout=0.3))
         with pytest.raises(ServerError, match="did not respond within 0.3 s"):
-            client.distances(pairs)
+            results("127.0.0.1", port, pairs, timeout=0.3)
         assert time.monotonic() - started < 2
         ended.set()
         thread.join()

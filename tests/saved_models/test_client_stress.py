@@ -14,9 +14,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from saved_models.transport import batch_client
-from saved_models.transport.batch_client import BatchClient, connect
-from saved_models.transport.errors import PairError
+from saved_models.client import Client, PairError
+from saved_models.transport import requests
 from tests.support.loopback_servers import (
     EXHAUSTED,
     HALF_CLOSED,
@@ -26,7 +25,7 @@ from tests.support.loopback_servers import (
 )
 from tests.support.ports import free_port
 
-PAIRS = 2000
+PAIRS = 5000
 BAD_EVERY = 33
 CLIENTS = 2
 SERVERS = {"rest": rest_server, "grpc": grpc_server}
@@ -79,7 +78,7 @@ def distances(files):
 def test_every_pair_is_answered_once_and_none_wrongly_blamed(
     protocol, monkeypatch
 ):
-    monkeypatch.setattr(batch_client, "FIRST_WAIT", 0.005)
+    monkeypatch.setattr(requests, "FIRST_WAIT", 0.005)
     generator = random.Random(0)
     behaviour = Behaviour()
     behaviour.merged = 16
@@ -110,11 +109,16 @@ def test_every_pair_is_answered_once_and_none_wrongly_blamed(
 
     def ask(client):
         files = [b"%d" % number for number in range(PAIRS)]
-        pairs = list(zip(files, files, strict=True))
-        transport = connect("127.0.0.1", port, grpc=protocol == "grpc")
-        found[client] = BatchClient(
-            transport, retries=30, batch_size=8, in_flight=6
-        ).distances(pairs)
+        pairs = zip(files, files, strict=True)
+        asking = Client(
+            "127.0.0.1",
+            port,
+            grpc=protocol == "grpc",
+            retries=30,
+            batch_size=8,
+            in_flight=6,
+        )
+        found[client] = list(asking.distances(pairs))
 
     server = threading.Thread(target=serve)
     clients = [threading.Thread(target=ask, args=(i,)) for i in range(CLIENTS)]

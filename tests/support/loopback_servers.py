@@ -18,7 +18,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import grpc
 import numpy as np
 import tensorflow as tf
-from tensorflow_serving.apis import prediction_service_pb2_grpc
+from tensorflow_serving.apis import (
+    model_service_pb2_grpc,
+    prediction_service_pb2_grpc,
+)
+from tensorflow_serving.apis.get_model_status_pb2 import GetModelStatusResponse
 from tensorflow_serving.apis.model_pb2 import ModelSpec
 from tensorflow_serving.apis.predict_pb2 import PredictResponse
 
@@ -46,6 +50,8 @@ class Behaviour:
             refused. `None` for no limit.
         merged: most requests that are computed as one batch, or `None`. An
             error then fails all of them.
+        versions: of the model, the state of each; `None` for a server without
+            versions. The label `stable` is that of the lowest.
         requests: what was asked for: paths or model specs.
         most_at_once: most requests that were being answered at one time.
     """
@@ -55,6 +61,7 @@ class Behaviour:
         self.delay = 0
         self.threads = None
         self.merged = None
+        self.versions = {1: "AVAILABLE"}
         self.requests = []
         self.most_at_once = self._now = 0
         self._lock = threading.Lock()
@@ -76,6 +83,16 @@ class Behaviour:
         with self._lock:
             self._now -= 1
         yield failure
+
+    def status(self, version, label):
+        """Returns the states of the versions that were asked for."""
+        if label:
+            version = min(self.versions)
+        return {
+            number: state
+            for number, state in self.versions.items()
+            if version in (None, number)
+        }
 
 
 @contextlib.contextmanager
@@ -163,6 +180,25 @@ def rest_server(model, behaviour, port=0):
                 with contextlib.suppress(ConnectionError):
                     self.reply(*answer(request, failure))
 
+        def do_GET(self):
+            *_, kind, name = self.path.split("/")
+            with behaviour.request(self.path) as failure:
+                if failure:
+                    return self.reply(*answer(None, failure))
+            if behaviour.versions is None:
+                return self.reply(200, b'{"name": "x", "ready": "True"}')
+            found = behaviour.status(
+                int(name) if kind == "versions" else None, kind == "labels"
+            )
+            states = [
+                {"version": str(number), "state": state}
+                for number, state in found.items()
+            ]
+            body = json.dumps({"model_version_status": states})
+            if not states:
+                body = json.dumps({"error": f"It has no version {name}"})
+            return self.reply(200 if states else 404, body.encode())
+
         def reply(self, status, body):
             self.send_response(status)
             if status == 200 and body == HALF_CLOSED:
@@ -240,6 +276,25 @@ def grpc_server(model, behaviour, port=0):
                     context.abort(failure, "told to fail")
                 return answer(request, context)
 
+    class Models(model_service_pb2_grpc.ModelServiceServicer):
+        def GetModelStatus(self, request, context):
+            spec = ModelSpec()
+            spec.CopyFrom(request.model_spec)
+            with behaviour.request(spec) as failure:
+                if failure:
+                    context.abort(failure, "told to fail")
+            if behaviour.versions is None:
+                context.abort(grpc.StatusCode.UNIMPLEMENTED, "unknown service")
+            asked = spec.version.value if spec.HasField("version") else None
+            found = behaviour.status(asked, spec.version_label)
+            if not found:
+                detail = f"It has no version {asked}"
+                context.abort(grpc.StatusCode.NOT_FOUND, detail)
+            response = GetModelStatusResponse()
+            for number, state in found.items():
+                response.model_version_status.add(version=number, state=state)
+            return response
+
     def answer(request, context):
         name = request.model_spec.signature_name
         inputs = {
@@ -261,6 +316,7 @@ def grpc_server(model, behaviour, port=0):
     prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(
         Service(), server
     )
+    model_service_pb2_grpc.add_ModelServiceServicer_to_server(Models(), server)
     port = server.add_insecure_port(f"127.0.0.1:{port}")
     server.start()
     try:

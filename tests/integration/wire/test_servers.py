@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from saved_models.transport.batch_client import BatchClient, connect
-from saved_models.transport.errors import ServerError
+from saved_models.client import Client, ServerError
 from tests.support.ports import free_port
 
 HERE = Path(__file__).parent
@@ -17,8 +16,10 @@ READY = 120
 
 
 def ask(port, pairs, grpc):
-    transport = connect("127.0.0.1", port, grpc=grpc)
-    return BatchClient(transport, batch_size=2).distances(pairs)
+    client = Client("127.0.0.1", port, grpc=grpc, batch_size=2)
+    # Neither names versions.
+    assert client.find_version() is None
+    return list(client.distances(pairs))
 
 
 def ask_when_ready(port, pairs, grpc):

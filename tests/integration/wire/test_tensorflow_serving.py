@@ -7,13 +7,12 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from saved_models.client import Client, PairError, ServerError
 from saved_models.serving_config import (
     ServingConfig,
     server_flags,
     write_serving_config,
 )
-from saved_models.transport.batch_client import BatchClient, connect
-from saved_models.transport.errors import PairError, ServerError
 from tests.support.ports import free_port
 
 BINARY = os.environ.get("TENSORFLOW_MODEL_SERVER")
@@ -54,9 +53,12 @@ def configure(settings):
 
 
 def ask(ports, pairs, grpc, batch_size=2, **options):
-    transport = connect("127.0.0.1", ports[grpc], grpc=grpc, **options)
-    client = BatchClient(transport, batch_size=batch_size, in_flight=8)
-    return client.distances(pairs)
+    return list(client_of(ports, grpc, batch_size, **options).distances(pairs))
+
+
+def client_of(ports, grpc, batch_size=2, **options):
+    options |= {"batch_size": batch_size, "in_flight": 8}
+    return Client("127.0.0.1", ports[grpc], grpc=grpc, **options)
 
 
 @pytest.mark.parametrize("grpc", [False, True], ids=["rest", "grpc"])
@@ -67,6 +69,8 @@ def test_distances_are_the_references(grpc, server, pairs):
         assert found == pytest.approx(GOLDEN * 20, abs=2e-6, rel=1e-5)
     found = ask(ports, pairs, grpc, label="stable")
     assert found == pytest.approx(GOLDEN, abs=2e-6, rel=1e-5)
+    assert client_of(ports, grpc).find_version() == 1
+    assert client_of(ports, grpc, label="stable").find_version() == 1
 
 
 @pytest.mark.parametrize("grpc", [False, True], ids=["rest", "grpc"])
