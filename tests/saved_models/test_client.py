@@ -1,6 +1,7 @@
 """The client, over REST and gRPC, against servers on 127.0.0.1."""
 
 import contextlib
+import re
 import socket
 import subprocess
 import sys
@@ -451,6 +452,21 @@ def test_the_command_names_missing_files_and_servers(tmp_path, folders, capsys):
     ]
     assert client.main([*options, *pair]) == 1
     assert "Connection refused" in capsys.readouterr().err
+
+
+def test_the_example_of_the_documentation_runs(
+    model, folders, monkeypatch, capsys
+):
+    page = REPOSITORY / "docs" / "commands" / "client.md"
+    (code,) = re.findall(r"```py\n(.*?)```", page.read_text(), re.DOTALL)
+    (folders[1] / "p1.png").write_bytes(b"no image")
+    monkeypatch.chdir(folders[0].parent)
+    with rest_server(model, Behaviour()) as port:
+        exec(code.replace("8501", str(port)), {})
+    assert capsys.readouterr().out == (
+        f"p0.png: {GOLDEN[0]:.3f}\np1.png cannot be compared: "
+        "`distorted` must hold PNG or JPEG files; this one is neither\n"
+    )
 
 
 def test_rest_needs_no_tensorflow():
