@@ -2,7 +2,7 @@
 
 import keras
 
-from keras_lpips.images.validation import check_images, check_sample_weight
+from keras_lpips.images.validation import check_images, split_sample_weight
 from keras_lpips.layers.frozen import FrozenLPIPS, restore_owner
 
 
@@ -29,7 +29,9 @@ class LPIPSLoss(keras.Loss):
     Call arguments:
         y_true: images, `(batch, height, width, 3)`, in `value_range`.
         y_pred: images of the same shape.
-        sample_weight: weights of the images, `(batch,)` or `(batch, 1)`.
+        sample_weight: weights of the images, `(batch,)` or `(batch, 1)`; or
+            their masks, `(batch, height, width)`, which `fit` passes on.
+        mask: see `LPIPS`. Defaults to `None`.
 
     Returns:
         float32 (float64 under that policy): reduced, or `(batch,)` if
@@ -37,7 +39,7 @@ class LPIPSLoss(keras.Loss):
         infinity.
 
     Raises:
-        ValueError: as in `LPIPS`, and for a weight per pixel.
+        ValueError: as in `LPIPS`, and for weights of another shape.
 
     Example:
 
@@ -69,7 +71,7 @@ class LPIPSLoss(keras.Loss):
         )
         self._frozen = frozen
 
-    def __call__(self, y_true, y_pred, sample_weight=None):
+    def __call__(self, y_true, y_pred, sample_weight=None, mask=None):
         """Returns the reduced loss; see the class."""
         # Keras converts integers to float before `call`.
         for images in (y_true, y_pred):
@@ -80,11 +82,16 @@ class LPIPSLoss(keras.Loss):
                     self._frozen.lpips.value_range,
                     self._frozen.lpips.smallest_size,
                 )
-        check_sample_weight(sample_weight)
+        sample_weight, mask = split_sample_weight(sample_weight, mask)
+        if mask is not None:
+            # Keras passes two arguments to `call`, each of any structure.
+            y_pred = (y_pred, keras.ops.cast(mask, self.dtype))
         return super().__call__(y_true, y_pred, sample_weight)
 
     def call(self, y_true, y_pred):
         """Returns the distances, `(batch,)`."""
+        if isinstance(y_pred, tuple):
+            return self._frozen(y_true, *y_pred)
         return self._frozen(y_true, y_pred)
 
     def get_config(self):

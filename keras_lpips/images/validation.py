@@ -5,6 +5,13 @@ import math
 import os
 from collections.abc import Iterator
 
+import numpy as np
+
+MASK_RULE = (
+    "`mask` must hold bools, or weights in [0, 1], with at least one pixel "
+    "above 0 for each image"
+)
+
 
 class ImageError(ValueError):
     """Raised if images cannot be used; the message names them and says why."""
@@ -86,15 +93,61 @@ def check_same_shape(reference, distorted) -> None:
         )
 
 
-def check_sample_weight(sample_weight) -> None:
-    """Raises `ImageError` unless each image has one weight.
+def check_mask(mask, images, dtype: str) -> None:
+    """Raises `ImageError` unless a mask fits to images.
+
+    Args:
+        mask: its shape, with `None` where it is not known yet.
+        images: shape of the images, likewise.
+        dtype: name of the mask's dtype.
+    """
+    mask, images = tuple(mask), tuple(images)
+    if len(mask) != 3 or any(
+        a != b
+        for a, b in zip(mask, images, strict=False)
+        if a is not None and b is not None
+    ):
+        raise ImageError(
+            "`mask` must be (batch, height, width), the size of the images. "
+            f"Received: mask.shape={mask} for images of shape {images}"
+        )
+    if dtype == "string" or "complex" in dtype:
+        raise ImageError(f"{MASK_RULE}. Received: dtype={dtype}")
+
+
+def check_mask_array(mask: np.ndarray) -> None:
+    """Raises `ImageError` unless a mask's values can be used.
+
+    Args:
+        mask: `(batch, height, width)`.
+    """
+    lowest, highest = mask.min(axis=(1, 2)), mask.max(axis=(1, 2))
+    # Written so that NaN fails, too.
+    if not ((lowest >= 0) & (highest <= 1) & (highest > 0)).all():
+        raise ImageError(
+            f"{MASK_RULE}. Received: values from {lowest.min():g} to "
+            f"{highest.max():g}, a largest one of {highest.min():g} in one mask"
+        )
+
+
+def split_sample_weight(sample_weight, mask=None):
+    """Returns the weights of the images, and their mask.
 
     Args:
         sample_weight: array, tensor or number; `None` if all weigh the same.
+            If it is `(batch, height, width)`, it is the mask.
+        mask: the mask; `None` if there is none.
+
+    Raises:
+        ImageError: if the weights are of another shape, or there are two masks.
     """
     shape = tuple(getattr(sample_weight, "shape", ()))
+    if len(shape) == 3 and mask is None:
+        return None, sample_weight
     if len(shape) > 2 or (len(shape) == 2 and shape[1] not in (1, None)):
         raise ImageError(
             "`sample_weight` must hold one weight per image, (batch,) or "
-            f"(batch, 1). Received: sample_weight.shape={shape}"
+            "(batch, 1), or be a mask, (batch, height, width), if no other is "
+            f"given. Received: sample_weight.shape={shape}"
         )
+    return sample_weight, mask

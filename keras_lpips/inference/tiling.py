@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from keras_lpips.backbones.receptive_field import common_stride, tap_grids
 from keras_lpips.images.validation import (
     ImageError,
     check_images,
     check_same_shape,
 )
-from keras_lpips.inference.receptive_field import common_stride, tap_grids
 
 
 @dataclass(frozen=True)

@@ -51,7 +51,7 @@ class FrozenLPIPS:
             )
         )
 
-    def __call__(self, y_true, y_pred):
+    def __call__(self, y_true, y_pred, mask=None):
         """Returns the distances, `(batch,)`."""
         if self.lpips.created_without_weights:
             raise WeightsError(
@@ -60,7 +60,7 @@ class FrozenLPIPS:
                 "weights fetch) and load the model again; for a backbone of "
                 "your own, compile the model again"
             )
-        return self.lpips(y_true, y_pred)
+        return self.lpips(y_true, y_pred, mask=mask)
 
     def settings(self) -> dict:
         """Returns the layer's arguments that the loss or metric also takes."""

@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from keras_lpips.backbones.receptive_field import tap_grids
 from keras_lpips.backbones.stages import (
     Stages,
     check_taps,
@@ -17,18 +18,23 @@ from keras_lpips.backbones.stages import (
 )
 from keras_lpips.images.validation import (
     check_images,
+    check_mask,
     check_not_files,
     check_same_shape,
     check_value_range,
 )
 from keras_lpips.layers.head import Head
 from keras_lpips.layers.initial_values import StoredValues
+from keras_lpips.layers.masking import blend, coverage, masked_mean
 from keras_lpips.layers.normalization import (
     norm_epsilon,
     scale_images,
     unit_normalize,
 )
-from keras_lpips.layers.runtime_checks import check_at_run_time
+from keras_lpips.layers.runtime_checks import (
+    check_at_run_time,
+    check_mask_values,
+)
 from keras_lpips.layers.upsampling import upsample
 from keras_lpips.weights.heads import read_heads
 
@@ -52,6 +58,15 @@ class LPIPS(keras.layers.Layer):
     policy in float64. The published weights are the initial values of its
     variables: no random numbers are drawn. A named backbone is downloaded on
     first use; the heads come with the package.
+
+    With a mask, the distance is that of a region: outside of it, the scaled
+    distorted image is replaced by the reference, and a tap's mean is weighted
+    by the mask's coverage (`keras_lpips.layers.masking.coverage`):
+
+    ```
+    x1' = m x1 + (1 - m) x0
+    d   = sum_l sum_hw c_l sum_c w_lc (y_l' - y0_l)^2 / sum_hw c_l
+    ```
 
     Args:
         net: "alex", "vgg" or "squeeze"; or a `keras.Model` of your own from
@@ -91,6 +106,9 @@ class LPIPS(keras.layers.Layer):
             in `value_range`.
         distorted: images to compare with them, of the same shape. The
             distance is symmetric.
+        mask: the pixels to compare, `(batch, height, width)`: bool, or weights
+            in [0, 1]. With one, the distance is not symmetric: the reference
+            outside is context. Defaults to `None`, all pixels.
 
     Returns:
         Distances, float32, `(batch,)`, not reduced over the batch; or
@@ -100,9 +118,10 @@ class LPIPS(keras.layers.Layer):
     Raises:
         ValueError: if an argument is unknown, or if images have another
             rank, number of channels or size than the net can take, or two
-            different shapes. Where sizes are known only when a TensorFlow
-            graph runs, the graph raises `tf.errors.InvalidArgumentError`;
-            compiled by XLA, which drops assertions, it returns NaN.
+            different shapes, or if a mask has another size, a value outside
+            of [0, 1] or no pixel. What is known only when a TensorFlow graph
+            runs raises `tf.errors.InvalidArgumentError` there; compiled by
+            XLA (as by JAX), which drops assertions, the result is NaN.
 
     Example:
 
@@ -133,6 +152,8 @@ class LPIPS(keras.layers.Layer):
     ):
         # Images must reach the scaling step in float32 under any policy.
         super().__init__(autocast=False, **kwargs)
+        # Otherwise, Keras takes `mask` for one of time steps, and warns.
+        self.supports_masking = True
         self.version = _one_of("version", version, VERSIONS)
         self.calibrated = bool(calibrated)
         self.spatial = bool(spatial)
@@ -163,23 +184,28 @@ class LPIPS(keras.layers.Layer):
             check_not_files(images)
         return super().__call__(*args, **kwargs)
 
-    def call(self, reference, distorted):
+    def call(self, reference, distorted, mask=None):
         """Returns the distances; see the class."""
         if self.spatial:
-            return self.spatial_map(reference, distorted)
-        return sum(self._per_tap(reference, distorted))
+            return self.spatial_map(reference, distorted, mask)
+        return sum(self._per_tap(reference, distorted, mask))
 
-    def per_layer(self, reference, distorted):
+    def compute_mask(self, inputs, previous_mask):
+        """Returns `None`: distances have no mask."""
+        return None
+
+    def per_layer(self, reference, distorted, mask=None):
         """Returns each tap's share of the distance.
 
         Args:
             reference: as in the call.
             distorted: as in the call.
+            mask: as in the call.
 
         Returns:
             float32, `(batch, taps)`; the sum over taps is the distance.
         """
-        return ops.stack(self._per_tap(reference, distorted), axis=-1)
+        return ops.stack(self._per_tap(reference, distorted, mask), axis=-1)
 
     def embed(self, images):
         """Runs images through the backbone once, for many comparisons.
@@ -236,18 +262,30 @@ class LPIPS(keras.layers.Layer):
             )
         return ops.concatenate(vectors, axis=-1)
 
-    def _per_tap(self, reference, distorted):
+    def _per_tap(self, reference, distorted, mask):
+        differences = self._differences(reference, distorted, mask)
+        return self._means(differences, mask)
+
+    def _means(self, differences, mask):
+        """Returns the mean of each tap's differences, `(batch,)`."""
+        if mask is None:
+            return [ops.mean(tap, axis=(1, 2)) for tap in differences]
+        mask = ops.cast(mask, self.result_dtype)
+        grids = tap_grids(self.backbone)
         return [
-            ops.mean(difference, axis=(1, 2))
-            for difference in self._differences(reference, distorted)
+            masked_mean(tap, mask, pair)
+            for tap, pair in zip(differences, grids, strict=True)
         ]
 
-    def spatial_map(self, reference, distorted):
+    def spatial_map(self, reference, distorted, mask=None):
         """Returns the distance of every pixel, as with `spatial=True`.
+
+        With a mask, it is 0 where no pixel inside is in the receptive field.
 
         Args:
             reference: as in the call.
             distorted: as in the call.
+            mask: as in the call.
 
         Returns:
             float32, `(batch, height, width)`.
@@ -255,58 +293,83 @@ class LPIPS(keras.layers.Layer):
         height, width = ops.shape(reference)[1:3]
         return sum(
             upsample(difference, height, width)
-            for difference in self._differences(reference, distorted)
+            for difference in self._differences(reference, distorted, mask)
         )
 
-    def tap_maps(self, reference, distorted):
+    def tap_maps(self, reference, distorted, mask=None):
         """Returns each tap's distances at the resolution of the tap.
 
         Args:
             reference: as in the call.
             distorted: as in the call.
+            mask: as in the call.
 
         Returns:
-            A list with one float32 array `(batch, h, w)` per tap, whose means
-            add up to the distance.
+            A list with one float32 array `(batch, h, w)` per tap. The sum of
+            their means, weighted by `coverage`, is the distance.
         """
-        return list(self._differences(reference, distorted))
+        return list(self._differences(reference, distorted, mask))
 
-    def with_spatial_map(self, reference, distorted):
+    def coverage(self, mask, tap_maps):
+        """Returns the mask's coverage of each tap's positions.
+
+        Args:
+            mask: as in the call.
+            tap_maps: list of `(batch, h, w)`, or arrays of that shape.
+
+        Returns:
+            A list with one float32 array `(batch, h, w)` per tap, [0, 1].
+        """
+        mask = ops.cast(mask, self.result_dtype)
+        grids = tap_grids(self.backbone)
+        return [
+            coverage(mask, pair, ops.shape(tap)[1:])
+            for tap, pair in zip(tap_maps, grids, strict=True)
+        ]
+
+    def with_spatial_map(self, reference, distorted, mask=None):
         """Returns distances per image and per pixel from one pass.
 
         Args:
             reference: as in the call.
             distorted: as in the call.
+            mask: as in the call.
 
         Returns:
             float32, `(batch,)`, and float32, `(batch, height, width)`.
         """
         height, width = ops.shape(reference)[1:3]
-        taps = self.tap_maps(reference, distorted)
+        taps = self.tap_maps(reference, distorted, mask)
         return (
-            sum(ops.mean(tap, axis=(1, 2)) for tap in taps),
+            sum(self._means(taps, mask)),
             sum(upsample(tap, height, width) for tap in taps),
         )
 
-    def _differences(self, reference, distorted):
+    def _differences(self, reference, distorted, mask):
         """Yields each tap's weighted squared difference, `(batch, h, w)`.
 
         A tap's features are freed before the next tap is computed.
         """
-        pairs = self._unit_features(reference, distorted)
+        pairs = self._unit_features(reference, distorted, mask=mask)
         for tap, (a, b) in enumerate(pairs):
             yield self._weigh(tap, a, b)
 
-    def _unit_features(self, *batches):
+    def _unit_features(self, *batches, mask=None):
         """Yields, for each tap, the unit features of every batch."""
         batches = [self._checked_images(images) for images in batches]
         check_same_shape(_known(batches[0].shape), _known(batches[-1].shape))
-        batches, valid = check_at_run_time(batches, self.smallest_size)
+        mask = self._checked_mask(mask, batches[0])
+        batches, valid = check_at_run_time(batches, self.smallest_size, mask)
         dtype = self.result_dtype
         batches = [
             scale_images(images, self.value_range, self.version, dtype)
             for images in batches
         ]
+        if mask is not None:
+            mask = ops.cast(mask, dtype)
+            usable = check_mask_values(mask)
+            valid = usable if valid is None else ops.logical_and(usable, valid)
+            batches[1] = blend(*batches, mask)
         epsilons = [norm_epsilon(images, valid) for images in batches]
         batches = [ops.cast(x, self.compute_dtype) for x in batches]
         for taps in self._stages.run(*batches):
@@ -403,15 +466,26 @@ class LPIPS(keras.layers.Layer):
         )
         return images
 
-    def compute_output_spec(self, reference, distorted):
+    def _checked_mask(self, mask, images):
+        if mask is None:
+            return None
+        mask = ops.convert_to_tensor(mask)
+        dtype = keras.backend.standardize_dtype(mask.dtype)
+        check_mask(_known(mask.shape), _known(images.shape), dtype)
+        return mask
+
+    def compute_output_spec(self, reference, distorted, mask=None):
         """Returns the shape and dtype of the distances."""
         reference = self._checked_images(reference)
         shape = reference.shape[:3] if self.spatial else reference.shape[:1]
         distorted = self._checked_images(distorted)
         check_same_shape(reference.shape, distorted.shape)
+        self._checked_mask(mask, reference)
         return keras.KerasTensor(shape, dtype=self.result_dtype)
 
-    def compute_output_shape(self, reference_shape, distorted_shape=None):
+    def compute_output_shape(
+        self, reference_shape, distorted_shape=None, mask_shape=None
+    ):
         """Returns the shape of the distances."""
         if distorted_shape is not None:
             check_same_shape(reference_shape, distorted_shape)

@@ -78,8 +78,8 @@ def norm_epsilon(images, valid=None):
 
     Args:
         images: float, `(batch, height, width, channels)`.
-        valid: bool scalar, whether any image can be used. Defaults to `None`,
-            they can.
+        valid: bool scalar, whether any image can be used, or one for each,
+            `(batch, 1, 1, 1)`. Defaults to `None`, they can.
 
     Returns:
         `NORM_EPSILON`, or NaN where an image holds NaN or infinity; of the

@@ -2,7 +2,7 @@
 
 import keras
 
-from keras_lpips.images.validation import check_sample_weight
+from keras_lpips.images.validation import split_sample_weight
 from keras_lpips.layers.frozen import FrozenLPIPS, restore_owner
 
 
@@ -55,20 +55,22 @@ class LPIPSMetric(keras.metrics.Mean):
         # Read by `EarlyStopping` and `ModelCheckpoint`, as in Keras's metrics.
         self._direction = "down"
 
-    def update_state(self, y_true, y_pred, sample_weight=None):
+    def update_state(self, y_true, y_pred, sample_weight=None, mask=None):
         """Adds a batch.
 
         Args:
             y_true: images, `(batch, height, width, 3)`, in `value_range`.
             y_pred: images of the same shape.
-            sample_weight: weights of the images, `(batch,)` or `(batch, 1)`.
-                Defaults to `None`, all 1.
+            sample_weight: weights of the images, `(batch,)` or `(batch, 1)`;
+                or their masks, `(batch, height, width)`. Defaults to `None`,
+                all 1.
+            mask: see `LPIPS`. Defaults to `None`.
 
         Raises:
-            ValueError: as in `LPIPS`, and for a weight per pixel.
+            ValueError: as in `LPIPS`, and for weights of another shape.
         """
-        check_sample_weight(sample_weight)
-        distances = self._frozen(y_true, y_pred)
+        sample_weight, mask = split_sample_weight(sample_weight, mask)
+        distances = self._frozen(y_true, y_pred, mask)
         return super().update_state(distances, sample_weight)
 
     def get_config(self):

@@ -59,6 +59,54 @@ def test_sample_weights_weigh_the_images(alex, distances):
     np.testing.assert_allclose(metric.result(), expected, rtol=1e-6)
 
 
+def test_a_mask_is_that_of_the_layer(alex):
+    a, b = images(seed=1), images(seed=2)
+    mask = np.zeros((4, 32, 32), bool)
+    mask[:, 3:20, 8:] = True
+    expected = np.asarray(LPIPS(alex, value_range=(0, 1))(a, b, mask=mask))
+    weights = np.array([1.0, 0.0, 2.0, 0.5], np.float32)
+    loss = LPIPSLoss(alex, value_range=(0, 1), reduction=None)
+    np.testing.assert_allclose(loss(a, b, mask), expected, rtol=1e-6)
+    np.testing.assert_allclose(loss(a, b, mask=mask), expected, rtol=1e-6)
+    np.testing.assert_allclose(
+        loss(a, b, weights, mask=mask), weights * expected, rtol=1e-6
+    )
+    metric = LPIPSMetric(alex, value_range=(0, 1))
+    metric.update_state(a, b, mask)
+    metric.update_state(a, b, weights, mask=mask)
+    total = expected.sum() + (weights * expected).sum()
+    np.testing.assert_allclose(
+        metric.result(), total / (4 + weights.sum()), rtol=1e-6
+    )
+
+
+@pytest.mark.parametrize("jit", [False, True])
+def test_a_sample_weight_of_the_images_size_is_a_mask_in_fit(alex, jit):
+    """A model of one bias per pixel learns inside the mask only."""
+    target = np.full((4, 32, 32, 3), 0.8, np.float32)
+    mask = np.zeros((4, 32, 32), np.float32)
+    mask[:, 10:20, 5:30] = 1
+    layer = keras.layers.EinsumDense(
+        "bhwc,hwc->bhwc", (32, 32, 3), bias_axes="hwc"
+    )
+    image = keras.Input((32, 32, 3))
+    model = keras.Model(image, layer(image))
+    layer.set_weights([np.zeros((32, 32, 3)), np.full((32, 32, 3), 0.2)])
+    model.compile(
+        keras.optimizers.SGD(1.0),
+        loss=LPIPSLoss(alex, value_range=(0, 1)),
+        weighted_metrics=[LPIPSMetric(alex, value_range=(0, 1))],
+        jit_compile=jit,
+    )
+    first = model.evaluate(
+        target, target, sample_weight=mask, verbose=0, return_dict=True
+    )
+    assert first["lpips"] == pytest.approx(first["loss"], rel=1e-5)
+    model.fit(target, target, sample_weight=mask, verbose=0, batch_size=2)
+    moved = (np.asarray(layer.bias) != np.float32(0.2)).any(axis=-1)
+    np.testing.assert_array_equal(moved, mask[0] == 1)
+
+
 def test_the_metric_streams_and_resets(alex, distances):
     a, b = images(seed=1), images(seed=2)
     metric = LPIPSMetric(alex, value_range=(0, 1))

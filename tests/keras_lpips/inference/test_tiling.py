@@ -3,8 +3,8 @@ import pytest
 import skimage.data
 
 from keras_lpips import ImageError, distance
+from keras_lpips.backbones.receptive_field import common_stride, tap_grids
 from keras_lpips.backbones.registry import BACKBONES, build_backbone
-from keras_lpips.inference.receptive_field import common_stride, tap_grids
 from keras_lpips.inference.scorer import as_signed_unit, get_scorer
 from keras_lpips.inference.tiling import TiledScorer, cut_axis, smallest_tile
 

@@ -231,13 +231,19 @@ def test_half_precision_images_of_any_size_are_finite():
     assert np.isfinite(layer(x, -x)).all()
 
 
-def test_a_weight_per_pixel_is_refused(loss, backbone):
+def test_weights_of_other_shapes_are_refused(loss, backbone):
     a, b = images(2), images(2, seed=1)
-    for weights in (np.ones((2, 40, 40)), np.ones((2, 40))):
-        with pytest.raises(ImageError, match="one weight per image"):
-            loss(a, b, weights)
-        with pytest.raises(ImageError, match="one weight per image"):
-            LPIPSMetric(backbone("alex")).update_state(a, b, weights)
+    metric = LPIPSMetric(backbone("alex"))
+    for weights in (np.ones((2, 40)), np.ones((2, 40, 40, 1))):
+        for call in (loss, metric.update_state):
+            with pytest.raises(ImageError, match="one weight per image"):
+                call(a, b, weights)
+    mask = np.ones((2, 40, 40))
+    for call in (loss, metric.update_state):
+        with pytest.raises(ImageError, match="the size of the images"):
+            call(a, b, mask[:, 1:])
+        with pytest.raises(ImageError, match="if no other is given"):
+            call(a, b, mask, mask=mask)
     column = loss(a, b, np.array([[1.0], [0.0]]))
     assert float(column) == pytest.approx(
         float(loss(a, b, np.array([1.0, 0.0])))

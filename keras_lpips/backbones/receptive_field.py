@@ -92,8 +92,8 @@ def _after(layer, axis, grids):
     raise ValueError(
         "Only a backbone of convolutions, max pools, blurs, ReLUs, zero "
         "padding and concatenations, whose padding does not depend on the "
-        f"image's size, can be tiled. Received: layer {layer.name!r}, a "
-        f"{type(layer).__name__}"
+        f"image's size, can be tiled or masked. Received: layer "
+        f"{layer.name!r}, a {type(layer).__name__}"
     )
 
 

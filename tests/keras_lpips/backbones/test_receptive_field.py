@@ -3,8 +3,8 @@ import numpy as np
 import pytest
 from keras import layers
 
+from keras_lpips.backbones.receptive_field import Grid, tap_grids
 from keras_lpips.backbones.registry import BACKBONES, build_backbone
-from keras_lpips.inference.receptive_field import Grid, tap_grids
 
 
 def spread_evenly(backbone):
