@@ -198,7 +198,7 @@ def forget_damaged(tasks: Sequence[Task]) -> None:
         FileSystems.delete(damaged)
 
 
-def digest_bytes(data: bytes) -> str:
+def digest_bytes(data: bytes | memoryview) -> str:
     """Returns the digest of a file's content, as a report lists it."""
     return hashlib.sha256(data).hexdigest()
 

@@ -95,6 +95,8 @@ def prepare(config: PrepareConfig, name: str, options) -> None:
 
     from pipelines.execution import run_tasks
     from tfds_bapps import Builder
+    from tfds_bapps.source.errors import PreparationError
+    from tfds_bapps.writing import manifest
 
     def execute(shards, write_shard):
         return run_tasks(shards, write_shard, options)
@@ -113,6 +115,12 @@ def prepare(config: PrepareConfig, name: str, options) -> None:
     folder = epath.Path(builder.data_dir)
     # TFDS warns about a folder that does not exist yet.
     if folder.exists() and builder.is_prepared():
+        if changed := manifest.find_changed(folder):
+            raise PreparationError(
+                f"{folder} is damaged: {', '.join(changed)} is missing or "
+                f"differs from its digest in {manifest.FILE_NAME}; delete the "
+                "folder to prepare it again."
+            )
         print(f"{title}: {folder} exists; delete it to prepare it again.")
         return
     if folder.parent.exists():

@@ -56,7 +56,7 @@ def train_bank(config: BankConfig) -> None:
     """
     from etils import epath
 
-    from pipelines.networks.model_bank import save_network
+    from pipelines.networks.model_bank import is_saved, save_network
     from pipelines.networks.settings import (
         PATCH_SIZE,
         RESTORERS,
@@ -82,7 +82,7 @@ def train_bank(config: BankConfig) -> None:
     }
     networks.update({name: RESTORERS[name] for name in config.restorers})
     for name, network in networks.items():
-        if (bank / f"{name}.json").exists():
+        if is_saved(bank, name):
             continue
         start = time.monotonic()
         seed = int(make_rng(config.seed, name).integers(2**31))

@@ -49,12 +49,16 @@ class ExportedScorer:
                 f"{version} has no {CARD_FILE}: it was not written by "
                 "saved_models.export"
             ) from None
-        except ValueError:
+        except (ValueError, RecursionError):
+            card = None
+        try:
+            self.taps = card["taps"]
+            self.description = {name: card[name] for name in DESCRIPTION}
+        except (KeyError, TypeError):
             raise WeightsError(
-                f"{version / CARD_FILE} is damaged: it is not JSON"
+                f"{version / CARD_FILE} is damaged: it is not the model card "
+                "that saved_models.export writes"
             ) from None
-        self.taps = card["taps"]
-        self.description = {name: card[name] for name in DESCRIPTION}
         self.description["saved_model"] = str(version)
         self._rejection = tf.errors.InvalidArgumentError
         # Kept alive: its variables are deleted with it.

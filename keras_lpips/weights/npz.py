@@ -10,6 +10,7 @@ from keras_lpips.atomic_files import open_atomic
 
 # Far more than the weights of any supported network.
 MAX_BYTES = 1 << 32
+BLOCK_BYTES = 1 << 20
 
 
 class WeightsError(ValueError):
@@ -81,8 +82,12 @@ def content_digest(arrays: dict[str, np.ndarray]) -> str:
 
 def file_digest(path) -> str:
     """Returns the sha256 of a file."""
+    # `hashlib.file_digest` needs Python 3.11.
+    digest = hashlib.sha256()
     with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        while block := file.read(BLOCK_BYTES):
+            digest.update(block)
+    return digest.hexdigest()
 
 
 def check_keys(arrays, shapes: dict[str, tuple], what: str) -> None:

@@ -1,10 +1,11 @@
 """Saves a bank of trained networks, and loads them as distortions.
 
-`cnn_NNN.json` holds a network's settings and the losses of its training, the
-`.npz` beside it the weights by name. A bank contains no code.
+`cnn_NNN.json` holds a network's settings, the losses of its training and the
+digest of the `.npz` beside it, the weights by name. A bank contains no code.
 """
 
 import dataclasses
+import io
 import json
 from typing import Any
 
@@ -15,10 +16,16 @@ from etils import epath
 from keras_lpips.inference.jit import compile_function
 from keras_lpips.layers.normalization import to_signed_unit
 from keras_lpips_cli.errors import UserError
+from keras_lpips_cli.state_files import parse_state
 from pipelines.distortions.distortion import Distortion, to_uint8
+from pipelines.execution import digest_bytes
+from pipelines.filesystems import write_bytes
 from pipelines.networks.corruption import corrupt
 from pipelines.networks.generator import make_generator
 from pipelines.networks.settings import NetworkSettings
+
+# The key of the weights' digest.
+DIGEST = "weights_sha256"
 
 
 def save_network(
@@ -41,11 +48,39 @@ def save_network(
     weights: dict[str, Any] = {
         x.path: np.asarray(x.value) for x in generator.weights
     }
-    with (folder / f"{name}.npz").open("wb") as file:
-        np.savez(file, **weights)  # type: ignore[arg-type]
-    record = {"settings": dataclasses.asdict(settings), "training": training}
+    file = io.BytesIO()
+    np.savez(file, **weights)  # type: ignore[arg-type]
+    write_bytes(str(folder / f"{name}.npz"), file.getvalue())
+    record = {
+        "settings": dataclasses.asdict(settings),
+        "training": training,
+        DIGEST: digest_bytes(file.getvalue()),
+    }
     text = json.dumps(record, indent=1) + "\n"
-    (folder / f"{name}.json").write_text(text)
+    write_bytes(str(folder / f"{name}.json"), text.encode())
+
+
+def is_saved(folder: epath.PathLike, name: str) -> bool:
+    """Returns whether a bank holds a network and its weights are unchanged.
+
+    Raises:
+        UserError: its settings are damaged.
+    """
+    path = epath.Path(folder) / f"{name}.json"
+    return path.exists() and _weights(path, _record(path)) is not None
+
+
+def _record(path):
+    return parse_state(path.read_bytes(), path)
+
+
+def _weights(path, record):
+    """Returns the bytes of the weights; `None` if missing or changed."""
+    path = path.with_suffix(".npz")
+    data = path.read_bytes() if path.exists() else b""
+    # Banks of version 0.1.0 hold no digest.
+    expected = record.get(DIGEST, digest_bytes(data))
+    return data if data and digest_bytes(data) == expected else None
 
 
 def load_bank(folder: epath.PathLike) -> tuple[Distortion, ...]:
@@ -89,14 +124,21 @@ def as_distortion(
 
 
 def _load(path):
+    record = _record(path)
     try:
-        record = json.loads(path.read_text())
         settings = NetworkSettings(**record["settings"])
-        with path.with_suffix(".npz").open("rb") as file:
-            with np.load(file, allow_pickle=False) as weights:
-                values = dict(weights)
-    except (KeyError, TypeError, OSError, ValueError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         raise UserError(f"{path} is no network: {error}") from None
+    data = _weights(path, record)
+    try:
+        with np.load(io.BytesIO(data or b""), allow_pickle=False) as weights:
+            values = dict(weights)
+    # zipfile and NumPy raise many exceptions for damaged archives.
+    except Exception:
+        raise UserError(
+            f"{path.with_suffix('.npz')} is missing, or differs from its digest"
+            f" in {path.name}; pipelines.train_networks trains it again"
+        ) from None
     generator = make_generator(settings)
     shapes = {x.path: tuple(x.shape) for x in generator.weights}
     found = {name: value.shape for name, value in values.items()}

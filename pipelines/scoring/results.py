@@ -67,6 +67,8 @@ FORMATS = {"csv": to_csv, "parquet": to_parquet, "tfrecord": to_tfrecord}
 class MapFile:
     """Writes the maps of a shard to an `.npz`, one at a time.
 
+    A context manager, which completes the archive.
+
     Args:
         file: a binary file.
     """
@@ -74,15 +76,23 @@ class MapFile:
     def __init__(self, file):
         self._zip = zipfile.ZipFile(file, "w")
 
+    def __enter__(self):
+        """Returns the object itself."""
+        return self
+
+    def __exit__(self, kind, *_):
+        """Completes the archive, unless there was an error."""
+        if kind is None:
+            self._zip.close()
+        else:
+            # Otherwise its finalizer writes to the closed file.
+            self._zip.fp = None
+
     def add(self, key: str, distances: np.ndarray) -> None:
         """Adds float32, `(height, width)`."""
         info = zipfile.ZipInfo(f"{key}.npy", _NO_TIME)
         with self._zip.open(info, "w") as entry:
             np.lib.format.write_array(entry, distances, allow_pickle=False)
-
-    def close(self) -> None:
-        """Writes the archive's directory."""
-        self._zip.close()
 
 
 def _text(value):

@@ -66,7 +66,8 @@ def score_shard(shard: Shard, model: Model | ServedModel) -> dict:
         maps = None
         if config.maps:
             path = shard.path("maps", "npz")
-            maps = MapFile(stack.enter_context(open_atomic(path)))
+            file = stack.enter_context(open_atomic(path))
+            maps = stack.enter_context(MapFile(file))
         for positions, distances, spatial in model.score_pairs(
             _record_names(read_pairs(shard.span), names), errors
         ):
@@ -74,8 +75,6 @@ def score_shard(shard: Shard, model: Model | ServedModel) -> dict:
             if maps and spatial is not None:
                 for at, distance in zip(positions, spatial, strict=True):
                     maps.add(str(at), distance)
-        if maps:
-            maps.close()
     files = _write(shard, config, names, scored, errors)
     return {
         "scored": len(scored),

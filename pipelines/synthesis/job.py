@@ -17,7 +17,7 @@ import tensorflow_datasets as tfds
 from etils import epath
 
 from keras_lpips_cli.errors import UserError
-from pipelines.execution import run_tasks
+from pipelines.execution import FILES, forget_damaged, run_tasks
 from pipelines.image_io.survey import Survey, find_photographs, survey
 from pipelines.synthesis.catalog import load_catalog
 from pipelines.synthesis.config import SynthesisConfig
@@ -97,6 +97,7 @@ def synthesize(config: SynthesisConfig, options=None) -> dict:
         for split, runs in plan.items()
     }
     tasks = [shard for run in shards.values() for shard in run]
+    forget_damaged(tasks)
     done = run_tasks(
         tasks,
         write_shard,
@@ -160,7 +161,7 @@ def _remove_stale_work(folder, config, found):
         sort_keys=True,
     )
     plan_path = folder / _PLAN
-    if plan_path.exists() and plan_path.read_text() == text:
+    if plan_path.exists() and plan_path.read_bytes() == text.encode():
         return
     for leftover in folder.iterdir():
         leftover.unlink()
@@ -281,6 +282,11 @@ def _make_manifest(config, found: Survey, shards, reports):
             for photograph in found.usable
         ],
         "refused_photographs": found.rejected,
+        FILES: {
+            name: digest
+            for report in reports.values()
+            for name, digest in report[FILES].items()
+        },
         "versions": _versions(),
     }
 

@@ -13,6 +13,7 @@ import numpy as np
 import tensorflow_datasets as tfds
 from etils import epath
 
+from pipelines.execution import FILES, digest_bytes
 from pipelines.image_io.photographs import read_photograph
 from pipelines.image_io.survey import Photograph
 from pipelines.synthesis.config import SynthesisConfig
@@ -68,14 +69,17 @@ def write_shard(shard: Shard, _=None) -> dict:
     """Writes a shard; a repeated call writes the same bytes.
 
     Returns:
-        The report: `triplets`, `record_bytes`, and `types`, how many patches
-        were distorted by each.
+        The report: `triplets`, `record_bytes`, `types`, how many patches were
+        distorted by each, and the file; see
+        `pipelines.execution.forget_damaged`.
     """
     report: dict = {"triplets": 0, "record_bytes": 0}
     types: Counter[str] = Counter()
     writer = tfds.core.ExampleWriter(tfds.core.FileFormat(shard.file_format))
-    with tfds.core.utils.incomplete_file(epath.Path(shard.path)) as path:
+    target = epath.Path(shard.path)
+    with tfds.core.utils.incomplete_file(target) as path:
         writer.write(path, _records(shard, report, types))
+        report[FILES] = {target.name: digest_bytes(path.read_bytes())}
     report["types"] = dict(sorted(types.items()))
     return report
 

@@ -145,6 +145,28 @@ def test_all_configurations_of_a_source_are_prepared_once(tmp_path, capsys):
     assert capsys.readouterr().out.count("exists; delete it") == 4
 
 
+def test_a_prepared_dataset_that_changed_is_not_called_prepared(
+    tmp_path, source, capsys
+):
+    flags = ["--data-dir", str(tmp_path / "data"), "--source", str(source)]
+    flags += ["--config", "twoafc"]
+    assert prepare_bapps.main(flags) == 0
+    folder = tmp_path / "data/bapps/twoafc/1.0.0"
+    shard, other = sorted(folder.glob("*.array_record-*"))[:2]
+    content = shard.read_bytes()
+    shard.write_bytes(content[:-9])
+    other.unlink()
+    error = error_of(capsys, *flags)
+    assert (
+        f"{folder} is damaged: {shard.name}, {other.name} is missing" in error
+    )
+    manifest = folder / "manifest.json"
+    for damaged in (b"", b"[1]", b"{}", b"\xff\xfe"):
+        manifest.write_bytes(damaged)
+        (error,) = error_of(capsys, *flags).splitlines()
+        assert f"{manifest} is damaged: it is not a manifest" in error
+
+
 def test_configurations_without_triplets_are_left_out(tmp_path, source, capsys):
     flags = ["--data-dir", str(tmp_path / "data"), "--source", str(source)]
     assert prepare_bapps.main(flags) == 0

@@ -277,6 +277,15 @@ def test_maps_that_are_missing_are_written_again(pairs, tmp_path):
     assert run(pairs, output, "--maps", "--resume") == before
 
 
+def test_maps_on_a_full_disk_are_one_sentence(pairs, small_disk, capfd):
+    output = small_disk / "scores"
+    assert score.main(argv(pairs, output, "--maps")) == 1
+    error = capfd.readouterr().err.splitlines()[-1]
+    assert error.startswith("pipelines.score: ") and "maps-00000" in error
+    assert error.endswith("No space left on device")
+    assert [path.name for path in output.iterdir()] == ["plan.json"]
+
+
 @pytest.mark.parametrize("name", ["plan.json", "report-00001-of-00004.json"])
 @pytest.mark.parametrize("content", [b"", b"[1]", b'{"a": ', b"\xff\xfe"])
 def test_damaged_state_is_one_sentence(

@@ -57,3 +57,13 @@ def test_an_error_in_the_graph_is_one_sentence(exported, files, capsys):
     # TensorFlow's own log may follow.
     assert error.count("keras-lpips:") == 1
     assert error.splitlines()[-1].endswith("the smallest height and width is 8")
+
+
+@pytest.mark.parametrize("content", [b"", b"[1]", b'{"taps": 1}', b"\xff\xfe"])
+def test_a_damaged_model_card_is_one_sentence(content, files, tmp_path, capsys):
+    card = tmp_path / "1" / "assets.extra" / "card.json"
+    card.parent.mkdir(parents=True)
+    card.write_bytes(content)
+    assert main(["pair", *files, "--saved-model", str(tmp_path)]) == 1
+    (error,) = capsys.readouterr().err.splitlines()
+    assert f"{card} is damaged: it is not the model card" in error

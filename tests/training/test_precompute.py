@@ -1,9 +1,12 @@
+import shutil
+
 import numpy as np
 import pytest
 
 from keras_lpips.weights.npz import read_npz
 from tests.support.training_runs import check_close, run_training
 from training import precompute, train
+from training.data import precompute as data_precompute
 
 FLAGS = ["--recipe", "alex/lin-fast"]
 
@@ -60,7 +63,7 @@ def test_vectors_of_other_taps_are_rejected(beams, judged, tmp_path, capsys):
 def test_incomplete_vectors_are_rejected(beams, judged, tmp_path, capsys):
     done = beams / "val_cnn.done.json"
     held = done.read_text()
-    done.write_text("3")
+    done.write_text('{"triplets": 3}')
     try:
         status = train.main(
             ["--data-dir", str(judged), "--output", str(tmp_path / "run")]
@@ -70,6 +73,50 @@ def test_incomplete_vectors_are_rejected(beams, judged, tmp_path, capsys):
         done.write_text(held)
     assert status == 1
     assert "3 triplets of val_cnn, not of 4" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["train.npy", "val_cnn.judge.npy"])
+@pytest.mark.parametrize("damage", ["missing", "cut", "changed"])
+def test_damaged_vectors_are_rejected_and_computed_again(
+    name, damage, beams, judged, tmp_path, capsys
+):
+    folder = shutil.copytree(beams, tmp_path / "vectors")
+    content = (folder / name).read_bytes()
+    (folder / name).unlink()
+    if damage == "cut":
+        (folder / name).write_bytes(content[:-8])
+    elif damage == "changed":
+        (folder / name).write_bytes(content[:-1] + b"\1")
+    data = ["--data-dir", str(judged), *FLAGS]
+    run = ["--output", str(tmp_path / "run"), "--vectors", str(folder)]
+    assert train.main([*data, *run]) == 1
+    error = capsys.readouterr().err
+    assert "differs from its digest" in error and error.count("\n") == 1
+    assert precompute.main([*data, "--output", str(folder)]) == 0
+    np.testing.assert_allclose(
+        np.load(folder / name), np.load(beams / name), rtol=1e-4, atol=1e-7
+    )
+
+
+def test_a_damaged_part_is_computed_again(
+    beams, judged, tmp_path, monkeypatch, capsys
+):
+    folder = tmp_path / "vectors"
+    flags = ["--data-dir", str(judged), "--output", str(folder), *FLAGS]
+    flags += ["--triplets-per-task", "12"]
+
+    def stop(*arguments):
+        raise OSError(28, "stopped")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(data_precompute, "_join", stop)
+        assert precompute.main(flags) == 1
+    first, second, *_ = sorted((folder / "parts").glob("*.npz"))
+    first.write_bytes(first.read_bytes()[:-9])
+    second.unlink()
+    assert precompute.main(flags) == 0
+    for name in ("train.npy", "train.judge.npy"):
+        assert (folder / name).read_bytes() == (beams / name).read_bytes()
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_lpips.weights.npz import read_npz
+from keras_lpips.weights.npz import WeightsError, read_npz, write_npz
 from keras_lpips.weights.presets import fetch_backbone
 from keras_lpips_cli.errors import UserError
 from saved_models.export import main as export
@@ -211,7 +211,8 @@ def test_vectors_on_the_way_are_resumed(
     patch_embed(stop=True)
     with pytest.raises(KeyboardInterrupt):
         run_training(judged, folder, "alex/lin-fast")
-    assert json.loads((folder / "train.done.json").read_text()) == 20
+    done = json.loads((folder / "train.done.json").read_text())
+    assert done == {"triplets": 20}
     patch_embed(stop=False)
     resumed = run_training(judged, folder, "alex/lin-fast")
     assert requested == [(0, 34), (20, 34), (0, 4), (0, 4)]
@@ -419,6 +420,35 @@ def test_a_damaged_settings_file_is_one_sentence(lin, judged, tmp_path):
     (run / "settings.json").write_text('{"settings": ')
     with pytest.raises(UserError, match="settings.json is damaged"):
         run_training(judged, run, "alex/lin")
+
+
+@pytest.mark.parametrize("content", [b"", b"[1]", b"{}", b"\xff\xfe"])
+def test_an_evaluation_of_damaged_settings_is_one_sentence(
+    content, lin, tmp_path
+):
+    run = shutil.copytree(lin, tmp_path / "run")
+    (run / "settings.json").write_bytes(content)
+    with pytest.raises(
+        (UserError, WeightsError), match="settings.json is damaged|holds no run"
+    ):
+        TrainedRun(run)
+
+
+@pytest.mark.parametrize("progress", [None, b"", b"[1]", b'{"x": 1}', b"\xff"])
+def test_a_damaged_checkpoint_is_one_sentence(
+    progress, lin, judged, tmp_path, capsys
+):
+    run = shutil.copytree(lin, tmp_path / "run")
+    path = run / "checkpoint.npz"
+    if progress is None:
+        path.write_bytes(path.read_bytes()[:999])
+    else:
+        arrays = read_npz(path)
+        arrays["progress"] = np.frombuffer(progress, np.uint8)
+        write_npz(path, arrays)
+    assert main(command(judged, run)[3:]) == 1
+    (error,) = capsys.readouterr().err.splitlines()
+    assert error.startswith(f"training.train: {path} is ")
 
 
 def test_a_finished_run_is_left_unchanged(lin, judged, capsys):

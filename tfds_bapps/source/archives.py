@@ -146,10 +146,10 @@ def file_size(path: epath.Path) -> int | None:
     return found.st_size if stat.S_ISREG(found.st_mode) else None
 
 
-def digest(source: Source) -> str:
-    """Returns the sha256 of an archive."""
+def digest(path: epath.Path) -> str:
+    """Returns the sha256 of a file."""
     sha256 = hashlib.sha256()
-    with source.path.open("rb") as file:
+    with path.open("rb") as file:
         while block := file.read(DIGEST_BLOCK_BYTES):
             sha256.update(block)
     return sha256.hexdigest()

@@ -76,7 +76,7 @@ def _download(task, is_selected, dl_manager):
                 "--source (--manual_dir of `tfds build`)."
             ) from error
         source = archives.archive_source(epath.Path(path), archive)
-        sha256 = archives.digest(source)
+        sha256 = archives.digest(source.path)
         if archive.sha256 not in (None, sha256):
             raise PreparationError(
                 f"{path}, downloaded from {archive.url}, has the sha256 "

@@ -15,10 +15,12 @@ from importlib import metadata
 from etils import epath
 
 from tfds_bapps.source import archives
-from tfds_bapps.source.errors import FileError
+from tfds_bapps.source.errors import FileError, PreparationError
 from tfds_bapps.writing.shards import Report, Shard
 
 FILE_NAME = "manifest.json"
+# The key of the digests of a split's files, by name.
+SHARDS = "shards"
 PACKAGES = ("numpy", "pillow", "tensorflow", "tensorflow-datasets")
 
 
@@ -42,6 +44,10 @@ def split_entry(shards: Sequence[Shard], reports: Sequence[Report]) -> dict:
         "judgements": [sum(column) for column in answers],
         "patch_sizes": dict(sorted(sizes.items())),
         "source_sha256": sha256.hexdigest(),
+        SHARDS: {
+            epath.Path(shard.path).name: report.shard_sha256
+            for shard, report in zip(shards, reports, strict=True)
+        },
     }
 
 
@@ -69,7 +75,7 @@ def write(
         "sources": [
             {
                 "name": source.name,
-                "sha256": archives.digest(source)
+                "sha256": archives.digest(source.path)
                 if source.in_archive
                 else None,
                 "published_sha256": source.archive and source.archive.sha256,
@@ -97,5 +103,34 @@ def read(folder: epath.PathLike) -> dict:
 
     Raises:
         FileNotFoundError: the dataset was not prepared by this builder.
+        PreparationError: the manifest is damaged.
     """
-    return json.loads((epath.Path(folder) / FILE_NAME).read_text())
+    path = epath.Path(folder) / FILE_NAME
+    try:
+        found = json.loads(path.read_bytes())
+    except (ValueError, RecursionError):
+        found = None
+    if not isinstance(found, dict) or not isinstance(found.get("splits"), dict):
+        raise PreparationError(
+            f"{path} is damaged: it is not a manifest of a prepared dataset. "
+            "Restore it, or delete its folder to prepare it again."
+        )
+    return found
+
+
+def find_changed(folder: epath.PathLike) -> list[str]:
+    """Returns the names of shards that are missing or differ from the manifest.
+
+    Raises:
+        FileNotFoundError: the dataset was not prepared by this builder.
+        PreparationError: the manifest is damaged.
+    """
+    folder = epath.Path(folder)
+    return [
+        name
+        for split in read(folder)["splits"].values()
+        # Manifests of version 0.1.0 hold no digests.
+        for name, expected in split.get(SHARDS, {}).items()
+        if not (folder / name).exists()
+        or archives.digest(folder / name) != expected
+    ]

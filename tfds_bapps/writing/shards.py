@@ -15,7 +15,7 @@ from typing import Any
 import tensorflow_datasets as tfds
 from etils import epath
 
-from tfds_bapps.source import layout
+from tfds_bapps.source import archives, layout
 from tfds_bapps.source.errors import PreparationError
 from tfds_bapps.source.examples import Example, read_examples
 from tfds_bapps.source.triplets import Triplets
@@ -74,6 +74,7 @@ class Report:
         sizes: number of patches of each stored size, "width x height".
         errors: errors of the triplets left out, each as the fields of
             `FileError`.
+        shard_sha256: digest of the shard's file.
     """
 
     examples: int = 0
@@ -82,6 +83,7 @@ class Report:
     answers: list[int] = dataclasses.field(default_factory=list)
     sizes: dict[str, int] = dataclasses.field(default_factory=dict)
     errors: list[list[str]] = dataclasses.field(default_factory=list)
+    shard_sha256: str = ""
 
 
 # Calls a function on all shards, in any order and process, and returns its
@@ -137,6 +139,7 @@ def write_shard(shard: Shard, shared: Any = None) -> dict:
         # TFDS removes the files that lost workers leave under such names.
         with tfds.core.utils.incomplete_file(epath.Path(shard.path)) as path:
             writer.write(path, _records(shard, report))
+            report.shard_sha256 = archives.digest(path)
     except Exception as error:
         # TensorFlow's errors have a code; they are recognized by it so that
         # TensorFlow need not be imported.

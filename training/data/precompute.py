@@ -1,14 +1,21 @@
 """Computes the vectors of a dataset with Beam; see `training.data.vectors`."""
 
 import functools
+import io
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
-from keras_lpips.atomic_files import atomic_path, write_json
-from pipelines.execution import run_tasks
+from keras_lpips.atomic_files import atomic_path, open_atomic, write_json
+from pipelines.execution import (
+    FILES,
+    digest_bytes,
+    forget_damaged,
+    run_tasks,
+)
 from training.configs import PrecomputeConfig
 from training.data.batches import RecordSource
 from training.data.dataset import group_splits, open_prepared
@@ -51,7 +58,7 @@ def precompute(config: PrecomputeConfig, options=None) -> None:
     missing = {}
     for name, splits in sources.items():
         source = RecordSource(builder, splits)
-        if VectorFiles(output, name).count_done() != len(source):
+        if not VectorFiles(output, name).is_whole(len(source)):
             source.check()
             missing[name] = len(source)
     parts = output / PARTS
@@ -73,8 +80,10 @@ def precompute(config: PrecomputeConfig, options=None) -> None:
         ]
         for name, count in missing.items()
     }
+    all_tasks = [task for part in tasks.values() for task in part]
+    forget_damaged(all_tasks)
     run_tasks(
-        [task for part in tasks.values() for task in part],
+        all_tasks,
         embed_task,
         options,
         load=load_model,
@@ -129,18 +138,24 @@ class EmbedTask:
 
 
 def embed_task(task: EmbedTask, model: TripletModel) -> dict:
-    """Writes a task's vectors and judges, and returns their number."""
+    """Writes a task's vectors and judges; returns the report."""
     source = RecordSource(
         open_prepared(task.data_dir, task.config), task.splits
     )
     batches = list(embed(model, source, task.first, task.last))
-    with atomic_path(task.path) as partial:
-        np.savez(
-            partial,
-            vectors=np.concatenate([vectors for _, vectors, _ in batches]),
-            judge=np.concatenate([judge for *_, judge in batches]),
-        )
-    return {"triplets": task.last - task.first}
+    content = io.BytesIO()
+    np.savez(
+        content,
+        vectors=np.concatenate([vectors for _, vectors, _ in batches]),
+        judge=np.concatenate([judge for *_, judge in batches]),
+    )
+    with open_atomic(task.path) as file:
+        file.write(content.getbuffer())
+    digest = digest_bytes(content.getbuffer())
+    return {
+        "triplets": task.last - task.first,
+        FILES: {Path(task.path).name: digest},
+    }
 
 
 def _join(tasks: Sequence[EmbedTask], files: VectorFiles) -> None:
@@ -158,4 +173,4 @@ def _join(tasks: Sequence[EmbedTask], files: VectorFiles) -> None:
         vectors.flush()
     with atomic_path(files.judge) as partial:
         np.save(partial, judge)
-    write_json(files.done, count)
+    files.finish(count)

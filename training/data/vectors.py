@@ -5,7 +5,6 @@ and a constant vector with one element per channel of the taps.
 """
 
 import functools
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +13,7 @@ import tensorflow as tf
 from tqdm import tqdm
 
 from keras_lpips.atomic_files import write_json
-from keras_lpips.weights.npz import content_digest
+from keras_lpips.weights.npz import content_digest, file_digest
 from keras_lpips_cli.state_files import read_state
 from training.data.batches import VectorSource
 from training.data.dataset import DataError
@@ -24,6 +23,8 @@ from training.run.run_folder import check_space
 # Triplets that run through the backbone at once.
 BATCH_SIZE = 50
 DESCRIPTION = "vectors.json"
+# The key of the digests of files, by name.
+FILES = "files"
 
 
 @dataclass(frozen=True)
@@ -50,20 +51,42 @@ class VectorFiles:
 
     @property
     def done(self) -> Path:
-        """The JSON file with the number of finished triplets."""
+        """The JSON file with the number of finished triplets.
+
+        Once all are finished, it also holds the digests of the other files.
+        """
         return Path(self.folder) / f"{self.name}.done.json"
 
     def count_done(self) -> int:
         """Returns the number of finished triplets."""
         if not self.done.exists():
             return 0
-        return json.loads(self.done.read_text())
+        return read_state(self.done).get("triplets", 0)
+
+    def finish(self, count: int) -> None:
+        """Records that all of `count` triplets are in the files."""
+        write_json(self.done, {"triplets": count, FILES: self._digests()})
+
+    def is_whole(self, count: int) -> bool:
+        """Returns whether the files hold `count` triplets, unchanged since."""
+        if self.count_done() != count:
+            return False
+        try:
+            return read_state(self.done).get(FILES) == self._digests()
+        except FileNotFoundError:
+            return False
+
+    def _digests(self):
+        return {
+            path.name: file_digest(path) for path in (self.vectors, self.judge)
+        }
 
     def read(self, count: int) -> VectorSource:
         """Returns the vectors, memory-mapped.
 
         Raises:
-            DataError: if the files do not hold `count` triplets.
+            DataError: if the files do not hold `count` triplets, or have
+                changed since they were written.
         """
         if self.count_done() != count:
             raise DataError(
@@ -71,6 +94,15 @@ class VectorFiles:
                 f"of {self.name}, not of {count}; "
                 "run training.precompute"
             )
+        if not self.is_whole(count):
+            raise DataError(
+                f"{self.vectors} or {self.judge.name} differs from its digest "
+                f"in {self.done.name}; run training.precompute again"
+            )
+        return self.load()
+
+    def load(self) -> VectorSource:
+        """Returns the vectors, memory-mapped, without a check."""
         vectors = np.load(self.vectors, mmap_mode="r")
         return VectorSource(vectors, np.load(self.judge))
 
@@ -88,20 +120,32 @@ def make_vectors(model, source, files: VectorFiles) -> VectorSource:
     """
     channels = sum(head.channels for head in model.lpips.heads)
     shape = (len(source), 2, channels)
+    if files.is_whole(len(source)):
+        return files.load()
     done = files.count_done()
-    if not done:
+    try:
+        vectors, judge = map(_open_array, (files.vectors, files.judge))
+    except (OSError, ValueError):
+        # They are missing or cut off.
+        done = 0
+    if done % len(source) == 0:
+        done = 0
         check_space(files.vectors.parent, 4 * int(np.prod(shape)))
         for file, size in ((files.vectors, shape), (files.judge, shape[:1])):
             np.lib.format.open_memmap(file, "w+", np.float32, size).flush()
-    vectors = np.lib.format.open_memmap(files.vectors, "r+")
-    judge = np.lib.format.open_memmap(files.judge, "r+")
+        vectors, judge = map(_open_array, (files.vectors, files.judge))
     for start, part, answers in embed(model, source, done, len(source)):
         end = start + len(part)
         vectors[start:end], judge[start:end] = part, answers
         vectors.flush()
         judge.flush()
-        write_json(files.done, end)
-    return files.read(len(source))
+        write_json(files.done, {"triplets": end})
+    files.finish(len(source))
+    return files.load()
+
+
+def _open_array(path):
+    return np.lib.format.open_memmap(path, "r+")
 
 
 def embed(model, source, first: int, last: int):

@@ -12,6 +12,7 @@ from keras_lpips.weights.npz import (
     content_digest,
     read_npz,
 )
+from keras_lpips_cli.state_files import read_state
 from training.model.custom_taps import build_lpips
 from training.model.ranking_head import DistanceOnly, RankingHead
 from training.model.triplet_model import (
@@ -36,7 +37,7 @@ class TrainedRun:
     def __init__(self, folder):
         self.folder = Path(folder)
         try:
-            self._held = json.loads((self.folder / SETTINGS).read_text())
+            self._held = read_state(self.folder / SETTINGS)
             self.settings = self._held["settings"]
             self.recipe = find_recipe(self.settings["recipe"])
             self._arrays = read_npz(self.folder / WEIGHTS)
@@ -46,6 +47,7 @@ class TrainedRun:
             FileNotFoundError,
             NotADirectoryError,
             KeyError,
+            TypeError,
             ValueError,
         ) as error:
             # Its message about damaged weights is more specific.

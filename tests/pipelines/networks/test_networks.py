@@ -171,6 +171,27 @@ def test_a_bank_that_does_not_fit_is_named(tmp_path):
     path.write_text("{}")
     with pytest.raises(UserError, match="is no network"):
         model_bank.load_bank(tmp_path)
+    path.write_bytes(b"\xff")
+    with pytest.raises(UserError, match="x.json is damaged"):
+        model_bank.load_bank(tmp_path)
+
+
+@pytest.mark.parametrize("cut", [None, 0, 20], ids=["missing", "empty", "cut"])
+def test_a_network_with_damaged_weights_is_not_saved(cut, tmp_path):
+    settings = simple()
+    network = (tmp_path, "x", settings, make_generator(settings), {})
+    assert not model_bank.is_saved(tmp_path, "x")
+    model_bank.save_network(*network)
+    assert model_bank.is_saved(tmp_path, "x")
+    path = tmp_path / "x.npz"
+    content = path.read_bytes()
+    path.unlink()
+    if cut is not None:
+        path.write_bytes(content[:cut])
+    assert not model_bank.is_saved(tmp_path, "x")
+    with pytest.raises(UserError, match="x.npz is missing, or differs from"):
+        model_bank.load_bank(tmp_path)
+    assert [x.name for x in tmp_path.glob(".*")] == []
 
 
 def test_a_bank_is_trained_continued_and_applied(
@@ -182,9 +203,11 @@ def test_a_bank_is_trained_continued_and_applied(
     argv += ["--restorers", "espcn"]
     assert train_networks([*argv, "--networks", "1"]) == 0
     first = (folder / "cnn_000.npz").read_bytes()
+    (folder / "espcn.npz").write_bytes(b"")
     capsys.readouterr()
     assert train_networks([*argv, "--networks", "2"]) == 0
-    assert len(capsys.readouterr().out.splitlines()) == 1
+    trained = [line.split()[0] for line in capsys.readouterr().out.splitlines()]
+    assert trained == ["cnn_001", "espcn"]
     assert (folder / "cnn_000.npz").read_bytes() == first
     output = tmp_path / "data"
     argv = ["--photos", str(photos), "--triplets", "8", "--output", str(output)]

@@ -76,10 +76,9 @@ def test_maps_are_read_by_numpy_and_have_the_same_bytes_later(monkeypatch):
     written = []
     for _ in range(2):
         file = io.BytesIO()
-        map_file = MapFile(file)
-        for key, heat in maps.items():
-            map_file.add(key, heat)
-        map_file.close()
+        with MapFile(file) as map_file:
+            for key, heat in maps.items():
+                map_file.add(key, heat)
         written.append(file.getvalue())
         monkeypatch.setattr(time, "time", lambda: 2e9)
         monkeypatch.setattr(time, "localtime", lambda *_: time.gmtime(2e9))

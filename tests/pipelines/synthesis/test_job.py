@@ -25,7 +25,7 @@ from pipelines.distortions.registry import TYPES
 from pipelines.image_io.photographs import read_photograph
 from pipelines.image_io.survey import Photograph
 from pipelines.rng import make_rng
-from pipelines.synthesis import labels, planning, triplet
+from pipelines.synthesis import job, labels, planning, triplet
 from pipelines.synthesis.config import SynthesisConfig
 from pipelines.synthesis.shards import Shard, make_features, write_shard
 from pipelines.synthesize import main
@@ -351,6 +351,35 @@ def test_a_killed_run_goes_on_and_makes_the_same(made, photos, tmp_path):
     assert main(argv) == 0
     assert (output / shard.name).stat().st_mtime_ns == before
     assert files_of(output) == files_of(made)
+
+
+@pytest.mark.parametrize("damage", ["missing", "cut", "plan"])
+def test_what_another_run_left_is_compared_with_its_digests(
+    damage, made, photos, tmp_path, monkeypatch, capsys
+):
+    output = tmp_path / "data"
+    argv = command(photos, output, "--families", "traditional", "algorithms")
+
+    def stop(*arguments):
+        raise UserError("stopped")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(job, "_check_counts", stop)
+        assert main(argv) == 1
+    left = tmp_path / "data.incomplete"
+    report = sorted(left.glob("*.report.json"))[0]
+    shard = left / report.name.removesuffix(".report.json")
+    if damage == "missing":
+        shard.unlink()
+    elif damage == "cut":
+        shard.write_bytes(shard.read_bytes()[:-20])
+    else:
+        (left / "plan.json").write_bytes(b"\xff")
+    assert main(argv) == 0
+    assert files_of(output) == files_of(made)
+    digests = json.loads((output / "manifest.json").read_text())["files"]
+    content = (output / shard.name).read_bytes()
+    assert digests[shard.name] == hashlib.sha256(content).hexdigest()
 
 
 def test_another_seed_starts_anew_and_makes_other_patches(
