@@ -6,8 +6,15 @@ import warnings
 import numpy as np
 from PIL import Image
 
+from keras_lpips.images.masks import load_mask
 from keras_lpips.images.reader import load_image
-from keras_lpips.images.validation import ImageError, check_value_range
+from keras_lpips.images.validation import (
+    MASK_RULE,
+    ImageError,
+    check_mask,
+    check_mask_array,
+    check_value_range,
+)
 from keras_lpips.inference.scorer import (
     BATCH_PIXELS,
     as_signed_unit,
@@ -29,6 +36,7 @@ def distance(
     value_range=None,
     resize=None,
     tile=None,
+    mask=None,
 ):
     """Returns the LPIPS distance between images.
 
@@ -56,6 +64,10 @@ def distance(
         tile: height and width, in pixels, of the tiles that go through the
             net one at a time, for images too large to be processed whole. The
             distance is the same. Defaults to `None`, no tiles.
+        mask: the pixels to compare; see `LPIPS`. For one image a bool or float
+            array `(height, width)`, [0, 1], or a gray path or
+            `PIL.Image.Image`, white inside. For a batch an array `(batch,
+            height, width)`, or a list. Defaults to `None`, all pixels.
 
     Returns:
         A `float` for one image, or float32 `(batch,)`. 0 for identical images.
@@ -79,20 +91,47 @@ def distance(
             f"Received: {given}"
         )
     _check_likely_range(value_range, reference, distorted)
+    if mask is not None:
+        mask = _read_masks(mask, one, resize)
+        check_mask(mask.shape, reference.shape, str(mask.dtype))
+        check_mask_array(mask)
     scorer = get_scorer(net, version, calibrated)
     if tile is None:
         height, width = reference.shape[1:3]
         count = max(1, BATCH_PIXELS // (height * width))
         parts = [slice(i, i + count) for i in range(0, len(reference), count)]
+        batches = [reference, distorted] + ([] if mask is None else [mask])
         scores = np.concatenate(
-            [scorer.distance(reference[x], distorted[x]) for x in parts]
+            [scorer.distance(*(batch[x] for batch in batches)) for x in parts]
         )
     else:
         tiled = TiledScorer(scorer, tile)
-        pairs = zip(reference, distorted, strict=True)
+        masks = [None] * len(reference) if mask is None else mask
+        pairs = zip(reference, distorted, masks, strict=True)
         found = [tiled.compare(*pair) for pair in pairs]
         scores = np.float32([pair.per_layer.sum() for pair in found])
     return float(scores[0]) if one else scores
+
+
+def _read_masks(mask, one, resize):
+    """Returns float32 masks, `(batch, height, width)`."""
+    if one:
+        mask = [mask]
+    masks = [
+        load_mask(x, resize)
+        if isinstance(x, (str, os.PathLike, Image.Image))
+        else np.asarray(x)
+        for x in mask
+    ]
+    shapes = sorted({x.shape for x in masks})
+    if len(shapes) != 1:
+        raise ImageError(
+            f"`mask` must be masks of one size. Received: {shapes}"
+        )
+    stacked = np.stack(masks)
+    if stacked.dtype.kind not in "biuf":
+        raise ImageError(f"{MASK_RULE}. Received: dtype={stacked.dtype}")
+    return stacked.astype(np.float32, copy=False)
 
 
 def read_batch(

@@ -8,13 +8,14 @@ from pathlib import Path
 
 import numpy as np
 
+from keras_lpips.images.masks import load_images
 from keras_lpips.images.names import match_names
-from keras_lpips.images.reader import list_images, load_pair, read_size
+from keras_lpips.images.reader import list_images, read_size
 from keras_lpips.images.validation import ImageError
 from keras_lpips.inference.scorer import BATCH_PIXELS
 
-# Two paths to compare, by the name of the pair.
-Pairs = dict[str, tuple[Path, Path]]
+# Two paths to compare, and possibly that of a mask, by the name of the pair.
+Pairs = dict[str, tuple[Path, ...]]
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,34 @@ def match_folders(references, distorted) -> Matches:
     )
 
 
+def add_masks(pairs: Pairs, mask: Path) -> tuple[Pairs, dict[str, str]]:
+    """Adds a mask to each pair.
+
+    Args:
+        pairs: see `match_folders`.
+        mask: the mask of all pairs, or a folder of masks, whose names match
+            those of the references as `match_folders` matches.
+
+    Returns:
+        The pairs with the path of their mask, and an error message for each
+        that has none.
+
+    Raises:
+        ImageError: if the folder cannot be listed or holds no image.
+    """
+    if not mask.is_dir():
+        return {name: (*pair, mask) for name, pair in pairs.items()}, {}
+    masks = {path.name: path for path in list_images(mask)[0]}
+    partners = match_names(pairs, masks)
+    masked = {
+        name: (*pairs[name], masks[partners[name]])
+        for name in pairs
+        if name in partners
+    }
+    missing = pairs.keys() - masked.keys()
+    return masked, dict.fromkeys(missing, f"there is no mask for it in {mask}")
+
+
 def batch_by_size(
     pairs: Pairs, resize: tuple[int, int] | None
 ) -> tuple[list[Pairs], dict[str, str]]:
@@ -81,7 +110,7 @@ def batch_by_size(
     """
     errors: dict[str, str] = {}
     by_size = defaultdict(list)
-    for name, (reference, _) in pairs.items():
+    for name, (reference, *_) in pairs.items():
         try:
             by_size[resize or read_size(reference)].append(name)
         except ImageError as error:
@@ -126,7 +155,7 @@ def _load(batch, resize):
     images, errors = {}, {}
     for name, paths in batch.items():
         try:
-            images[name] = load_pair(*paths, resize)
+            images[name] = load_images(*paths, resize=resize)
         except ImageError as error:
             errors[name] = str(error)
     return images, errors
@@ -140,9 +169,9 @@ def _score(scorer, images, errors):
         by_shape[pair[0].shape][name] = pair
     distances = {}
     for pairs in by_shape.values():
-        references, distorted = map(np.stack, zip(*pairs.values(), strict=True))
+        stacks = map(np.stack, zip(*pairs.values(), strict=True))
         try:
-            found = scorer.distance(references, distorted).tolist()
+            found = scorer.distance(*stacks).tolist()
         except ImageError as error:
             errors |= dict.fromkeys(pairs, str(error))
             continue

@@ -35,8 +35,8 @@ def compile_function(
         variables: the Keras variables that it reads. On JAX, other variables
             are constants.
         dynamic_sizes: whether one dynamic graph serves images `(batch, height,
-            width, channels)` of all sizes, where the backend can do that, which
-            is TensorFlow. Defaults to `False`.
+            width, channels)`, and masks without channels, of all sizes, where
+            the backend can do that, which is TensorFlow. Defaults to `False`.
         specialize: whether, with `dynamic_sizes`, a frequent shape is compiled
             separately. Defaults to `True`.
 
@@ -103,8 +103,9 @@ def _shape(argument):
 
 def _free(shape_and_dtype):
     shape, dtype = shape_and_dtype
-    if len(shape) == 4:
-        shape = (None, None, None, shape[-1])
+    if len(shape) in (3, 4):
+        # Masks or images.
+        shape = (None, None, None, *shape[3:])
     return shape, dtype
 
 

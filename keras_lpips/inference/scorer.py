@@ -5,7 +5,12 @@ import functools
 import keras
 import numpy as np
 
-from keras_lpips.images.validation import check_images, check_same_shape
+from keras_lpips.images.validation import (
+    check_images,
+    check_mask,
+    check_mask_array,
+    check_same_shape,
+)
 from keras_lpips.inference.jit import call_outside_graphs, compile_function
 from keras_lpips.layers.ceil_pooling import CeilMaxPooling2D
 from keras_lpips.layers.lpips import LPIPS
@@ -28,7 +33,8 @@ class Scorer:
 
     All methods take float32 RGB images `(batch, height, width, 3)` in
     [-1, 1], or uint8 ones in [0, 255], and return NumPy arrays. An image that
-    holds NaN has NaN for its distance.
+    holds NaN has NaN for its distance. A mask is float32, `(batch, height,
+    width)`, [0, 1]; `None` compares all pixels.
 
     Raises:
         RuntimeError: from all methods, in a process that was forked after the
@@ -55,27 +61,27 @@ class Scorer:
             dynamic_sizes=True,
             specialize=has_ceil_pools,
         )
-        self._distance = compile_method(lambda a, b: lpips(a, b))
-        self._per_layer = compile_method(lambda a, b: lpips.per_layer(a, b))
-        self._spatial = compile_method(lambda a, b: lpips.spatial_map(a, b))
-        self._tap_maps = compile_method(lambda a, b: lpips.tap_maps(a, b))
+        self._distance = compile_method(lambda *x: lpips(*x))
+        self._per_layer = compile_method(lambda *x: lpips.per_layer(*x))
+        self._spatial = compile_method(lambda *x: lpips.spatial_map(*x))
+        self._tap_maps = compile_method(lambda *x: lpips.tap_maps(*x))
         self._embed = compile_method(lambda a: lpips.flatten(lpips.embed(a)))
 
-    def distance(self, reference, distorted) -> np.ndarray:
+    def distance(self, reference, distorted, mask=None) -> np.ndarray:
         """Returns the distances, float32, `(batch,)`."""
-        return self._run(self._distance, reference, distorted)
+        return self._run(self._distance, reference, distorted, mask=mask)
 
-    def per_layer(self, reference, distorted) -> np.ndarray:
+    def per_layer(self, reference, distorted, mask=None) -> np.ndarray:
         """Returns each tap's share, float32, `(batch, taps)`."""
-        return self._run(self._per_layer, reference, distorted)
+        return self._run(self._per_layer, reference, distorted, mask=mask)
 
-    def spatial_map(self, reference, distorted) -> np.ndarray:
+    def spatial_map(self, reference, distorted, mask=None) -> np.ndarray:
         """Returns the distances, float32, `(batch, height, width)`."""
-        return self._run(self._spatial, reference, distorted)
+        return self._run(self._spatial, reference, distorted, mask=mask)
 
-    def tap_maps(self, reference, distorted) -> list[np.ndarray]:
+    def tap_maps(self, reference, distorted, mask=None) -> list[np.ndarray]:
         """Returns each tap's own map, a list of float32 `(batch, h, w)`."""
-        return self._run(self._tap_maps, reference, distorted)
+        return self._run(self._tap_maps, reference, distorted, mask=mask)
 
     def embed(self, images) -> np.ndarray:
         """Returns vectors, float32, `(batch, features)`.
@@ -84,13 +90,17 @@ class Scorer:
         """
         return self._run(self._embed, images)
 
-    def _run(self, function, *batches):
+    def _run(self, function, *batches, mask=None):
         batches = [as_signed_unit(images) for images in batches]
         for images in batches:
             check_images(
                 images.shape, "float32", (-1, 1), self.lpips.smallest_size
             )
         check_same_shape(batches[0].shape, batches[-1].shape)
+        if mask is not None:
+            check_mask(mask.shape, batches[0].shape, str(mask.dtype))
+            check_mask_array(mask)
+            batches.append(mask.astype(np.float32, copy=False))
         return call_outside_graphs(
             lambda: keras.tree.map_structure(
                 keras.ops.convert_to_numpy, function(*batches)

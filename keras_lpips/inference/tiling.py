@@ -4,12 +4,15 @@ import itertools
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+import keras
 import numpy as np
 
 from keras_lpips.backbones.receptive_field import common_stride, tap_grids
 from keras_lpips.images.validation import (
     ImageError,
     check_images,
+    check_mask,
+    check_mask_array,
     check_same_shape,
 )
 
@@ -137,6 +140,7 @@ class TiledScorer:
         self,
         reference,
         distorted,
+        mask: np.ndarray | None = None,
         with_maps: bool = False,
         progress: Callable[[Sequence], Iterable] = iter,
     ) -> TiledDistance:
@@ -147,6 +151,8 @@ class TiledScorer:
                 in [-1, 1]: an array, or anything with a `shape` whose rows
                 `image[start:stop]` are one.
             distorted: the same, of the same shape.
+            mask: float32, `(height, width)`, [0, 1]. Defaults to `None`, all
+                pixels.
             with_maps: whether the taps' maps are kept. In float32 they take
                 0.36 (alex), 1.4 (squeeze) or 5.3 (vgg) bytes for each pixel
                 of an image.
@@ -161,6 +167,9 @@ class TiledScorer:
             shape = (1, *image.shape)
             check_images(shape, "float32", (-1, 1), lpips.smallest_size)
         check_same_shape(*(image.shape for image in images))
+        if mask is not None:
+            check_mask(mask[None].shape, shape, str(mask.dtype))
+            check_mask_array(mask[None])
         counts = [
             tap[1:3] for tap in lpips.backbone.compute_output_shape(shape)
         ]
@@ -174,17 +183,37 @@ class TiledScorer:
             )
         )
         sums = np.zeros(len(self.taps))
-        maps = [np.empty(c, np.float32) for c in counts] if with_maps else []
+        weights = np.zeros(len(self.taps))
+        # 0 where a tile holds no pixel of the mask.
+        maps = [np.zeros(c, np.float32) for c in counts] if with_maps else []
         band = None
         for row, column in progress(list(itertools.product(rows, columns))):
             if row is not band:
                 band = row
                 strips = [image[row.start : row.stop] for image in images]
             crops = [x[None, :, column.start : column.stop] for x in strips]
-            for tap, found in enumerate(self._scorer.tap_maps(*crops)):
-                core = found[0, row.kept[tap], column.kept[tap]]
-                sums[tap] += core.sum(dtype=np.float64)
+            found, covered = self._compare_tile(crops, mask, row, column)
+            for tap, differences in enumerate(found):
+                kept = 0, row.kept[tap], column.kept[tap]
+                core, coverage = differences[kept], covered[tap][kept]
+                sums[tap] += (core * coverage).sum(dtype=np.float64)
+                weights[tap] += coverage.sum(dtype=np.float64)
                 if with_maps:
                     maps[tap][row.positions[tap], column.positions[tap]] = core
-        pixels = [height * width for height, width in counts]
-        return TiledDistance(sums / pixels, maps)
+        return TiledDistance(sums / weights, maps)
+
+    def _compare_tile(self, crops, mask, row, column):
+        """Returns the taps' maps of a tile, and the mask's coverage.
+
+        Both are empty where the mask is 0 in the whole tile.
+        """
+        if mask is None:
+            found = self._scorer.tap_maps(*crops)
+            return found, [np.ones_like(tap) for tap in found]
+        part = mask[None, row.start : row.stop, column.start : column.stop]
+        if not part.any():
+            return [], []
+        found = self._scorer.tap_maps(*crops, part)
+        lpips = self._scorer.lpips
+        covered = lpips.coverage(part, found)
+        return found, [keras.ops.convert_to_numpy(tap) for tap in covered]

@@ -34,6 +34,9 @@ class FoldersConfig(MetricConfig):
     output: Path
     """CSV of name and distance. A .json of the mean and the settings is
     written beside it."""
+    mask: Path | None = None
+    """Compare inside of this mask only, gray and white inside; or a folder of
+    masks, one for each reference by its name."""
     tolerate: NonNegativeInt = 0
     """Succeed with up to this many pairs that cannot be compared."""
 
@@ -45,7 +48,11 @@ def compare_folders(config: FoldersConfig) -> None:
         UserError: if more pairs cannot be compared than tolerated.
     """
     from keras_lpips.atomic_files import atomic_paths, write_csv, write_json
-    from keras_lpips.inference.folder import batch_by_size, match_folders
+    from keras_lpips.inference.folder import (
+        add_masks,
+        batch_by_size,
+        match_folders,
+    )
     from keras_lpips.inference.scorer import get_scorer
     from keras_lpips_cli.resume_log import ResumeLog
 
@@ -61,7 +68,12 @@ def compare_folders(config: FoldersConfig) -> None:
             warn_left_out(f"Not images in {folder}", matches.left_out[i])
     settings = config.describe()
     log = ResumeLog(output)
-    batches, errors = batch_by_size(pairs, resize)
+    missing: dict[str, str] = {}
+    masked = pairs
+    if config.mask:
+        masked, missing = add_masks(pairs, config.mask)
+    batches, errors = batch_by_size(masked, resize)
+    errors |= missing
     distances, failed = _score_or_resume(
         batches, get_scorer(*config.metric), resize, log, settings
     )
@@ -84,6 +96,7 @@ def compare_folders(config: FoldersConfig) -> None:
         result = {
             "references": str(config.references),
             "distorted": str(config.distorted),
+            **({"mask": str(config.mask)} if config.mask else {}),
             **settings,
             "pairs": len(rows),
             "bad": errors,

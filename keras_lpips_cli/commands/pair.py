@@ -22,6 +22,8 @@ class PairConfig(MetricConfig):
     tile: PositiveInt | None = None
     """Compute the same distance in tiles of this height and width, in bounded
     memory, for large images."""
+    mask: Path | None = None
+    """Compare inside of this mask only: gray, white inside, black outside."""
     map: Path | None = None
     """Write a heat map of the distance to this file."""
     per_layer: bool = False
@@ -36,10 +38,13 @@ def compare_pair(config: PairConfig) -> None:
 
     if config.tile and config.saved_model:
         raise UserError("--tile cannot be given together with --saved-model")
+    if config.mask and config.saved_model:
+        raise UserError("--mask cannot be given together with --saved-model")
     if config.map:
         from keras_lpips_cli.plots import SUFFIXES
 
-        inputs = (config.reference, config.distorted)
+        inputs = [config.reference, config.distorted]
+        inputs += [config.mask] if config.mask else []
         check_output(config.map, SUFFIXES, "--map", inputs)
     compare = _compare_tiled if config.tile else _compare_whole
     per_layer, description = compare(config)
@@ -48,6 +53,7 @@ def compare_pair(config: PairConfig) -> None:
         "distorted": str(config.distorted),
         "distance": sum(per_layer.values()),
         "per_layer": per_layer,
+        **({"mask": str(config.mask)} if config.mask else {}),
         **description,
     }
     if config.map:
@@ -63,10 +69,12 @@ def compare_pair(config: PairConfig) -> None:
 
 def _compare_whole(config):
     """Returns shares by tap and their description; writes the heat map."""
-    from keras_lpips.images.reader import load_pair
+    from keras_lpips.images.masks import load_images
     from keras_lpips.images.validation import prefix_errors
 
-    images = load_pair(config.reference, config.distorted, config.resize)
+    images = load_images(
+        config.reference, config.distorted, config.mask, config.resize
+    )
     scorer, description = _load_scorer(config)
     batches = [image[None] for image in images]
     with prefix_errors(config.reference):
@@ -76,22 +84,33 @@ def _compare_whole(config):
 
         heat = scorer.spatial_map(*batches)[0]
         title = _title(description, shares)
-        write_heat_map(config.map, *images, heat, title)
+        write_heat_map(config.map, *images[:2], heat, title)
     return dict(zip(scorer.taps, shares, strict=True)), description
 
 
 def _compare_tiled(config):
     """Does the same as `_compare_whole`, in bounded memory."""
-    from keras_lpips.images.tiff_reader import open_pair
+    import numpy as np
+
+    from keras_lpips.images.masks import load_mask
+    from keras_lpips.images.reader import check_pair
+    from keras_lpips.images.tiff_reader import MOST_HELD_PIXELS, open_pair
     from keras_lpips.images.validation import prefix_errors
     from keras_lpips.inference.tiling import TiledScorer
     from keras_lpips_cli.signals import with_progress
 
     images = open_pair(config.reference, config.distorted, config.resize)
+    mask = None
+    if config.mask:
+        mask = load_mask(config.mask, config.resize, MOST_HELD_PIXELS)
+        # Of three channels, as the images.
+        whole = np.broadcast_to(mask[..., None], (*mask.shape, 3))
+        check_pair(config.reference, config.mask, (images[0], whole))
     scorer, description = _load_scorer(config)
     with prefix_errors(config.reference):
         found = TiledScorer(scorer, config.tile).compare(
             *images,
+            mask,
             with_maps=bool(config.map),
             progress=lambda tiles: with_progress(tiles, "tile"),
         )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from keras_lpips.images.masks import to_mask
 from keras_lpips.images.reader import check_pair
 from keras_lpips.images.validation import ImageError
 from pipelines.image_io.decoding import decode
@@ -25,7 +26,8 @@ class Batch:
     Attributes:
         positions: positions of the entries in their shard.
         images: references and distorted images, or single images; uint8 RGB,
-            `(batch, height, width, 3)`.
+            `(batch, height, width, 3)`. A third array is the masks, float32,
+            `(batch, height, width)`, [0, 1].
     """
 
     positions: tuple[int, ...]
@@ -116,8 +118,11 @@ def _images_of(entry, files, config, smallest_size):
         decode(data, path, config.resize, config.max_pixels)
         for data, path in zip(files, entry.paths, strict=True)
     )
-    if len(images) == 2:
-        check_pair(*entry.paths, images)
+    if len(images) > 1:
+        check_pair(*entry.paths[:2], images[:2])
+    if len(images) == 3:
+        check_pair(entry.paths[0], entry.paths[2], images[::2])
+        images = (*images[:2], to_mask(images[2], entry.paths[2]))
     if min(images[0].shape[:2]) < smallest_size:
         raise ImageError(
             f"{entry.paths[0]} must be at least {smallest_size} pixels "

@@ -77,10 +77,10 @@ class ScoringConfig(ServedModelConfig, ModelConfig):
     """Flags of `pipelines.score`."""
 
     pairs: str
-    """A .csv with columns reference and distorted, whose paths are absolute or
-    relative to its folder; .tfrecord files of the two encoded images; or two
-    patterns of images with a comma between them, matched by name, else by name
-    without suffix."""
+    """A .csv with columns reference and distorted, and mask if pairs have one,
+    whose paths are absolute or relative to its folder; .tfrecord files of the
+    two encoded images; or two patterns of images with a comma between them,
+    matched by name, else by name without suffix."""
     output: str
     """Folder of the scores."""
     format: Literal["csv", "parquet", "tfrecord"] = "csv"

@@ -1,5 +1,6 @@
 """LPIPS as one TensorFlow graph for uint8 images of all sizes."""
 
+import functools
 from collections.abc import Callable, Iterable, Iterator
 
 import keras
@@ -32,6 +33,10 @@ class Model:
         self.smallest_size = self._lpips.smallest_size
         self._graph = make_graph(self._outputs, arguments=2)
 
+    @functools.cached_property
+    def _masked_graph(self):
+        return make_graph(self._outputs, arguments=2, mask=True)
+
     def score_pairs(
         self, pairs: Iterable[Entry], errors: dict[int, str]
     ) -> Iterator[tuple[tuple[int, ...], np.ndarray, np.ndarray | None]]:
@@ -57,14 +62,16 @@ class Model:
             The distances, float32, `(batch,)`, and per pixel, float32,
             `(batch, height, width)`, or `None`.
         """
-        distances, maps = self._graph(*batch.images)
+        masked = len(batch.images) == 3
+        graph = self._masked_graph if masked else self._graph
+        distances, maps = graph(*batch.images)
         return distances.numpy(), maps.numpy() if self.config.maps else None
 
-    def _outputs(self, references, distorted):
+    def _outputs(self, references, distorted, mask=None):
         pair = to_signed_unit(references), to_signed_unit(distorted)
         if not self.config.maps:
-            return self._lpips(*pair), tf.zeros(())
-        return self._lpips.with_spatial_map(*pair)
+            return self._lpips(*pair, mask=mask), tf.zeros(())
+        return self._lpips.with_spatial_map(*pair, mask=mask)
 
 
 def make_lpips(config: ModelConfig) -> LPIPS:
@@ -80,17 +87,20 @@ def make_lpips(config: ModelConfig) -> LPIPS:
     return LPIPS(*config.metric, dtype="float32")
 
 
-def make_graph(function: Callable, arguments: int):
+def make_graph(function: Callable, arguments: int, mask: bool = False):
     """Compiles a function of images, uint8 `(batch, height, width, 3)`.
 
+    With `mask`, its last argument is a mask, float32 `(batch, height, width)`.
     A warm-up call traces the function before the first batch is read.
     """
     images = tf.TensorSpec((None, None, None, 3), tf.uint8)
+    masks = [tf.TensorSpec((None, None, None), tf.float32)] * mask
     graph = tf.function(
-        function, autograph=False, input_signature=[images] * arguments
+        function, autograph=False, input_signature=[images] * arguments + masks
     )
     black = np.zeros((1, WARM_UP_SIZE, WARM_UP_SIZE, 3), np.uint8)
-    graph(*[black] * arguments)
+    ones = np.ones((1, WARM_UP_SIZE, WARM_UP_SIZE), np.float32)
+    graph(*[black] * arguments, *[ones] * mask)
     return graph
 
 

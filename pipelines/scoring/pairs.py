@@ -2,7 +2,7 @@
 
 import csv
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from apache_beam.io.filesystem import CompressionTypes
@@ -17,6 +17,8 @@ from pipelines.image_io.matching import COLUMNS
 
 # The column that names a record in the results.
 RECORD_COLUMNS = ("id",)
+# The column of a list that may name a mask for each pair.
+MASK = "mask"
 # Bytes shown of a line that cannot be read.
 SHOWN_BYTES = 200
 # What `csv` says of a line that ends in quotes.
@@ -32,16 +34,20 @@ class Span:
         path: a list of pairs, or a file of records.
         start: offset of its first line in bytes; 0 for records.
         count: number of pairs; `None` for all of a file of records.
+        columns: the columns that name a pair, in its list and in the results.
     """
 
     path: str
     start: int = 0
     count: int | None = None
+    columns: tuple[str, ...] = COLUMNS
 
 
 @dataclass(frozen=True)
 class Entry:
     """One work item: file paths, or encoded bytes, of one or two images.
+
+    A third path is that of a mask.
 
     Attributes:
         name: its name in the results, a string for each column.
@@ -80,11 +86,6 @@ def is_records(path: str) -> bool:
     return any(suffix in name for suffix in TFRECORD_SUFFIXES)
 
 
-def name_columns(path: str) -> tuple[str, ...]:
-    """Returns the columns that name a pair of this file in the results."""
-    return RECORD_COLUMNS if is_records(path) else COLUMNS
-
-
 def read_pairs(span: Span) -> Iterator[Entry]:
     """Yields the pairs of a span, in order.
 
@@ -93,6 +94,11 @@ def read_pairs(span: Span) -> Iterator[Entry]:
     """
     read = _read_records if is_records(span.path) else _read_list
     return read(span)
+
+
+def path_columns(header: Sequence[str]) -> tuple[str, ...]:
+    """Returns the columns of a list that hold paths."""
+    return (*COLUMNS, MASK) if MASK in header else COLUMNS
 
 
 def read_header(file, path: str) -> list[str]:
@@ -127,7 +133,8 @@ def _read_list(span):
         span.path, compression_type=CompressionTypes.UNCOMPRESSED
     ) as file:
         header = read_header(file, span.path)
-        indices = [header.index(column) for column in COLUMNS]
+        indices = [header.index(column) for column in span.columns]
+        blank = ("",) * len(span.columns)
         file.seek(span.start)
         for _ in range(span.count):
             line = file.readline()
@@ -138,19 +145,19 @@ def _read_list(span):
                 reason = f"the line cannot be read: {error}"
                 if str(error) == OPEN_QUOTES:
                     reason = "a field in quotes does not end on its line"
-                yield Entry((name, ""), error=reason)
+                yield Entry((name, *blank[1:]), error=reason)
                 continue
             if len(fields) != len(header):
                 # One name per column, for any number of fields.
                 yield Entry(
-                    tuple((*fields, "", "")[:2]),
+                    tuple((*fields, *blank)[: len(blank)]),
                     error=f"the line has {len(fields)} fields instead of "
                     f"{len(header)}",
                 )
                 continue
             name = tuple(fields[index] for index in indices)
             if "" in name:
-                role = COLUMNS[name.index("")]
+                role = span.columns[name.index("")]
                 yield Entry(name, error=f"there is no {role} image for it")
                 continue
             if any("\0" in path for path in name):

@@ -16,7 +16,14 @@ from keras_lpips_cli.errors import UserError
 from pipelines.filesystems import list_files, match_files
 from pipelines.image_io.matching import match
 from pipelines.scoring.config import ScoringConfig
-from pipelines.scoring.pairs import Span, is_records, read_header
+from pipelines.scoring.pairs import (
+    MASK,
+    RECORD_COLUMNS,
+    Span,
+    is_records,
+    path_columns,
+    read_header,
+)
 
 LIST_SUFFIX = ".csv"
 # The list of the pairs of two patterns, in the output's folder.
@@ -72,7 +79,7 @@ def make_plan(config: ScoringConfig) -> Plan:
         )
     digest = hashlib.sha256()
     if kinds == {True}:
-        spans = [Span(path) for path in files]
+        spans = [Span(path, columns=RECORD_COLUMNS) for path in files]
         digest.update(_file_stats(pairs))
     else:
         spans = [
@@ -82,6 +89,11 @@ def make_plan(config: ScoringConfig) -> Plan:
         ]
     if not spans:
         raise UserError(f"{pairs} lists no pairs.")
+    if config.server and any(MASK in span.columns for span in spans):
+        raise UserError(
+            f"{pairs} has a column {MASK!r}, and a server takes no masks: "
+            "score it without --server."
+        )
     return Plan(tuple(spans), digest.hexdigest(), unmatched, left_out)
 
 
@@ -99,7 +111,7 @@ def _cut(path, shard_pairs, digest):
     with FileSystems.open(
         path, compression_type=CompressionTypes.UNCOMPRESSED
     ) as file:
-        read_header(file, path)
+        columns = path_columns(read_header(file, path))
         start = at = file.tell()
         count = blank = 0
         for line in file:
@@ -112,8 +124,8 @@ def _cut(path, shard_pairs, digest):
             count += 1 + blank
             blank = 0
             if count >= shard_pairs:
-                spans.append(Span(path, start, count))
+                spans.append(Span(path, start, count, columns))
                 start, count = at, 0
     if count:
-        spans.append(Span(path, start, count))
+        spans.append(Span(path, start, count, columns))
     return spans

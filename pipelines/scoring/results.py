@@ -14,7 +14,7 @@ from keras_lpips.atomic_files import ESCAPE
 from pipelines.beam_internals import write_tfrecord
 
 # Columns of text; all others are float32.
-TEXT_COLUMNS = ("reference", "distorted", "id", "map")
+TEXT_COLUMNS = ("reference", "distorted", "mask", "id", "map")
 # The earliest time in a zip, so that equal content has equal bytes.
 _NO_TIME = (1980, 1, 1, 0, 0, 0)
 

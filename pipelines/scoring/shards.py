@@ -13,7 +13,7 @@ from apache_beam.io.filesystems import FileSystems
 from pipelines.execution import FILES, digest_bytes
 from pipelines.filesystems import open_atomic, write_bytes
 from pipelines.scoring.model import Model
-from pipelines.scoring.pairs import Span, name_columns, read_pairs
+from pipelines.scoring.pairs import Span, read_pairs
 from pipelines.scoring.results import FORMATS, MapFile, to_csv
 from pipelines.scoring.served_model import ServedModel
 
@@ -92,7 +92,7 @@ def _record_names(pairs, names):
 
 def _write(shard, config, names, scored, errors):
     """Writes tables; returns the digests of files by name, the map's size."""
-    columns = (*name_columns(shard.span.path), DISTANCE)
+    columns = (*shard.span.columns, DISTANCE)
     rows = [(*names[i], scored[i]) for i in sorted(scored)]
     if config.maps:
         columns += (MAP,)
@@ -103,7 +103,7 @@ def _write(shard, config, names, scored, errors):
     tables = {shard.path("scores", config.format): data}
     if errors:
         bad = [(*names[i], errors[i]) for i in sorted(errors)]
-        columns = (*name_columns(shard.span.path), REASON)
+        columns = (*shard.span.columns, REASON)
         tables[shard.path("bad", "csv")] = to_csv(columns, bad)
     files: dict[str, str | int] = {}
     for path, data in tables.items():

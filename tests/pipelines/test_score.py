@@ -14,6 +14,7 @@ import time
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from keras_lpips import distance
 from keras_lpips.inference.scorer import get_scorer
@@ -130,6 +131,39 @@ def test_records_give_the_same_distances(here, records, tmp_path):
         [float(row["distance"]) for row in rows_of(here)],
         atol=1e-6,
     )
+
+
+def test_a_column_of_masks_gives_distances_of_regions(tmp_path, capsys):
+    mask = np.zeros((64, 64), np.uint8)
+    mask[10:40, 5:60] = 255
+    Image.fromarray(mask).save(tmp_path / "mask.png")
+    Image.fromarray(mask[:50]).save(tmp_path / "small.png")
+    Image.fromarray(mask // 255).save(tmp_path / "bits.png")
+    images = [tmp_path / "a.png", tmp_path / "b.png"]
+    for path, pixels in zip(images, pixels_of(5, 64), strict=True):
+        Image.fromarray(pixels).save(path)
+    pairs = tmp_path / "pairs.csv"
+    names = ("mask.png", "", "small.png", "bits.png", "none.png", "a.png")
+    lines = [f"{name},b.png,a.png" for name in names]
+    pairs.write_text("\n".join(["mask,distorted,reference", *lines]))
+    output = tmp_path / "out"
+    flags = ("--tolerate", 5, "--maps")
+    assert score.main(argv(pairs, output, *flags)) == 0
+    (row,) = rows_of(output)
+    assert (row["reference"], row["mask"]) == ("a.png", "mask.png")
+    expected = distance(*images, mask=tmp_path / "mask.png")
+    assert float(row["distance"]) == pytest.approx(expected, rel=1e-5)
+    (bad,) = output.glob("bad-*.csv")
+    reasons = bad.read_text().splitlines()[1:]
+    for reason, text in zip(
+        reasons,
+        ("no mask image", "sizes", "brightest", "not exist", "must be gray"),
+        strict=True,
+    ):
+        assert text in reason
+    flags = ("--server", "localhost:1", "--model", "m")
+    assert score.main(argv(pairs, tmp_path / "other", *flags)) == 1
+    assert "a server takes no masks" in capsys.readouterr().err
 
 
 def test_maps_are_those_of_the_package(pairs, tmp_path):

@@ -142,6 +142,62 @@ def test_files_are_resized_when_asked(tmp_path, pair):
     assert distance(*paths, resize=(32, 48)) == distance(*sizes)
 
 
+def test_a_mask_may_be_an_array_a_file_or_a_pil_image(pair, tmp_path, backbone):
+    reference, distorted = pair
+    inside = np.zeros(reference.shape[:2], bool)
+    inside[5:40, 30:] = True
+    layer = LPIPS(backbone("alex"), value_range=(0, 255))
+    expected = float(layer(*(x[None] for x in pair), mask=inside[None])[0])
+    image = Image.fromarray(np.uint8(inside) * 255)
+    image.save(tmp_path / "mask.png")
+    image.convert("1").save(tmp_path / "bits.png")
+    for mask in (
+        inside,
+        inside.astype(np.float16),
+        image,
+        tmp_path / "mask.png",
+        tmp_path / "bits.png",
+    ):
+        found = distance(*pair, mask=mask)
+        assert found == pytest.approx(expected, rel=1e-5)
+    changed = np.where(inside[..., None], distorted, 7)
+    assert distance(reference, np.uint8(changed), mask=inside) == found
+    tiled = distance(*pair, mask=inside, tile=177)
+    assert tiled == pytest.approx(expected, rel=1e-5)
+    batch = [np.stack([x] * 2) for x in pair]
+    two = np.stack([inside, np.ones_like(inside)])
+    for masks in (two, list(two), [tmp_path / "mask.png", two[1]]):
+        found = distance(*batch, mask=masks)
+        assert found.tolist() == pytest.approx(
+            [expected, distance(*pair)], rel=1e-5
+        )
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda mask: mask * 0, "at least one pixel above 0"),
+        (lambda mask: np.uint8(mask) * 255, "weights in .0, 1."),
+        (lambda mask: mask * 1.5, "weights in .0, 1."),
+        (lambda mask: mask[1:], "the size of the images"),
+        (lambda mask: mask[None], "the size of the images"),
+        (lambda mask: mask.astype(str), "bools, or weights"),
+        (lambda mask: Image.fromarray(np.uint8(mask)), "brightest pixel is 1"),
+        (
+            lambda mask: Image.fromarray(
+                np.uint8(mask)[..., None] * np.uint8([9, 0, 0])
+            ),
+            "must be gray",
+        ),
+    ],
+)
+def test_a_bad_mask_is_refused(photo, backbone, change, message):
+    backbone("alex")
+    mask = np.ones(photo.shape[:2], bool)
+    with pytest.raises(ImageError, match=message):
+        distance(photo, photo, mask=change(mask))
+
+
 def test_the_unit_range_without_value_range_warns_the_caller(pair):
     unit = pair[0] / 255
     for given in ((unit, pair[1] / 255), (unit, pair[1]), (pair[1], unit)):

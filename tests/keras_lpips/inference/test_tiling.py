@@ -168,3 +168,33 @@ def test_nan_in_one_tile_is_nan_in_the_distance(backbone, pair):
     damaged[225, 70, 1] = np.nan
     found = tiled.compare(pair[0][:230, :80], damaged)
     assert np.isnan(found.per_layer).all()
+
+
+@pytest.mark.parametrize(
+    ("net", "version"), [("alex", "0.1"), ("squeeze", "0.1"), ("alex", "st")]
+)
+def test_tiles_give_the_masked_distance_of_the_whole_image(
+    backbone, pair, net, version
+):
+    score = get_scorer(backbone(net, version), version)
+    images = [image[:500, :260] for image in pair]
+    mask = np.zeros((500, 260), np.float32)
+    # A box, weights, a lone pixel; most tiles hold none of it.
+    mask[20:90, 100:180], mask[60:80] = 1, 0.3
+    mask[499, 0] = 1
+    tiled = TiledScorer(score, 220)
+    found = tiled.compare(*images, mask, with_maps=True)
+    batches = [image[None] for image in (*images, mask)]
+    whole = score.per_layer(*batches)[0]
+    np.testing.assert_allclose(found.per_layer, whole, rtol=1e-5, atol=1e-7)
+    for maps, expected in zip(
+        found.tap_maps, score.tap_maps(*batches), strict=True
+    ):
+        np.testing.assert_allclose(maps, expected[0], atol=1e-6)
+    ones = tiled.compare(*images, np.ones_like(mask)).per_layer
+    expected = tiled.compare(*images).per_layer
+    np.testing.assert_allclose(ones, expected, rtol=1e-6)
+    with pytest.raises(ImageError, match="at least one pixel"):
+        tiled.compare(*images, 0 * mask)
+    with pytest.raises(ImageError, match="size of the images"):
+        tiled.compare(*images, mask[1:])

@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from keras_lpips import distance
+from keras_lpips.images.reader import read_size
 from keras_lpips.inference import folder
 from tests.support.paths import REPOSITORY
 
@@ -64,6 +65,40 @@ def test_identical_folders_have_zero_distance(command, photo_folders, tmp_path):
     output = tmp_path / "out.csv"
     command("folders", photo_folders[0], photo_folders[0], "--output", output)
     assert set(rows(output).values()) == {0.0}
+
+
+def test_masks_are_matched_by_name_or_one_for_all(
+    command, refused, photo_folders, tmp_path
+):
+    output, masks = tmp_path / "out.csv", tmp_path / "masks"
+    masks.mkdir()
+    names = sorted(path.name for path in photo_folders[0].iterdir())
+    for i, name in enumerate(names):
+        size = read_size(photo_folders[0] / name)[::-1]
+        mask = Image.new("L", size)
+        mask.paste(255, (i, 8, 40, 30))
+        mask.save(masks / name)
+    flags = (*photo_folders, "--output", output, "--mask")
+    assert command("folders", *flags, masks).status == 0
+    for name, value in rows(output).items():
+        pair = [folder / name for folder in photo_folders]
+        expected = distance(*pair, mask=masks / name)
+        assert value == pytest.approx(expected, rel=1e-5)
+    result = json.loads(output.with_suffix(".json").read_text())
+    assert result["mask"] == str(masks)
+    (masks / names[2]).unlink()
+    done = command("folders", *flags, masks)
+    assert done.status == 1 and f"no mask for it in {masks}" in done.err
+    # Of one mask, those of its size.
+    done = command("folders", *flags, masks / names[0], "--tolerate", 4)
+    assert done.status == 0 and "of different sizes" in done.err
+    size = read_size(masks / names[0])
+    expected = {
+        path.name
+        for path in photo_folders[0].iterdir()
+        if read_size(path) == size
+    }
+    assert set(rows(output)) == expected
 
 
 def test_names_in_one_folder_only_are_reported(

@@ -6,6 +6,7 @@ import skimage.data
 from PIL import Image
 
 from keras_lpips import distance
+from keras_lpips.images.reader import read_size
 from tests.support.golden_values import golden, golden_batch, within
 from tests.support.images import encode_png
 
@@ -62,6 +63,32 @@ def test_json_is_strict_and_alone_on_standard_output(command, paths, tmp_path):
     assert result["map"] == str(heat_map)
     with Image.open(heat_map) as image:
         assert image.width > 500 and np.asarray(image).std() > 10
+
+
+def test_a_mask_gives_the_distance_of_the_region(
+    command, refused, paths, tmp_path
+):
+    size = read_size(paths[0])[::-1]
+    mask = Image.new("L", size)
+    mask.paste(255, (4, 6, 30, 40))
+    path = tmp_path / "mask.png"
+    mask.save(path)
+    heat = tmp_path / "heat.png"
+    done = command("pair", *paths, "--mask", path, "--json", "--map", heat)
+    result = json.loads(done.out)
+    expected = distance(*paths, mask=path)
+    assert result["mask"] == str(path) and heat.exists()
+    assert result["distance"] == pytest.approx(expected, rel=1e-5)
+    done = command("pair", *paths, "--mask", path, "--tile", 200)
+    assert float(done.out) == pytest.approx(expected, abs=1e-6)
+    mask.resize((50, 50)).save(path)
+    for flags in ((), ("--tile", 200)):
+        message = refused("pair", *paths, "--mask", path, *flags)
+        assert "mask.png are of different sizes" in message
+    Image.new("L", size).save(path)
+    assert "brightest pixel is 0" in refused("pair", *paths, "--mask", path)
+    message = refused("pair", *paths, "--mask", path, "--saved-model", tmp_path)
+    assert "--mask cannot be given" in message
 
 
 def test_identical_images_print_zero(command, paths):
