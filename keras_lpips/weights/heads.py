@@ -40,7 +40,7 @@ def read_heads(net: str, version: str) -> dict:
     what = f"the file of the heads of {net!r}, version {version},"
     check_keys(arrays, shapes, what)
     if content_digest(arrays) != expected:
-        raise WeightsError(f"{what} is damaged: install keras-lpips again")
+        raise WeightsError(f"{what} is damaged: reinstall keras-lpips")
     return arrays
 
 

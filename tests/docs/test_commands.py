@@ -1,5 +1,7 @@
-"""Every program has a page, and every flag in the documentation exists."""
+"""Every program has a page, and flags in pages and messages exist."""
 
+import ast
+import functools
 import re
 import shlex
 from pathlib import Path
@@ -71,3 +73,98 @@ def test_the_flags_in_a_page_exist(page, program, flags):
     for flag in flags:
         name = flag.split("=")[0]
         assert re.search(rf"{name}\b(?!-)", text), f"{program} has no {name}"
+
+
+LIBRARIES = ("keras_lpips", "keras_lpips_cli", "tfds_bapps")
+FLAG = re.compile(r"(?<![\w-])--[a-z][a-z_-]*[a-z]")
+PROGRAM = re.compile(
+    rf"\b(?:{'|'.join(PACKAGES)})\.[a-z_]+\b|keras-lpips [a-z]+"
+)
+# Modules whose flags are another program's: of pip, uv, Docker and TensorFlow
+# Serving, of Beam, and of `tfds build`.
+FOREIGN = {
+    "keras_lpips/weights/download.py",
+    "saved_models/serving_config.py",
+    "pipelines/execution.py",
+    "tfds_bapps/source/download.py",
+}
+
+
+def path_of(module):
+    """Returns the file of a module of ours, `None` for another name."""
+    path = ROOT.joinpath(*module.split("."))
+    found = [path.with_suffix(".py"), path / "__init__.py"]
+    return next((path for path in found if path.exists()), None)
+
+
+@functools.cache
+def files_of(path):
+    """Returns a file and those of ours that it imports, directly or not."""
+    found, new = set(), {path}
+    while new:
+        found |= new
+        new = {x for path in new for x in imports_of(path)} - found
+    return found
+
+
+@functools.cache
+def imports_of(path):
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            names.add(node.module)
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+    ours = (*PACKAGES, *LIBRARIES)
+    paths = {path_of(name) for name in names if name.split(".")[0] in ours}
+    return paths - {None}
+
+
+def main_file(program):
+    """Returns the file that runs as this program."""
+    module, _, subcommand = program.partition(" ")
+    return path_of(f"{module}.commands.{subcommand}" if subcommand else module)
+
+
+def messages(path):
+    """Yields the line and the text of each string but docstrings."""
+    tree = ast.parse(path.read_text())
+    skipped = {
+        id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)
+    }
+    for node in ast.walk(tree):
+        if isinstance(node, ast.JoinedStr):
+            parts = [x for x in node.values if isinstance(x, ast.Constant)]
+            skipped |= set(map(id, parts))
+            # A value is one word.
+            text = "".join(
+                x.value if isinstance(x, ast.Constant) else "VALUE"
+                for x in node.values
+            )
+            yield node.lineno, text
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            if id(node) not in skipped:
+                yield node.lineno, node.value
+
+
+def test_flags_and_programs_in_messages_exist():
+    """A flag is of a program that the message names, or that may show it."""
+    users = {program: files_of(main_file(program)) for program in programs()}
+    names = {x.replace("keras_lpips_cli", "keras-lpips"): x for x in users}
+    wrong = []
+    for package in (*PACKAGES, *LIBRARIES):
+        for path in sorted((ROOT / package).rglob("*.py")):
+            file = path.relative_to(ROOT).as_posix()
+            for line, text in messages(path):
+                named = set(PROGRAM.findall(text))
+                wrong += [(file, line, x) for x in sorted(named - names.keys())]
+                flags = [] if file in FOREIGN else FLAG.findall(text)
+                shown = {x for x, files in users.items() if path in files}
+                shown |= {names[x] for x in named & names.keys()}
+                for flag in flags:
+                    has = re.compile(rf"{flag}\b(?!-)").search
+                    if not any(has(help_text(program)) for program in shown):
+                        wrong.append((file, line, flag))
+    assert not wrong

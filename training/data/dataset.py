@@ -134,7 +134,7 @@ def open_source(
     except NotImplementedError:
         raise DataError(
             f"{builder.data_dir} is not in the ArrayRecord format; prepare it "
-            "with --file-format array_record"
+            "with pipelines.prepare_bapps --file-format array_record"
         ) from None
 
 
