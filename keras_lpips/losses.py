@@ -1,13 +1,70 @@
-"""LPIPS as a loss."""
+"""LPIPS and DISTS as losses."""
 
 import keras
 
 from keras_lpips.images.validation import check_images, split_sample_weight
-from keras_lpips.layers.frozen import FrozenLPIPS, restore_owner
+from keras_lpips.layers.frozen import (
+    FrozenDistance,
+    SharingDISTS,
+    SharingLPIPS,
+    restore_owner,
+)
+
+
+class _DistanceLoss(keras.Loss):
+    """A loss that a layer computes.
+
+    Args:
+        frozen: the `FrozenDistance` of the layer.
+        reduction: as in `keras.Loss`.
+        name: name of the loss.
+    """
+
+    def __init__(self, frozen, reduction, name):
+        super().__init__(
+            name=name, reduction=reduction, dtype=frozen.layer.result_dtype
+        )
+        self._frozen = frozen
+
+    def __call__(self, y_true, y_pred, sample_weight=None, mask=None):
+        """Returns the reduced loss; see the class."""
+        # Keras converts integers to float before `call`.
+        for images in (y_true, y_pred):
+            if hasattr(images, "dtype"):
+                check_images(
+                    images.shape,
+                    keras.backend.standardize_dtype(images.dtype),
+                    self._frozen.layer.value_range,
+                    self._frozen.layer.smallest_size,
+                )
+        sample_weight, mask = split_sample_weight(sample_weight, mask)
+        if mask is not None:
+            # Keras passes two arguments to `call`, each of any structure.
+            y_pred = (y_pred, keras.ops.cast(mask, self.dtype))
+        return super().__call__(y_true, y_pred, sample_weight)
+
+    def call(self, y_true, y_pred):
+        """Returns the distances, `(batch,)`."""
+        if isinstance(y_pred, tuple):
+            return self._frozen(y_true, *y_pred)
+        return self._frozen(y_true, y_pred)
+
+    def get_config(self):
+        """Returns the constructor's arguments."""
+        return {
+            "name": self.name,
+            "reduction": self.reduction,
+            **self._frozen.settings(),
+        }
+
+    @classmethod
+    def from_config(cls, config):
+        """Re-creates the loss without downloading anything."""
+        return restore_owner(cls, config)
 
 
 @keras.saving.register_keras_serializable("keras_lpips")
-class LPIPSLoss(keras.Loss):
+class LPIPSLoss(_DistanceLoss):
     """Computes LPIPS between `y_true` and `y_pred`.
 
     Gradients flow to both and are finite everywhere. The backbone is not
@@ -65,44 +122,57 @@ class LPIPSLoss(keras.Loss):
         name="lpips",
         dtype=None,
     ):
-        frozen = FrozenLPIPS(net, version, calibrated, value_range, taps, dtype)
-        super().__init__(
-            name=name, reduction=reduction, dtype=frozen.lpips.result_dtype
+        frozen = FrozenDistance(
+            SharingLPIPS,
+            dtype,
+            net=net,
+            version=version,
+            calibrated=calibrated,
+            value_range=value_range,
+            taps=taps,
         )
-        self._frozen = frozen
+        super().__init__(frozen, reduction, name)
 
-    def __call__(self, y_true, y_pred, sample_weight=None, mask=None):
-        """Returns the reduced loss; see the class."""
-        # Keras converts integers to float before `call`.
-        for images in (y_true, y_pred):
-            if hasattr(images, "dtype"):
-                check_images(
-                    images.shape,
-                    keras.backend.standardize_dtype(images.dtype),
-                    self._frozen.lpips.value_range,
-                    self._frozen.lpips.smallest_size,
-                )
-        sample_weight, mask = split_sample_weight(sample_weight, mask)
-        if mask is not None:
-            # Keras passes two arguments to `call`, each of any structure.
-            y_pred = (y_pred, keras.ops.cast(mask, self.dtype))
-        return super().__call__(y_true, y_pred, sample_weight)
 
-    def call(self, y_true, y_pred):
-        """Returns the distances, `(batch,)`."""
-        if isinstance(y_pred, tuple):
-            return self._frozen(y_true, *y_pred)
-        return self._frozen(y_true, y_pred)
+@keras.saving.register_keras_serializable("keras_lpips")
+class DISTSLoss(_DistanceLoss):
+    """Computes DISTS between `y_true` and `y_pred`.
 
-    def get_config(self):
-        """Returns the constructor's arguments."""
-        return {
-            "name": self.name,
-            "reduction": self.reduction,
-            **self._frozen.settings(),
-        }
+    Gradients flow to both and are finite everywhere. The backbone is not
+    trained and not saved with the model.
 
-    @classmethod
-    def from_config(cls, config):
-        """Re-creates the loss without downloading anything."""
-        return restore_owner(cls, config)
+    Args:
+        value_range: `(lowest, highest)` value of both images. Defaults to
+            `(-1.0, 1.0)`.
+        reduction: as in `keras.Loss`. Defaults to "sum_over_batch_size".
+        name: name of the loss. Defaults to "dists".
+        dtype: see `LPIPSLoss`. Defaults to the global policy.
+
+    Call arguments: as in `LPIPSLoss`.
+
+    Returns:
+        As in `LPIPSLoss`.
+
+    Raises:
+        ValueError: as in `LPIPSLoss`.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from keras_lpips import DISTSLoss
+    >>> black = np.zeros((1, 64, 64, 3), np.float32)
+    >>> loss = DISTSLoss(value_range=(0, 1))
+    >>> print(f"{float(loss(black, 1 - black)):.4f}")
+    0.3706
+    """
+
+    def __init__(
+        self,
+        value_range=(-1.0, 1.0),
+        *,
+        reduction="sum_over_batch_size",
+        name="dists",
+        dtype=None,
+    ):
+        frozen = FrozenDistance(SharingDISTS, dtype, value_range=value_range)
+        super().__init__(frozen, reduction, name)

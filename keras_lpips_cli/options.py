@@ -68,6 +68,8 @@ PositiveFloat = Annotated[
 class MetricConfig:
     """Flags of a command that computes LPIPS."""
 
+    metric: Literal["lpips", "dists"] = "lpips"
+    """LPIPS; or DISTS, whose net is vgg and which has no versions."""
     net: Net = "alex"
     """The backbone."""
     version: Version = "0.1"
@@ -77,17 +79,34 @@ class MetricConfig:
     resize: Size = None
     """Resize all images. Without it, sizes that differ are an error."""
 
+    def __post_init__(self):
+        """Validates combinations of flags."""
+        if self.metric == "dists" and (
+            self.net == "squeeze" or self.version != "0.1" or self.off_the_shelf
+        ):
+            raise ValueError(
+                "--metric dists has a net of its own: leave --net, --version "
+                "and --off-the-shelf out"
+            )
+
     @property
-    def metric(self) -> tuple[str, str, bool]:
+    def layer(self) -> tuple[str, str, bool]:
         """Net, version and whether the heads are used, as `Scorer` takes."""
+        if self.metric == "dists":
+            return "vgg", "dists", True
         return self.net, self.version, not self.off_the_shelf
+
+    def require_lpips(self, what: str) -> None:
+        """Raises `ValueError` unless the metric is LPIPS."""
+        if self.metric != "lpips":
+            raise ValueError(f"{what} needs --metric lpips")
 
     def describe(self) -> dict:
         """Returns the settings and versions to write beside a result."""
         from keras_lpips.inference.provenance import describe
 
         resize = self.resize and list(self.resize)
-        return {**describe(*self.metric), "resize": resize}
+        return {**describe(*self.layer), "resize": resize}
 
 
 def check_output(

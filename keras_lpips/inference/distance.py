@@ -21,6 +21,8 @@ from keras_lpips.inference.scorer import (
     get_scorer,
 )
 from keras_lpips.inference.tiling import TiledScorer
+from keras_lpips.layers.dists import DISTS
+from keras_lpips.layers.image_distance import one_of
 
 # Rounding and resampling may leave a range by this share of its width.
 RANGE_TOLERANCE = 1e-3
@@ -37,8 +39,9 @@ def distance(
     resize=None,
     tile=None,
     mask=None,
+    metric="lpips",
 ):
-    """Returns the LPIPS distance between images.
+    """Returns the LPIPS or DISTS distance between images.
 
     The layer and its compiled function are kept for the next call. Long lists
     run in batches of bounded size.
@@ -68,6 +71,8 @@ def distance(
             array `(height, width)`, [0, 1], or a gray path or
             `PIL.Image.Image`, white inside. For a batch an array `(batch,
             height, width)`, or a list. Defaults to `None`, all pixels.
+        metric: "lpips"; or "dists" for `DISTS`, whose net is VGG16 and which
+            has no versions, heads or tiles. Defaults to "lpips".
 
     Returns:
         A `float` for one image, or float32 `(batch,)`. 0 for identical images.
@@ -78,6 +83,7 @@ def distance(
         ImageError: a `ValueError`, on a file that is not a readable image.
         RuntimeError: in a process that was forked after the first call.
     """
+    net, version = _find_metric(metric, net, version, calibrated)
     reference, one = read_batch(reference, value_range, resize, "reference")
     distorted, one_too = read_batch(distorted, value_range, resize, "distorted")
     if reference.shape != distorted.shape or one != one_too:
@@ -132,6 +138,19 @@ def _read_masks(mask, one, resize):
     if stacked.dtype.kind not in "biuf":
         raise ImageError(f"{MASK_RULE}. Received: dtype={stacked.dtype}")
     return stacked.astype(np.float32, copy=False)
+
+
+def _find_metric(metric, net, version, calibrated):
+    """Returns net and version as `Scorer` takes them."""
+    if one_of("metric", metric, ("lpips", "dists")) == "lpips":
+        return net, version
+    if net not in ("alex", "vgg") or version != "0.1" or not calibrated:
+        raise ValueError(
+            "DISTS has one net and no versions: leave out `net`, `version` and "
+            f"`calibrated`. Received: net={net!r}, version={version!r}, "
+            f"calibrated={calibrated}"
+        )
+    return DISTS.net, DISTS.version
 
 
 def read_batch(

@@ -7,7 +7,7 @@ import numpy as np
 from keras import ops
 
 from keras_lpips.images.validation import check_images
-from keras_lpips.layers.lpips import LPIPS
+from keras_lpips.inference.scorer import make_layer
 
 
 def optimize_image(
@@ -23,7 +23,7 @@ def optimize_image(
     Args:
         reference: uint8 RGB, `(height, width, 3)`.
         start: the image to start from, of the same dtype and shape.
-        net: net, version and calibrated; see `LPIPS`.
+        net: net, version and calibrated; see `make_layer`.
         steps: an iterable with one item for each step, as `range(200)`.
         learning_rate: learning rate, for images in [-1, 1].
         on_step: called after each step with the distance before it. Defaults
@@ -33,7 +33,7 @@ def optimize_image(
         uint8 RGB, `(height, width, 3)`: the image after the last step; and the
         list of distances before each step and of the image returned.
     """
-    lpips = LPIPS(*net, value_range=(0, 255), dtype="float32")
+    lpips = make_layer(*net, value_range=(0, 255), dtype="float32")
     check_images((1, *reference.shape), "uint8", (0, 255), lpips.smallest_size)
     model = TrainableImage(start, lpips)
     model.compile(
@@ -64,7 +64,7 @@ class TrainableImage(keras.Model):
 
     Args:
         start: uint8 RGB, `(height, width, 3)`.
-        lpips: `LPIPS` for images in [0, 255].
+        lpips: layer for images in [0, 255].
     """
 
     def __init__(self, start, lpips):

@@ -17,8 +17,9 @@ def describe(net: str, version: str, calibrated: bool) -> dict:
     # From the module, because the distribution's name varies (tensorflow-cpu)
     # and a checkout may not be installed.
     backend_version = getattr(sys.modules[backend], "__version__", "unknown")
+    metric = "LPIPS" if calibrated else "LPIPS, off the shelf"
     return {
-        "metric": "LPIPS" if calibrated else "LPIPS, off the shelf",
+        "metric": "DISTS" if version == "dists" else metric,
         "net": net,
         "version": version,
         "backbone_digest": published_weights(net, version).digest,

@@ -13,11 +13,26 @@ from keras_lpips.images.validation import (
 )
 from keras_lpips.inference.jit import call_outside_graphs, compile_function
 from keras_lpips.layers.ceil_pooling import CeilMaxPooling2D
+from keras_lpips.layers.dists import DISTS
 from keras_lpips.layers.lpips import LPIPS
 from keras_lpips.layers.normalization import to_signed_unit
 
 # Pixels of either side in a batch: 64 images of 64 x 64, or one of 512 x 512.
 BATCH_PIXELS = 64 * 64 * 64
+
+
+def make_layer(net: str, version: str, calibrated: bool, **settings):
+    """Returns the layer of a metric.
+
+    Args:
+        net: "alex", "vgg" or "squeeze".
+        version: a version of LPIPS, or "dists" for `DISTS`.
+        calibrated: see `LPIPS`.
+        **settings: other arguments of the layer.
+    """
+    if version == DISTS.version:
+        return DISTS(**settings)
+    return LPIPS(net, version, calibrated, **settings)
 
 
 class Scorer:
@@ -27,7 +42,8 @@ class Scorer:
 
     Args:
         net: "alex", "vgg" or "squeeze".
-        version: "0.1", "0.0" or "st"; see `LPIPS`.
+        version: "0.1", "0.0" or "st", see `LPIPS`; or "dists" for `DISTS`,
+            which has neither maps nor embeddings.
         calibrated: whether the linear heads fitted to human judgements are
             used.
 
@@ -45,7 +61,7 @@ class Scorer:
         # Outside graphs, with which its variables would be lost. float32 under
         # any global policy, for parity with the reference.
         lpips = call_outside_graphs(
-            lambda: LPIPS(net, version, calibrated, dtype="float32")
+            lambda: make_layer(net, version, calibrated, dtype="float32")
         )
         self.taps = lpips.taps
         self.lpips = lpips

@@ -15,6 +15,7 @@ from keras_lpips.images.validation import (
     check_mask_array,
     check_same_shape,
 )
+from keras_lpips.layers.dists import DISTS, NO_PARTS
 
 
 @dataclass(frozen=True)
@@ -128,6 +129,8 @@ class TiledScorer:
         self.tile = int(tile)
         self.taps = scorer.taps
         self._scorer = scorer
+        if isinstance(scorer.lpips, DISTS):
+            raise ImageError(NO_PARTS)
         self._grids = list(zip(*tap_grids(scorer.lpips.backbone), strict=True))
         smallest = max(map(smallest_tile, self._grids))
         if self.tile < smallest:

@@ -1,4 +1,4 @@
-"""The blur at a stride of 2 that anti-aliased backbones downsample with."""
+"""Layers that blur at a stride of 2, as anti-aliased backbones do."""
 
 import keras
 from keras import ops
@@ -36,15 +36,7 @@ class BlurPool2D(keras.layers.Layer):
                 "The reflection needs at least 3 x 3 pixels. "
                 f"Received: features.shape={tuple(features.shape)}"
             )
-        features = ops.pad(
-            features, ((0, 0), (2, 2), (2, 2), (0, 0)), mode="reflect"
-        )
-        # Two means of 2 x 2 pixels in turn are that kernel, without weights.
-        for stride in (1, 2):
-            features = ops.average_pool(
-                features, 2, stride, "valid", data_format="channels_last"
-            )
-        return features
+        return _blur(features, self.padding, "reflect")
 
     def compute_output_shape(self, shape):
         """Returns the shape of the blurred features."""
@@ -58,6 +50,58 @@ class BlurPool2D(keras.layers.Layer):
         """Returns the name and dtype."""
         # Left to itself, Keras refuses a dtype that is a policy.
         return super().get_config()
+
+
+@keras.saving.register_keras_serializable("keras_lpips")
+class L2Pool2D(keras.layers.Layer):
+    """Pools the root mean square of each channel at a stride of 2.
+
+    Squares are weighted by `[1 2 1] x [1 2 1] / 16` and zero outside of the
+    image (Ding et al. 2020, eq. 1). They are computed in float32, under a
+    float64 policy in float64.
+
+    Args:
+        **kwargs: `name` and `dtype` of the layer.
+
+    Call arguments:
+        features: float, `(batch, height, width, channels)`.
+
+    Returns:
+        The same dtype, `(batch, (height + 1) // 2, (width + 1) // 2,
+        channels)`.
+    """
+
+    def call(self, features):
+        """Returns the pooled features; see the class."""
+        dtype = "float64" if self.compute_dtype == "float64" else "float32"
+        squares = ops.square(ops.cast(features, dtype))
+        # The gradient of a root is infinite at 0.
+        roots = ops.sqrt(_blur(squares, 1, "constant") + 1e-12)
+        return ops.cast(roots, self.compute_dtype)
+
+    def compute_output_shape(self, shape):
+        """Returns the shape of the pooled features."""
+        batch, height, width, channels = shape
+        height, width = (
+            n if n is None else (n + 1) // 2 for n in (height, width)
+        )
+        return batch, height, width, channels
+
+    def get_config(self):
+        """Returns the name and dtype."""
+        # See `BlurPool2D`.
+        return super().get_config()
+
+
+def _blur(features, padding, mode):
+    sides = (padding, padding)
+    features = ops.pad(features, ((0, 0), sides, sides, (0, 0)), mode=mode)
+    # Two means of 2 x 2 pixels in turn are the kernel, without weights.
+    for stride in (1, 2):
+        features = ops.average_pool(
+            features, 2, stride, "valid", data_format="channels_last"
+        )
+    return features
 
 
 def _sizes(shape):

@@ -12,18 +12,15 @@ from keras_lpips.backbones.stages import (
     end_at_taps,
     is_custom_backbone,
     is_restoring_from_config,
-    load_named_backbone,
-    restoring_from_config,
     smallest_size,
 )
-from keras_lpips.images.validation import (
-    check_images,
-    check_mask,
-    check_not_files,
-    check_same_shape,
-    check_value_range,
-)
+from keras_lpips.images.validation import check_mask, check_same_shape
 from keras_lpips.layers.head import Head
+from keras_lpips.layers.image_distance import (
+    ImageDistance,
+    known_shape,
+    one_of,
+)
 from keras_lpips.layers.initial_values import StoredValues
 from keras_lpips.layers.masking import blend, coverage, masked_mean
 from keras_lpips.layers.normalization import (
@@ -42,7 +39,7 @@ VERSIONS = ("0.1", "0.0", "st")
 
 
 @keras.saving.register_keras_serializable("keras_lpips")
-class LPIPS(keras.layers.Layer):
+class LPIPS(ImageDistance):
     """Computes the LPIPS distance between two batches of images.
 
     Formula (Zhang et al. 2018, eq. 1), with `f_l` the activations of the
@@ -150,18 +147,16 @@ class LPIPS(keras.layers.Layer):
         seed=None,
         **kwargs,
     ):
-        # Images must reach the scaling step in float32 under any policy.
-        super().__init__(autocast=False, **kwargs)
+        super().__init__(value_range, **kwargs)
         # Otherwise, Keras takes `mask` for one of time steps, and warns.
         self.supports_masking = True
-        self.version = _one_of("version", version, VERSIONS)
+        self.version = one_of("version", version, VERSIONS)
         self.calibrated = bool(calibrated)
         self.spatial = bool(spatial)
-        self.value_range = check_value_range(value_range)
-        self.backbone_weights = _one_of(
+        self.backbone_weights = one_of(
             "backbone_weights", backbone_weights, ("imagenet", "random")
         )
-        self.head_weights = _one_of(
+        self.head_weights = one_of(
             "head_weights", head_weights, ("judgements", "random")
         )
         self.trainable_backbone = bool(trainable_backbone)
@@ -176,13 +171,6 @@ class LPIPS(keras.layers.Layer):
         self.heads = self._make_heads() if self.calibrated else []
         self._freeze()
         self.built = True
-
-    def __call__(self, *args, **kwargs):
-        """Calls the layer; see the class."""
-        # Keras's own error does not name the functions that read files.
-        for images in (*args, *kwargs.values()):
-            check_not_files(images)
-        return super().__call__(*args, **kwargs)
 
     def call(self, reference, distorted, mask=None):
         """Returns the distances; see the class."""
@@ -357,7 +345,7 @@ class LPIPS(keras.layers.Layer):
     def _unit_features(self, *batches, mask=None):
         """Yields, for each tap, the unit features of every batch."""
         batches = [self._checked_images(images) for images in batches]
-        check_same_shape(_known(batches[0].shape), _known(batches[-1].shape))
+        check_same_shape(known_shape(batches[0]), known_shape(batches[-1]))
         mask = self._checked_mask(mask, batches[0])
         batches, valid = check_at_run_time(batches, self.smallest_size, mask)
         dtype = self.result_dtype
@@ -391,11 +379,6 @@ class LPIPS(keras.layers.Layer):
         """The net's name, or the layer's copy of a backbone of your own."""
         return self._net_name or self.backbone
 
-    @property
-    def result_dtype(self):
-        """The dtype of norms and distances, "float32" or "float64"."""
-        return "float64" if self.compute_dtype == "float64" else "float32"
-
     def _make_backbone(self, net):
         """Sets `backbone` and `created_without_weights`."""
         if is_custom_backbone(net):
@@ -404,15 +387,6 @@ class LPIPS(keras.layers.Layer):
             return
         whole, self.created_without_weights = self._load_named_backbone(net)
         self.backbone = end_at_taps(whole, self.taps, whole.name)
-
-    def _load_named_backbone(self, net):
-        return load_named_backbone(
-            net,
-            self.version,
-            self.dtype_policy,
-            self.backbone_weights,
-            self.seed,
-        )
 
     def _make_heads(self):
         arrays = {}
@@ -457,39 +431,25 @@ class LPIPS(keras.layers.Layer):
         for head in self.heads:
             head.trainable = self.trainable and self.trainable_heads
 
-    def _checked_images(self, images):
-        check_not_files(images)
-        images = ops.convert_to_tensor(images)
-        dtype = keras.backend.standardize_dtype(images.dtype)
-        check_images(
-            _known(images.shape), dtype, self.value_range, self.smallest_size
-        )
-        return images
-
     def _checked_mask(self, mask, images):
         if mask is None:
             return None
         mask = ops.convert_to_tensor(mask)
         dtype = keras.backend.standardize_dtype(mask.dtype)
-        check_mask(_known(mask.shape), _known(images.shape), dtype)
+        check_mask(known_shape(mask), known_shape(images), dtype)
         return mask
 
     def compute_output_spec(self, reference, distorted, mask=None):
         """Returns the shape and dtype of the distances."""
-        reference = self._checked_images(reference)
-        shape = reference.shape[:3] if self.spatial else reference.shape[:1]
-        distorted = self._checked_images(distorted)
-        check_same_shape(reference.shape, distorted.shape)
         self._checked_mask(mask, reference)
-        return keras.KerasTensor(shape, dtype=self.result_dtype)
+        return super().compute_output_spec(reference, distorted)
 
     def compute_output_shape(
         self, reference_shape, distorted_shape=None, mask_shape=None
     ):
         """Returns the shape of the distances."""
-        if distorted_shape is not None:
-            check_same_shape(reference_shape, distorted_shape)
-        return tuple(reference_shape[: 3 if self.spatial else 1])
+        shape = super().compute_output_shape(reference_shape, distorted_shape)
+        return tuple(reference_shape[:3]) if self.spatial else shape
 
     def get_config(self):
         """Returns the constructor's arguments."""
@@ -510,30 +470,3 @@ class LPIPS(keras.layers.Layer):
             "trainable_heads": self.trainable_heads,
             "seed": self.seed,
         }
-
-    @classmethod
-    def from_config(cls, config):
-        """Re-creates the layer without downloading anything.
-
-        The backbone's weights come from the local cache. Where it has none
-        they are NaN until those of a saved model are loaded.
-        """
-        config = dict(config)
-        if isinstance(config["net"], dict):
-            config["net"] = keras.saving.deserialize_keras_object(config["net"])
-        with restoring_from_config():
-            return cls(**config)
-
-
-def _known(shape):
-    """Returns a shape with `None` in place of JAX's symbolic dimensions."""
-    return tuple(size if isinstance(size, int) else None for size in shape)
-
-
-def _one_of(name, value, allowed):
-    if value not in allowed:
-        raise ValueError(
-            f"`{name}` must be one of {list(allowed)}. "
-            f"Received: {name}={value!r}"
-        )
-    return value

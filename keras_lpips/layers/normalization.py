@@ -38,6 +38,21 @@ def to_signed_unit(images, dtype="float32"):
     return ops.cast(images, dtype) / 127.5 - 1
 
 
+def to_unit(images, value_range, dtype="float32"):
+    """Scales images from `value_range` to [0, 1].
+
+    Args:
+        images: float or integer tensor of any shape.
+        value_range: `(lowest, highest)` value that they can hold.
+        dtype: dtype of the result. Defaults to "float32".
+
+    Returns:
+        Images of that dtype and of the same shape.
+    """
+    lowest, highest = value_range
+    return (ops.cast(images, dtype) - lowest) / (highest - lowest)
+
+
 def scale_images(images, value_range, version, dtype="float32"):
     """Shifts and scales images to the values that the backbone expects.
 

@@ -1,4 +1,4 @@
-"""The linear heads fitted to human judgements, shipped with the package."""
+"""Weights fitted to human judgements, shipped with the package."""
 
 from importlib import resources
 
@@ -27,9 +27,6 @@ def read_heads(net: str, version: str) -> dict:
         WeightsError: if none are published, or if the file in the package is
             damaged.
     """
-    expected = heads_digest(net, version)
-    with resources.as_file(FOLDER / f"v{version}" / f"{net}.npz") as path:
-        arrays = read_npz(path)
     backbone = find_backbone(net, version)
     shapes = {
         f"{tap}/kernel": (channels,)
@@ -37,6 +34,28 @@ def read_heads(net: str, version: str) -> dict:
             backbone.taps, backbone.tap_channels, strict=True
         )
     }
+    return _read_shipped(f"v{version}", net, version, shapes)
+
+
+def read_dists_weights() -> dict:
+    """Returns the weights of DISTS as published, which add up to nearly 1.
+
+    Returns:
+        float32 arrays `(1475,)`, at least 0: "alpha" of texture and "beta" of
+        structure, for the image's channels and those of each tap.
+
+    Raises:
+        WeightsError: if the file in the package is damaged.
+    """
+    channels = 3 + sum(find_backbone("vgg", "dists").tap_channels)
+    shapes = dict.fromkeys(("alpha", "beta"), (channels,))
+    return _read_shipped("dists", "vgg", "dists", shapes)
+
+
+def _read_shipped(folder, net, version, shapes):
+    expected = heads_digest(net, version)
+    with resources.as_file(FOLDER / folder / f"{net}.npz") as path:
+        arrays = read_npz(path)
     what = f"the file of the heads of {net!r}, version {version},"
     check_keys(arrays, shapes, what)
     if content_digest(arrays) != expected:

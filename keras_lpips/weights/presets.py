@@ -67,7 +67,7 @@ def published_weights(net: str, version: str = "0.1") -> WeightsFile:
 
 def backbone_label(net: str, version: str = "0.1") -> str:
     """Returns NET, or NET@VERSION for a version with its own backbones."""
-    shared = find_backbone(net, version) is find_backbone(net)
+    shared = backbone_path(net, version) == backbone_path(net)
     return net if shared else f"{net}@{version}"
 
 

@@ -75,7 +75,7 @@ def compare_folders(config: FoldersConfig) -> None:
     batches, errors = batch_by_size(masked, resize)
     errors |= missing
     distances, failed = _score_or_resume(
-        batches, get_scorer(*config.metric), resize, log, settings
+        batches, get_scorer(*config.layer), resize, log, settings
     )
     errors |= failed
     for name, error in sorted(errors.items()):

@@ -18,6 +18,11 @@ class MatrixConfig(MetricConfig):
     """CSV with a row and a column for each image. A .json of the settings is
     written beside it."""
 
+    def __post_init__(self):
+        """Validates combinations of flags."""
+        super().__post_init__()
+        self.require_lpips("matrix")
+
 
 def compare_all_images(config: MatrixConfig) -> None:
     """Writes the CSV and the `.json`."""
@@ -34,7 +39,7 @@ def compare_all_images(config: MatrixConfig) -> None:
     size = find_common_size(paths, config.resize)
     distances = compare_all(
         paths,
-        get_scorer(*config.metric),
+        get_scorer(*config.layer),
         size,
         config.resize,
         output.parent,

@@ -68,7 +68,7 @@ def optimize(config: OptimizeConfig) -> None:
         image, curve = optimize_image(
             reference,
             start,
-            config.metric,
+            config.layer,
             interruptible(bar),
             config.learning_rate,
             lambda distance: bar.set_postfix(lpips=f"{distance:.4f}"),

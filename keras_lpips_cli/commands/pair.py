@@ -31,6 +31,14 @@ class PairConfig(MetricConfig):
     json: bool = False
     """Print JSON."""
 
+    def __post_init__(self):
+        """Validates combinations of flags."""
+        super().__post_init__()
+        if self.tile:
+            self.require_lpips("--tile")
+        if self.map:
+            self.require_lpips("--map")
+
 
 def compare_pair(config: PairConfig) -> None:
     """Prints the distance and writes the heat map."""
@@ -138,4 +146,4 @@ def _load_scorer(config):
     from keras_lpips.inference.provenance import describe
     from keras_lpips.inference.scorer import get_scorer
 
-    return get_scorer(*config.metric), describe(*config.metric)
+    return get_scorer(*config.layer), describe(*config.layer)

@@ -43,7 +43,7 @@ def compare_two_videos(config: VideoConfig) -> None:
     settings = config.describe()
     log = ResumeLog(output)
     distances = _score_or_resume(
-        videos, get_scorer(*config.metric), resize, log, settings
+        videos, get_scorer(*config.layer), resize, log, settings
     )
     for video in videos:
         video.close()

@@ -25,7 +25,9 @@ class DuplicatesConfig(ModelConfig):
     """Images in each task, the unit of work."""
 
     def __post_init__(self):
-        """Validates the suffix and the threshold."""
+        """Validates the metric, the suffix and the threshold."""
+        super().__post_init__()
+        self.require_lpips("The search in vectors")
         if not self.output.endswith(".csv"):
             raise ValueError(
                 f"--output must end in .csv. Received: {self.output}"

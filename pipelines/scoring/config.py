@@ -32,7 +32,7 @@ IRRELEVANT_SETTINGS = {
     "run_images",
 }
 # Settings that `provenance.describe` records in other words.
-WEIGHTS_SETTINGS = {"net", "version", "off_the_shelf"}
+WEIGHTS_SETTINGS = {"metric", "net", "version", "off_the_shelf"}
 # Settings of a model in the workers, and of one on a server.
 HERE_ONLY = {
     *WEIGHTS_SETTINGS,
@@ -98,8 +98,11 @@ class ScoringConfig(ServedModelConfig, ModelConfig):
     place of the workers."""
 
     def __post_init__(self):
-        """Checks the form of --server, and what it excludes."""
-        super().__post_init__()
+        """Checks the form of --server, and what flags exclude."""
+        ServedModelConfig.__post_init__(self)
+        ModelConfig.__post_init__(self)
+        if self.maps:
+            self.require_lpips("--maps")
         if self.server is not None and None in self.address:
             raise ValueError(
                 f"--server must be HOST:PORT. Received: {self.server}"

@@ -118,7 +118,7 @@ def describe_weights(config: ModelConfig) -> dict:
     Downloads the backbone's weights once, before all workers need them.
     """
     fetch_backbone(config.net, config.version)
-    return describe(*config.metric)
+    return describe(*config.layer)
 
 
 def _check_same(config, record):

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_lpips.layers.lpips import LPIPS
+from keras_lpips.inference.scorer import make_layer
 from keras_lpips.layers.normalization import to_signed_unit
 from keras_lpips_cli.errors import UserError
 from pipelines.scoring.batching import Batch, read_batches
@@ -74,8 +74,8 @@ class Model:
         return self._lpips.with_spatial_map(*pair, mask=mask)
 
 
-def make_lpips(config: ModelConfig) -> LPIPS:
-    """Returns the layer, after setting TensorFlow's number of threads.
+def make_lpips(config: ModelConfig):
+    """Returns the metric's layer, after setting the number of threads.
 
     It is float32 under any global policy, for parity with the reference.
 
@@ -84,7 +84,7 @@ def make_lpips(config: ModelConfig) -> LPIPS:
     """
     if config.threads:
         _set_threads(config.threads)
-    return LPIPS(*config.metric, dtype="float32")
+    return make_layer(*config.layer, dtype="float32")
 
 
 def make_graph(function: Callable, arguments: int, mask: bool = False):

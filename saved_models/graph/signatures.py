@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import keras
 import tensorflow as tf
 
-from keras_lpips import LPIPS
+from keras_lpips import DISTS
+from keras_lpips.layers.image_distance import ImageDistance
 from keras_lpips.layers.normalization import to_signed_unit
 from saved_models.graph.chunked_map import chunk_length, map_chunks
 from saved_models.graph.encoded_images import decode, read_sizes
@@ -54,7 +55,7 @@ class Signatures:
 
     def __init__(
         self,
-        lpips: LPIPS,
+        lpips: ImageDistance,
         max_pixels: int,
         resize: tuple[int, int] | None = None,
         ranking_head: Callable | None = None,
@@ -81,9 +82,11 @@ class Signatures:
             "uint8": Signature(self.uint8, integers),
             "encoded": Signature(self.encoded, files),
             "per_layer": Signature(self.per_layer, floats),
-            "spatial": Signature(self.spatial, floats),
-            "embed": Signature(self.embed, {"images": FLOAT_IMAGES}),
         }
+        if not isinstance(self._lpips, DISTS):
+            images = {"images": FLOAT_IMAGES}
+            signatures["spatial"] = Signature(self.spatial, floats)
+            signatures["embed"] = Signature(self.embed, images)
         if self._ranking_head is not None:
             signatures[PREFERENCE] = Signature(self.preference, triplets)
         return signatures

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import keras
 
-from keras_lpips import LPIPS
+from keras_lpips import DISTS, LPIPS
+from keras_lpips.layers.image_distance import ImageDistance
 from keras_lpips_cli.errors import UserError
 from saved_models.export import ExportConfig
 from saved_models.graph.signatures import Signature, Signatures
@@ -23,7 +24,10 @@ def export_model(config: ExportConfig) -> Path:
         The version's folder.
     """
     run = None
-    if config.from_run is None:
+    lpips: ImageDistance
+    if config.metric == "dists":
+        lpips = DISTS(dtype="float32")
+    elif config.from_run is None:
         lpips = LPIPS(
             config.net or "alex",
             config.version,
@@ -57,7 +61,7 @@ def _open_run(config):
 
 
 def export(
-    lpips: LPIPS,
+    lpips: ImageDistance,
     output: Path,
     model_version: int | None = None,
     resize: tuple[int, int] | None = None,

@@ -6,10 +6,11 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_lpips import LPIPS
+from keras_lpips import DISTS
 from keras_lpips.atomic_files import write_json
 from keras_lpips.inference.provenance import describe
 from keras_lpips.inference.saved_model import CARD_FILE
+from keras_lpips.layers.image_distance import ImageDistance
 from keras_lpips.weights.npz import content_digest
 from saved_models.graph.signatures import PREFERENCE, Signature
 
@@ -39,7 +40,7 @@ EXAMPLE = {
 
 
 def make_card(
-    lpips: LPIPS,
+    lpips: ImageDistance,
     signatures: dict[str, Signature],
     folder: Path,
     max_pixels: int,
@@ -58,7 +59,7 @@ def make_card(
     """
     # With custom taps, the layer's own net is a model.
     net = run.recipe.net if run else lpips.net
-    about = describe(net, lpips.version, lpips.calibrated)
+    about = describe(net, lpips.version, getattr(lpips, "calibrated", True))
     if run is not None:
         about["metric"] = "LPIPS, trained by training.train"
     return {
@@ -87,7 +88,7 @@ def make_card(
     }
 
 
-def weight_digests(lpips: LPIPS) -> dict[str, str | None]:
+def weight_digests(lpips: ImageDistance) -> dict[str, str | None]:
     """Returns the digests of the layer's current weights."""
     backbone = {
         f"{layer.name}/{variable.name}": _values(variable)
@@ -95,7 +96,9 @@ def weight_digests(lpips: LPIPS) -> dict[str, str | None]:
         for variable in layer.weights
     }
     heads = {}
-    if lpips.calibrated:
+    if isinstance(lpips, DISTS):
+        heads = {"alpha": _values(lpips.alpha), "beta": _values(lpips.beta)}
+    elif lpips.calibrated:
         heads = {
             f"{tap}/kernel": _values(head.kernel)
             for tap, head in zip(lpips.taps, lpips.heads, strict=True)
@@ -106,7 +109,7 @@ def weight_digests(lpips: LPIPS) -> dict[str, str | None]:
     }
 
 
-def measure_parity(lpips: LPIPS, folder: Path, run=None) -> dict:
+def measure_parity(lpips: ImageDistance, folder: Path, run=None) -> dict:
     """Returns the largest difference between a SavedModel and its layer.
 
     For a run, also that between `preference` and the run's ranking head.
@@ -119,7 +122,7 @@ def measure_parity(lpips: LPIPS, folder: Path, run=None) -> dict:
     served = tf.saved_model.load(str(folder)).signatures
     found = served["distance"](reference=reference, distorted=p0)["distance"]
     parity = {
-        "against": "keras_lpips.LPIPS, uniform noise",
+        "against": f"keras_lpips.{lpips.__class__.__name__}, uniform noise",
         "shape": list(PARITY_SHAPE),
         "seed": PARITY_SEED,
         "largest_difference": _largest(found, lpips(reference, p0)),

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from keras_lpips import LPIPS, distance
+from keras_lpips import DISTS, LPIPS, distance
 
 ROOT = Path(__file__).parents[2]
 
@@ -17,10 +17,16 @@ COMPARE = """
 import json, os, sys
 os.environ["KERAS_BACKEND"] = "jax"
 import jax, keras, numpy as np
-from keras_lpips import LPIPS, distance
+from keras_lpips import DISTS, LPIPS, distance
 assert keras.backend.backend() == "jax"
 a, b = np.load(sys.argv[1])
-found = {}
+dists = DISTS()
+found = {
+    "dists": jax.jit(lambda a, b: dists(a, b))(a, b).tolist(),
+    "dists_gradient_is_finite": bool(
+        np.isfinite(jax.grad(lambda x: dists(a, x).sum())(a)).all()
+    ),
+}
 for net in sys.argv[2:]:
     lpips = LPIPS(net)
     gradient = jax.jit(jax.grad(lambda x: lpips(a, x).sum()))
@@ -46,6 +52,7 @@ def test_jax_gives_the_same_numbers(batches, tmp_path, backbone):
     pytest.importorskip("jax")
     import tensorflow as tf
 
+    backbone("vgg")
     nets = [backbone("alex"), backbone("squeeze")]
     np.save(tmp_path / "batches.npy", batches)
     done = subprocess.run(
@@ -57,6 +64,8 @@ def test_jax_gives_the_same_numbers(batches, tmp_path, backbone):
     assert done.returncode == 0, done.stderr
     on_jax = json.loads(done.stdout.splitlines()[-1])
     a, b = batches
+    np.testing.assert_allclose(on_jax["dists"], DISTS()(a, b), rtol=1e-5)
+    assert on_jax["dists_gradient_is_finite"]
     for net in nets:
         found = on_jax[net]
         expected = np.asarray(LPIPS(net)(a, b))

@@ -83,7 +83,7 @@ def test_a_layer_and_a_loss_made_under_a_strategy(expected):
     with strategy.scope():
         layer = LPIPS(NET, value_range=RANGE)
         loss = LPIPSLoss(NET, value_range=RANGE)
-    for made in (layer, loss._frozen.lpips):
+    for made in (layer, loss._frozen.layer):
         assert strategy.extended.variable_created_in_scope(
             made.variables[0].value
         )
@@ -138,7 +138,7 @@ def test_losses_and_metrics_of_one_net_share_its_weights(backbone):
     metric = LPIPSMetric(net, "0.0", taps=["conv1", "conv3"])
     other = LPIPSMetric(net, dtype="mixed_bfloat16")
     kernels = [
-        made._frozen.lpips.backbone.get_layer("conv3").kernel
+        made._frozen.layer.backbone.get_layer("conv3").kernel
         for made in (loss, metric, other)
     ]
     assert kernels[0] is kernels[1]
@@ -151,7 +151,7 @@ def test_shared_weights_are_freed_with_their_last_owner(backbone):
     import weakref
 
     metric = LPIPSMetric(backbone(NET), dtype="mixed_float16")
-    kernel = metric._frozen.lpips.backbone.get_layer("conv3").kernel
+    kernel = metric._frozen.layer.backbone.get_layer("conv3").kernel
     kernel = weakref.ref(kernel)
     del metric
     gc.collect()

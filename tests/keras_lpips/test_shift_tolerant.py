@@ -6,7 +6,6 @@ import json
 import keras
 import numpy as np
 import pytest
-from PIL import Image
 
 from keras_lpips import (
     LPIPS,
@@ -15,7 +14,7 @@ from keras_lpips import (
     WeightsError,
     distance,
 )
-from tests.support.images import draw_pair
+from tests.support.images import draw_pair, open_rgb
 from tests.support.paths import TEST_DATA
 
 NETS = ("alex", "vgg")
@@ -35,14 +34,6 @@ BLACK_AND_WHITE = {"alex": 0.487036552, "vgg": 0.419058167}
 def assert_within(found, expected):
     """The tolerance against float64: 1e-5 of the value, and 5e-7."""
     np.testing.assert_allclose(found, expected, rtol=1e-5, atol=5e-7)
-
-
-def open_rgb(path, size=None):
-    with Image.open(path) as image:
-        image = image.convert("RGB")
-        if size:
-            image = image.resize(size, Image.Resampling.BILINEAR)
-        return np.array(image)
 
 
 @pytest.fixture(scope="module")

@@ -58,6 +58,15 @@ def draw_pair(seed, height, width, kind):
     return reference.astype(np.uint8), distorted.astype(np.uint8)
 
 
+def open_rgb(path, size=None):
+    """Returns a file's pixels, resized to `(width, height)` if given."""
+    with Image.open(path) as image:
+        image = image.convert("RGB")
+        if size:
+            image = image.resize(size, Image.Resampling.BILINEAR)
+        return np.array(image)
+
+
 def encode_png(pixels):
     """Returns a uint8 image as the bytes of a PNG."""
     file = io.BytesIO()

@@ -9,6 +9,7 @@ from keras_lpips.backbones.registry import (
     find_backbone,
 )
 from keras_lpips.inference.jit import compile_function
+from keras_lpips.layers.dists import DISTS
 from keras_lpips.layers.lpips import LPIPS
 from keras_lpips.weights.npz import WeightsError, check_keys, read_npz
 from training.metrics.metric import Metric
@@ -19,14 +20,14 @@ SMALLEST_BATCH = 16
 
 
 class DeepMetric(Metric):
-    """An `LPIPS` layer as a metric; each image runs through the backbone once.
+    """A layer as a metric; each image runs through the backbone once.
 
     Args:
         name: name of the metric.
-        lpips: the layer, of `value_range=(0, 255)`.
+        lpips: `LPIPS` or `DISTS`, of `value_range=(0, 255)`.
     """
 
-    def __init__(self, name: str, lpips: LPIPS):
+    def __init__(self, name: str, lpips: LPIPS | DISTS):
         self.name = name
         self.lpips = lpips
 
@@ -57,7 +58,9 @@ class DeepMetric(Metric):
         return tuple(values[: len(reference)] for values in distances)
 
     def heat_map(self, reference, distorted):
-        """Returns LPIPS's spatial map, `(height, width)`."""
+        """Returns LPIPS's spatial map, `(height, width)`; DISTS has none."""
+        if isinstance(self.lpips, DISTS):
+            return super().heat_map(reference, distorted)
         return _float64(self._map(reference[None], distorted[None]))[0]
 
 

@@ -1,6 +1,7 @@
 """Finds a metric by its name.
 
     lpips/alex                          published LPIPS; lpips/vgg@0.0, @st
+    dists                               DISTS
     off-the-shelf/squeeze               the paper's w = 1
     gaussian/alex                       w = 1 on an untrained backbone
     off-the-shelf/vgg:conv1_1,conv1_2   selected layers
@@ -24,6 +25,7 @@ from skimage.color import rgb2lab
 
 from keras_lpips.backbones.registry import BACKBONES
 from keras_lpips.baselines import l2, psnr, ssim
+from keras_lpips.layers.dists import DISTS
 from keras_lpips.layers.lpips import VERSIONS
 from keras_lpips.weights.npz import WeightsError
 from training.metrics.caffe import CaffeMetric
@@ -87,6 +89,8 @@ def find_metric(name: str) -> Metric:
         MetricError: if the name is unknown, or its layers do not fit.
         WeightsError: if a file or folder in the name has other contents.
     """
+    if name == "dists":
+        return DeepMetric(name, DISTS((0, 255), dtype="float32"))
     if name in PAIRWISE:
         function, sign = PAIRWISE[name]
         return PairwiseMetric(name, function, sign)
@@ -100,9 +104,9 @@ def find_metric(name: str) -> Metric:
     if Path(name).is_dir():
         return _trained(name, name)
     raise MetricError(
-        f"A metric must be one of {sorted(PAIRWISE)}, KIND/... with a kind of "
-        f"{sorted(_KINDS)}, {' or '.join(COMMANDS)}PROGRAM, or a folder of "
-        f"training.train. Received: {name!r}"
+        f"A metric must be one of {sorted([*PAIRWISE, 'dists'])}, KIND/... "
+        f"with a kind of {sorted(_KINDS)}, {' or '.join(COMMANDS)}PROGRAM, or "
+        f"a folder of training.train. Received: {name!r}"
     )
 
 

@@ -1,5 +1,6 @@
 """What must work with every version and backend: `make matrix` runs this."""
 
+import json
 import subprocess
 import sys
 
@@ -10,6 +11,7 @@ import pytest
 from keras_lpips import LPIPS, LPIPSLoss, LPIPSMetric, distance
 from tests.support.golden_values import NETS, PAIRS, golden, within
 from tests.support.images import draw_pair, random_images
+from tests.support.paths import TEST_DATA
 
 BACKENDS = {"tensorflow", "jax", "torch"}
 
@@ -31,6 +33,14 @@ def test_importing_loads_no_other_backend():
 def test_distances_are_the_references(net, backbone):
     found = [distance(*draw_pair(*pair), net=backbone(net)) for pair in PAIRS]
     assert within(found, golden(net)["distances"])
+
+
+def test_dists_is_that_of_its_authors(backbone):
+    backbone("vgg")
+    entry = json.loads((TEST_DATA / "dists_values.json").read_text())["entries"]
+    for expected in entry[:5]:
+        found = distance(*draw_pair(*expected["image"]), metric="dists")
+        assert found == pytest.approx(expected["distance"], rel=1e-5, abs=5e-7)
 
 
 def test_the_layer_gives_the_parts_of_taps(backbone):
