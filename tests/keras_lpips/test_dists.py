@@ -205,7 +205,8 @@ def test_there_is_no_distance_per_pixel(dists):
     for method in (dists.spatial_map, dists.tap_maps):
         with pytest.raises(ImageError, match="no distance per pixel"):
             method(*pair)
-    for compare in (dists, DISTSLoss(), DISTSMetric()):
+    range_ = {"value_range": (0, 255)}
+    for compare in (dists, DISTSLoss(**range_), DISTSMetric(**range_)):
         with pytest.raises(ImageError, match="no masks"):
             compare(*pair, mask=np.ones((1, 8, 8), bool))
     with pytest.raises(ImageError, match="no vectors of single images"):
