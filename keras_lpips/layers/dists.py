@@ -127,20 +127,21 @@ class DISTS(ImageDistance):
 
     def call(self, reference, distorted, mask=None):
         """Returns the distances; see the class."""
-        if mask is not None:
-            raise ImageError(NO_PARTS)
-        return ops.sum(self.per_layer(reference, distorted), axis=-1)
+        return ops.sum(self.per_layer(reference, distorted, mask), axis=-1)
 
-    def per_layer(self, reference, distorted):
+    def per_layer(self, reference, distorted, mask=None):
         """Returns the shares of the image itself and of each tap.
 
         Args:
             reference: as in the call.
             distorted: as in the call.
+            mask: must be `None`.
 
         Returns:
             float32, `(batch, 6)`; the sum is the distance.
         """
+        if mask is not None:
+            raise ImageError(NO_PARTS)
         texture, structure = self.terms(reference, distorted)
         return texture + structure
 
@@ -181,9 +182,9 @@ class DISTS(ImageDistance):
         texture, structure = self._terms(zip(reference, distorted, strict=True))
         return ops.sum(texture + structure, axis=-1)
 
-    def spatial_map(self, reference, distorted):
+    def spatial_map(self, reference, distorted, mask=None):
         """Raises `ImageError`: DISTS has no distance per pixel."""
-        del reference, distorted
+        del reference, distorted, mask
         raise ImageError(NO_PARTS)
 
     tap_maps = with_spatial_map = spatial_map

@@ -40,6 +40,12 @@ class FoldersConfig(MetricConfig):
     tolerate: NonNegativeInt = 0
     """Succeed with up to this many pairs that cannot be compared."""
 
+    def __post_init__(self):
+        """Validates combinations of flags."""
+        super().__post_init__()
+        if self.mask:
+            self.require_lpips("--mask")
+
 
 def compare_folders(config: FoldersConfig) -> None:
     """Writes the CSV, sorted by name, and the `.json`.

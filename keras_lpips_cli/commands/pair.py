@@ -36,6 +36,8 @@ class PairConfig(MetricConfig):
         super().__post_init__()
         if self.tile:
             self.require_lpips("--tile")
+        if self.mask:
+            self.require_lpips("--mask")
         if self.map:
             self.require_lpips("--map")
 

@@ -89,11 +89,16 @@ def make_plan(config: ScoringConfig) -> Plan:
         ]
     if not spans:
         raise UserError(f"{pairs} lists no pairs.")
-    if config.server and any(MASK in span.columns for span in spans):
-        raise UserError(
-            f"{pairs} has a column {MASK!r}, and a server takes no masks: "
-            "score it without --server."
-        )
+    if any(MASK in span.columns for span in spans):
+        for given, who in (
+            (
+                config.server,
+                "a server takes no masks: score it without --server",
+            ),
+            (config.metric == "dists", "DISTS takes no masks"),
+        ):
+            if given:
+                raise UserError(f"{pairs} has a column {MASK!r}, and {who}.")
     return Plan(tuple(spans), digest.hexdigest(), unmatched, left_out)
 
 
