@@ -129,7 +129,14 @@ def prepare(config: PrepareConfig, name: str, options) -> None:
                 f"{title}: {left} is left from another preparation; delete it "
                 "if none is running."
             )
-    builder.download_and_prepare()
+    try:
+        builder.download_and_prepare()
+    except OSError:
+        if not folder.exists():
+            raise
+        raise PreparationError(
+            f"another preparation has finished {folder} meanwhile; it is kept."
+        ) from None
     for split, info in builder.info.splits.items():
         print(f"{title}: {info.num_examples:7} triplets in {split}")
     print(f"{title}: prepared in {folder}")

@@ -18,6 +18,7 @@ from tests.support.beam_engines import (
 )
 from tests.support.fake_bapps import files, png, write_tar, write_tree
 from tests.support.paths import REPOSITORY
+from tfds_bapps.writing import preparation
 
 COUNTS = {"val/cnn": 40, "val/color": 30, "train/mix": 20}
 
@@ -165,6 +166,29 @@ def test_a_prepared_dataset_that_changed_is_not_called_prepared(
         manifest.write_bytes(damaged)
         (error,) = error_of(capsys, *flags).splitlines()
         assert f"{manifest} is damaged: it is not a manifest" in error
+
+
+def test_of_two_preparations_at_once_the_first_is_kept(
+    tmp_path, source, capsys, monkeypatch
+):
+    flags = ["--data-dir", str(tmp_path / "data"), "--source", str(source)]
+    flags += ["--config", "twoafc"]
+    write = preparation.write
+
+    def write_after_another(*arguments):
+        monkeypatch.setattr(preparation, "write", write)
+        assert prepare_bapps.main(flags) == 0
+        return write(*arguments)
+
+    monkeypatch.setattr(preparation, "write", write_after_another)
+    (error,) = error_of(capsys, *flags).splitlines()[-1:]
+    folder = tmp_path / "data" / "bapps" / "twoafc"
+    assert error == (
+        f"pipelines.prepare_bapps: another preparation has finished "
+        f"{folder}/1.0.0 meanwhile; it is kept."
+    )
+    assert [path.name for path in folder.iterdir()] == ["1.0.0"]
+    assert prepare_bapps.main(flags) == 0
 
 
 def test_configurations_without_triplets_are_left_out(tmp_path, source, capsys):

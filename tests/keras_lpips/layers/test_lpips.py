@@ -53,16 +53,30 @@ def test_an_image_does_not_depend_on_its_batch(lpips):
 def test_any_size_works_and_shares_sum_to_the_distance(net, size):
     a, b = images(1, *size, seed=1), images(1, *size, seed=2)
     layer = random_lpips(net)
-    shares = ops.sum(layer.per_layer(a, b), axis=-1)
-    np.testing.assert_allclose(layer(a, b), shares, rtol=1e-6)
+    expected = [tap.mean(axis=(1, 2)) for tap in weighted_squares(layer, a, b)]
+    shares = np.stack(expected, axis=-1)
+    np.testing.assert_allclose(layer.per_layer(a, b), shares, rtol=1e-5)
+    np.testing.assert_allclose(layer(a, b), shares.sum(-1), rtol=1e-5)
 
 
-def test_the_map_has_the_images_size():
+def test_the_map_is_the_sum_of_the_taps_at_the_images_size():
     layer = random_lpips(spatial=True)
     a, b = images(), images(seed=1)
-    heat = layer(a, b)
-    assert tuple(heat.shape) == (2, 40, 47)
-    np.testing.assert_array_equal(heat, layer.spatial_map(a, b))
+    expected = sum(
+        ops.image.resize(tap[..., None], (40, 47), "bilinear")[..., 0]
+        for tap in weighted_squares(layer, a, b)
+    )
+    np.testing.assert_allclose(layer(a, b), expected, rtol=1e-4)
+    np.testing.assert_array_equal(layer(a, b), layer.spatial_map(a, b))
+
+
+def weighted_squares(layer, a, b):
+    """Returns the formula's sum over channels, from the unit features."""
+    features = zip(layer.embed(a), layer.embed(b), layer.heads, strict=True)
+    return [
+        (np.square(np.float64(x) - np.float64(y)) @ np.asarray(head.kernel))
+        for x, y, head in features
+    ]
 
 
 @pytest.mark.parametrize("spatial", [True, False])
