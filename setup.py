@@ -126,7 +126,12 @@ setup(
     ],
     packages=find_packages(include=PACKAGES),
     package_data={
-        "keras_lpips": ["py.typed", "weights/data/*", "weights/data/*/*"],
+        "keras_lpips": [
+            "py.typed",
+            "inference/*.json",
+            "weights/data/*",
+            "weights/data/*/*",
+        ],
         "tfds_bapps": ["*", "bapps/*"],
     },
     python_requires=">=3.10",

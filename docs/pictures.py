@@ -1,9 +1,10 @@
-"""Makes the pictures of the documentation from a photograph of scikit-image.
+"""Makes the pictures of the documentation.
 
     python -m docs.pictures
 
-Writes a crop of a photograph, a blurred and a bent copy of it as JPEG files,
-and one picture of the three with the values of four metrics.
+Writes a crop of a photograph of scikit-image, a blurred and a bent copy of it
+as JPEG files, one picture of the three with the values of four metrics, and
+the curves of `keras-lpips explain`.
 """
 
 from pathlib import Path
@@ -19,15 +20,77 @@ from PIL import Image
 from examples.demo.photographs import distorted_photographs
 from keras_lpips import distance
 from keras_lpips.baselines import l2, psnr, ssim
+from keras_lpips.inference.equivalents import (
+    ANSWERS,
+    CALLED_SAME,
+    read_tables,
+)
 
 FOLDER = Path(__file__).parent / "images"
 PHOTOGRAPH = "astronaut"
 BETTER, WORSE = "#1a7f37", "#59626d"
 
 
+LABELS = {
+    "jpeg": "JPEG, quality",
+    "blur": "Gaussian blur, sigma in pixels",
+    "noise": "Gaussian noise, sigma of 255",
+    "shift": "shift, pixels",
+}
+# Version 0.0 is close to 0.1 and left out.
+CURVES = (
+    *("lpips/alex@0.1", "lpips/vgg@0.1", "lpips/squeeze@0.1"),
+    *("lpips/alex@st", "lpips/vgg@st"),
+)
+
+
 def main() -> None:
     """Writes the pictures."""
     FOLDER.mkdir(exist_ok=True)
+    draw_photographs()
+    draw_equivalents()
+
+
+def draw_equivalents() -> None:
+    """Draws the distances of distortions, and what people said of shifts."""
+    tables = read_tables()
+    figure, axes = plt.subplots(2, 2, figsize=(9, 7))
+    for axis, (kind, label) in zip(axes.flat, LABELS.items(), strict=True):
+        levels = tables["levels"][kind]
+        for name in CURVES:
+            curves = tables["metrics"][name]["distances"][kind]
+            (line,) = axis.plot(levels, curves[1], label=name, linewidth=1.5)
+            axis.fill_between(
+                levels, curves[0], curves[2], color=line.get_color(), alpha=0.15
+            )
+        axis.set_xlabel(label)
+        axis.set_ylabel("distance")
+        axis.set_ylim(0)
+        if kind == "jpeg":
+            axis.invert_xaxis()
+        else:
+            axis.set_xscale("log")
+            axis.xaxis.set_major_formatter("{x:g}")
+    axes[0, 0].legend(fontsize=8, frameon=False)
+    people = axis.twinx()
+    different = [100 - 100 * same / ANSWERS for same in CALLED_SAME]
+    people.plot(
+        range(1, len(different)),
+        different[1:],
+        *("k.--",),
+        linewidth=1,
+        label="people",
+    )
+    people.set_ylabel("answers “different”, % (Ghildyal and Liu 2022)")
+    people.set_ylim(0, 100)
+    people.legend(fontsize=8, frameon=False, loc="lower right")
+    figure.tight_layout()
+    figure.savefig(FOLDER / "equivalents.png", dpi=90)
+    plt.close(figure)
+
+
+def draw_photographs() -> None:
+    """Writes a photograph, its copies, and their picture."""
     for kind, pixels in distorted_photographs()[PHOTOGRAPH].items():
         Image.fromarray(pixels).save(FOLDER / f"{kind}.jpg", quality=95)
     images = {

@@ -2,6 +2,7 @@
 
 from keras_lpips.images.validation import ImageError
 from keras_lpips.inference.distance import distance
+from keras_lpips.inference.equivalents import explain
 from keras_lpips.layers.dists import DISTS
 from keras_lpips.layers.lpips import LPIPS
 from keras_lpips.losses import DISTSLoss, LPIPSLoss
@@ -20,5 +21,6 @@ __all__ = [
     "TwoAFC",
     "WeightsError",
     "distance",
+    "explain",
 ]
 __version__ = "0.1.0"

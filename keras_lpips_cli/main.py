@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 from tyro.conf import subcommand
 
+from keras_lpips_cli.commands.explain import ExplainConfig, explain_distance
 from keras_lpips_cli.commands.folders import FoldersConfig, compare_folders
 from keras_lpips_cli.commands.matrix import MatrixConfig, compare_all_images
 from keras_lpips_cli.commands.optimize import OptimizeConfig, optimize
@@ -17,6 +18,7 @@ NAME = "keras-lpips"
 Command = (
     Annotated[PairConfig, subcommand("pair")]
     | Annotated[FoldersConfig, subcommand("folders")]
+    | Annotated[ExplainConfig, subcommand("explain")]
     | Annotated[MatrixConfig, subcommand("matrix")]
     | Annotated[VideoConfig, subcommand("video")]
     | Annotated[OptimizeConfig, subcommand("optimize")]
@@ -25,6 +27,7 @@ Command = (
 WORK: dict[type, Callable[[Any], int | None]] = {
     PairConfig: compare_pair,
     FoldersConfig: compare_folders,
+    ExplainConfig: explain_distance,
     MatrixConfig: compare_all_images,
     VideoConfig: compare_two_videos,
     OptimizeConfig: optimize,

@@ -65,8 +65,8 @@ PositiveFloat = Annotated[
 
 
 @dataclass(frozen=True, kw_only=True)
-class MetricConfig:
-    """Flags of a command that computes LPIPS."""
+class PublishedConfig:
+    """Flags that choose a published metric."""
 
     metric: Literal["lpips", "dists"] = "lpips"
     """LPIPS; or DISTS, whose net is vgg and which has no versions."""
@@ -74,10 +74,9 @@ class MetricConfig:
     """The backbone."""
     version: Version = "0.1"
     """Version of LPIPS; st is the shift-tolerant one, of alex and vgg."""
-    off_the_shelf: bool = False
-    """Compare features without linear heads (w = 1 in the paper)."""
-    resize: Size = None
-    """Resize all images. Without it, sizes that differ are an error."""
+
+    # A flag of subclasses.
+    off_the_shelf = False
 
     def __post_init__(self):
         """Validates combinations of flags."""
@@ -100,6 +99,16 @@ class MetricConfig:
         """Raises `ValueError` unless the metric is LPIPS."""
         if self.metric != "lpips":
             raise ValueError(f"{what} needs --metric lpips")
+
+
+@dataclass(frozen=True, kw_only=True)
+class MetricConfig(PublishedConfig):
+    """Flags of a command that computes LPIPS."""
+
+    off_the_shelf: bool = False
+    """Compare features without linear heads (w = 1 in the paper)."""
+    resize: Size = None
+    """Resize all images. Without it, sizes that differ are an error."""
 
     def describe(self) -> dict:
         """Returns the settings and versions to write beside a result."""

@@ -124,6 +124,33 @@ class SeverityConfig:
 
 
 @dataclass(frozen=True)
+class EquivalentsConfig:
+    """Settings of `training.equivalents`."""
+
+    photos: Path
+    """Folder of photographs, at least 288 pixels high and wide."""
+    output: Path
+    """The .json file of the tables."""
+    metrics: tuple[str, ...] = (
+        "lpips/alex@0.1",
+        "lpips/alex@0.0",
+        "lpips/alex@st",
+        "lpips/vgg@0.1",
+        "lpips/vgg@0.0",
+        "lpips/vgg@st",
+        "lpips/squeeze@0.1",
+        "lpips/squeeze@0.0",
+        "dists",
+    )
+    """Metrics, LPIPS with the version."""
+
+    def __post_init__(self):
+        """Validates the file's suffix."""
+        if self.output.suffix != ".json":
+            raise ValueError(f"--output must be a .json, not {self.output}")
+
+
+@dataclass(frozen=True)
 class KmeansConfig:
     """Settings of `training.kmeans`."""
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from tyro.conf import Positional
 
+from keras_lpips_cli.commands.explain import find_equivalents
 from keras_lpips_cli.errors import UserError
 from keras_lpips_cli.options import MetricConfig, PositiveInt, check_output
 
@@ -28,6 +29,8 @@ class PairConfig(MetricConfig):
     """Write a heat map of the distance to this file."""
     per_layer: bool = False
     """Print the share of each tap, too."""
+    explain: bool = False
+    """Print distortions of photographs that are as far, too."""
     json: bool = False
     """Print JSON."""
 
@@ -50,6 +53,13 @@ def compare_pair(config: PairConfig) -> None:
         raise UserError("--tile cannot be given together with --saved-model")
     if config.mask and config.saved_model:
         raise UserError("--mask cannot be given together with --saved-model")
+    if config.explain and (
+        config.off_the_shelf or config.saved_model or config.mask
+    ):
+        raise UserError(
+            "--explain is for published LPIPS of whole images: it cannot be "
+            "given together with --off-the-shelf, --saved-model or --mask"
+        )
     if config.map:
         from keras_lpips_cli.plots import SUFFIXES
 
@@ -68,6 +78,10 @@ def compare_pair(config: PairConfig) -> None:
     }
     if config.map:
         result["map"] = str(config.map)
+    texts: list[str] = []
+    if config.explain:
+        texts, explanation = find_equivalents(result["distance"], config)
+        result |= explanation
     if config.json:
         print(to_json(result))
         return
@@ -75,6 +89,8 @@ def compare_pair(config: PairConfig) -> None:
     if config.per_layer:
         for tap, share in per_layer.items():
             print(f"  {tap:8s} {share:.6f}")
+    for text in texts:
+        print(text)
 
 
 def _compare_whole(config):

@@ -17,7 +17,9 @@ PAGES = [
     *sorted((ROOT / "docs").rglob("*.md")),
 ]
 PACKAGES = ("pipelines", "training", "saved_models")
-SUBCOMMANDS = ("pair", "folders", "matrix", "video", "optimize", "weights")
+SUBCOMMANDS = (
+    *("pair", "folders", "explain", "matrix", "video", "optimize", "weights"),
+)
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 pytestmark = pytest.mark.docs
