@@ -58,6 +58,13 @@ _DIRECT_RUNNERS = (None, "DirectRunner")
 _BEAM_SUFFIX = " [while running"
 
 _log = logging.getLogger(__name__)
+# Beam logs the traceback of the errors that it also raises. Of a task only an
+# `OSError` gets there, if not even the failure can be written.
+logging.getLogger("apache_beam.runners.common").addFilter(
+    lambda record: (
+        not (record.exc_info and isinstance(record.exc_info[1], OSError))
+    )
+)
 
 
 class Task(Protocol):

@@ -131,12 +131,15 @@ def prepare(config: PrepareConfig, name: str, options) -> None:
             )
     try:
         builder.download_and_prepare()
-    except OSError:
-        if not folder.exists():
-            raise
+    except OSError as error:
+        if folder.exists():
+            raise PreparationError(
+                f"another preparation has finished {folder} meanwhile; it is "
+                "kept."
+            ) from None
         raise PreparationError(
-            f"another preparation has finished {folder} meanwhile; it is kept."
-        ) from None
+            f"{folder} cannot be prepared: {error.strerror or error}"
+        ) from error
     for split, info in builder.info.splits.items():
         print(f"{title}: {info.num_examples:7} triplets in {split}")
     print(f"{title}: prepared in {folder}")

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import keras
+import tensorflow as tf
 
 from keras_lpips import DISTS, LPIPS
 from keras_lpips.layers.image_distance import ImageDistance
@@ -99,7 +100,12 @@ def export(
     signatures = Signatures(lpips, max_pixels, resize, ranking_head).all()
 
     def write(folder):
-        _write_saved_model(signatures, folder)
+        try:
+            _write_saved_model(signatures, folder)
+        except tf.errors.OpError as error:
+            raise UserError(
+                f"{output} cannot be written: {error.message}"
+            ) from error
         card = make_card(lpips, signatures, folder, max_pixels, resize, run)
         write_card(folder, card)
         write_warm_up(folder, signatures)
