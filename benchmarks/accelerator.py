@@ -49,7 +49,7 @@ def main(argv=None) -> int:
     """Measures what the arguments name; see the module.
 
     Returns:
-        0; 1 if a case, or an implementation in one, was left out; 2 if
+        0; 1 if a case, or an implementation in one, was skipped; 2 if
         nothing could be measured.
     """
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -133,7 +133,7 @@ def measure(settings) -> int:
             expected = _reference_distances(settings.device, net, shape)
         except RemoteError as error:
             failed = True
-            tqdm.write(f"{net}, {shape} is left out: {error}", sys.stderr)
+            tqdm.write(f"{net}, {shape} is skipped: {error}", sys.stderr)
             continue
         for precision in settings.precisions:
             taken = _compare(settings, net, shape, precision, expected)

@@ -70,7 +70,7 @@ def main(argv=None) -> None:
             try:
                 ours.call("describe_weights", net)
             except RemoteError as error:
-                print(f"{net} is left out: {error}", file=sys.stderr)
+                print(f"{net} is skipped: {error}", file=sys.stderr)
                 continue
             for part in arguments.parts:
                 for row in _MEASURE[part](net, ours, theirs, arguments.seconds):

@@ -3,7 +3,7 @@
     python -m examples.score_folder REFERENCES DISTORTED distances.csv
 
 Writes the LPIPS distance of each pair, the largest first. `keras-lpips folders`
-does the same with batches, resuming and a report of bad files.
+does the same with batches, resuming and a report of files that failed.
 """
 
 import csv

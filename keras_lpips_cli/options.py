@@ -152,8 +152,8 @@ def check_output(
         raise UserError(f"{option} {path}: {path.parent} cannot be written to")
 
 
-def warn_left_out(what: str, names: Sequence[str]) -> None:
-    """Prints to stderr how many files are left out, and the first names.
+def warn_skipped(what: str, names: Sequence[str]) -> None:
+    """Prints to stderr how many files are skipped, and the first names.
 
     Args:
         what: the beginning of the line.
@@ -163,6 +163,6 @@ def warn_left_out(what: str, names: Sequence[str]) -> None:
 
     if names:
         print(
-            f"{what}, left out: {len(names)} ({shorten(names)})",
+            f"{what}, skipped: {len(names)} ({shorten(names)})",
             file=sys.stderr,
         )

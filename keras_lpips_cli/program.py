@@ -20,11 +20,13 @@ a second:
 
         return run("pipelines.score", work)
 
-A field's docstring is its help. A field without a default is a required flag.
-`bool` fields are switches; `Size` is a flag of the form HEIGHTxWIDTH.
+A field's docstring, one line, is its help. A field without a default is a
+required flag. `bool` fields are switches; `Size` is a flag of the form
+HEIGHTxWIDTH.
 """
 
 import contextlib
+import inspect
 import logging
 import os
 import signal
@@ -112,13 +114,21 @@ def parse(
     return tyro.cli(
         config,
         prog=prog,
-        description=description,
+        description=_join_lines(description),
         args=None if argv is None else [str(word) for word in argv],
         config=(
             tyro.conf.FlagCreatePairsOff,
             tyro.conf.DisallowNone,
             tyro.conf.PositionalMetavarFromFieldName,
         ),
+    )
+
+
+def _join_lines(text: str) -> str:
+    """Makes each paragraph one line; tyro joins only some of its lines."""
+    return "\n\n".join(
+        part if part.startswith(" ") else " ".join(part.split())
+        for part in inspect.cleandoc(text).split("\n\n")
     )
 
 

@@ -28,8 +28,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         from pipelines.near_duplicates.job import find_duplicates
 
         record = find_duplicates(config, options)
-        for reason in record["bad"].values():
-            print(f"{NAME}: left out: {reason}", file=sys.stderr)
+        for reason in record["failed"].values():
+            print(f"{NAME}: skipped: {reason}", file=sys.stderr)
         print(
             f"{record['pairs']} pairs among {record['images']} images within "
             f"{config.threshold:g} ({config.output})"

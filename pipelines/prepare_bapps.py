@@ -35,7 +35,7 @@ class PrepareConfig:
     subset: tuple[str, ...] = ()
     """Parts ("val"), subsets ("cnn") or splits ("val_cnn"); by default all."""
     tolerate: int = 0
-    """Bad triplets that are left out and recorded instead of failing."""
+    """Invalid triplets that are skipped and recorded instead of failing."""
     votes: int | None = None
     """Judgements per triplet; 0 accepts any answer; by default BAPPS's own."""
     file_format: Literal["array_record", "tfrecord"] = "array_record"
@@ -86,7 +86,7 @@ def prepare_all(config: PrepareConfig, options) -> None:
     if len(empty) == len(configs):
         raise empty[0]
     for reason in empty:
-        print(f"Left out: {reason}")
+        print(f"Skipped: {reason}")
 
 
 def prepare(config: PrepareConfig, name: str, options) -> None:

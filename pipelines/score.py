@@ -25,20 +25,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     config, options = parse_with_beam(ScoringConfig, __doc__, argv, prog=NAME)
 
     def work():
-        from pipelines.scoring.job import TooManyBadPairsError, score
+        from pipelines.scoring.job import TooManyFailedPairsError, score
 
         start = time.monotonic()
         try:
             manifest = score(config, options)
-        except TooManyBadPairsError as error:
+        except TooManyFailedPairsError as error:
             for line in error.examples:
                 print(f"{NAME}: {line}", file=sys.stderr)
             raise
         seconds = time.monotonic() - start
         print(
             f"{manifest['mean']:.6f}  mean of {manifest['scored']} pairs "
-            f"({manifest['bad']} bad) in {config.output}, in {seconds:.1f} s, "
-            f"{manifest['scored'] / seconds:.0f} per second"
+            f"({manifest['failed']} failed) in {config.output}, "
+            f"in {seconds:.1f} s, {manifest['scored'] / seconds:.0f} per second"
         )
 
     return run(NAME, work, "resume with --resume")

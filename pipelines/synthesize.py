@@ -35,14 +35,14 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _print_summary(config, manifest, seconds):
-    for name, reason in manifest["refused_photographs"].items():
-        print(f"left out: {name} {reason}")
+    for name, reason in manifest["skipped_photographs"].items():
+        print(f"skipped: {name} {reason}")
     for split, entry in manifest["splits"].items():
         print(f"{entry['examples']:8} triplets in {split}")
     print(
         f"{config.output}: {config.triplets} triplets of "
         f"{len(manifest['photographs'])} photographs "
-        f"({len(manifest['refused_photographs'])} left out) "
+        f"({len(manifest['skipped_photographs'])} skipped) "
         f"in {seconds:.1f} s, {config.triplets / seconds:.0f} per second"
     )
 

@@ -110,7 +110,7 @@ def _read_photographs(where, min_side):
         try:
             photographs.append(read_photograph(read_file(path), min_side))
         except (InvalidPhotographError, OSError) as error:
-            print(f"left out: {name} {error}")
+            print(f"skipped: {name} {error}")
         if len(photographs) == MAX_PHOTOGRAPHS:
             break
     if not photographs:

@@ -51,8 +51,7 @@ class ServingConfig:
     cores: PositiveInt = 2
     """Cores of the server: the batches that are computed at a time."""
     batching: bool = False
-    """Compute concurrent requests together. Then float and uint8 images must
-    all have one size."""
+    """Compute requests together; float and uint8 images need one size."""
     max_batch_size: PositiveInt = BATCH_SIZE
     """Most pairs that are computed together. A larger request is refused."""
     batch_timeout_micros: NonNegativeInt = 2000

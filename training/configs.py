@@ -27,15 +27,13 @@ class TrainConfig:
     config: str = "twoafc_64"
     """Configuration of the dataset."""
     vectors: Path | None = None
-    """Folder of vectors from training.precompute. For lin-fast only, which
-    computes its own by default."""
+    """Folder made by training.precompute; for lin-fast recipes only."""
     taps: tuple[str, ...] = ()
     """Names of the layers to compare. Defaults to the net's own taps."""
     distance_only: bool = False
     """Use a scaled difference of the distances instead of the ranking head."""
     schedule: Schedule = "reference"
-    """Learning rates. "reference": six epochs at the full rate, as in the
-    reference's code; "literal": five, as in its options."""
+    """Full rate for six epochs (reference) or five (literal), then decay."""
     epochs: NonNegativeInt = 0
     """Stop after this many epochs; 0 for the whole schedule."""
     batch_size: PositiveInt = GLOBAL_BATCH_SIZE

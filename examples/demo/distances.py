@@ -29,9 +29,9 @@ def main(argv=None) -> None:
     """Compares, prints and writes."""
     (output,) = map(Path, sys.argv[1:] if argv is None else argv)
     output.mkdir(parents=True, exist_ok=True)
-    layers, left_out = available_layers()
-    for sentence in left_out:
-        print(f"Left out: {sentence}")
+    layers, skipped = available_layers()
+    for sentence in skipped:
+        print(f"Skipped: {sentence}")
     if not layers:
         sys.exit("No backbone could be downloaded.")
     photographs = distorted_photographs()
@@ -51,7 +51,7 @@ def main(argv=None) -> None:
     net, layer = next(iter(layers.items()))
     found = {
         "rows": rows,
-        "left_out": left_out,
+        "skipped": skipped,
         "map_net": net,
         "map_highest": write_images(output, photographs, layer),
     }
@@ -60,13 +60,13 @@ def main(argv=None) -> None:
 
 def available_layers() -> tuple[dict[str, LPIPS], list[str]]:
     """Returns a layer for each net, and why others are missing."""
-    layers, left_out = {}, []
+    layers, skipped = {}, []
     for net in NETS:
         try:
             layers[net] = LPIPS(net, value_range=(0, 255))
         except WeightsError as error:
-            left_out.append(" ".join(str(error).split()))
-    return layers, left_out
+            skipped.append(" ".join(str(error).split()))
+    return layers, skipped
 
 
 def compare(reference, distorted, layers) -> dict[str, float]:

@@ -162,11 +162,11 @@ def list_images(folder) -> tuple[list[Path], list[str]]:
     except OSError as error:
         raise ImageError(f"{folder}: {error.strerror}") from None
     images = list(filter(_is_image, paths))
-    left_out = sorted({path.name for path in paths} - {x.name for x in images})
+    skipped = sorted({path.name for path in paths} - {x.name for x in images})
     if not images:
-        found = f"; it holds {shorten(left_out)}" if left_out else ""
+        found = f"; it holds {shorten(skipped)}" if skipped else ""
         raise ImageError(f"{folder} holds no image{found}")
-    return images, left_out
+    return images, skipped
 
 
 def write_image(path, pixels: np.ndarray) -> None:

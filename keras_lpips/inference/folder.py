@@ -25,12 +25,12 @@ class Matches:
     Attributes:
         pairs: the pairs by the reference's name, sorted.
         unmatched: for each folder, its images without a partner.
-        left_out: for each folder, what it holds besides images.
+        skipped: for each folder, what it holds besides images.
     """
 
     pairs: Pairs
     unmatched: tuple[list[str], list[str]]
-    left_out: tuple[list[str], list[str]]
+    skipped: tuple[list[str], list[str]]
 
 
 def match_folders(references, distorted) -> Matches:
@@ -45,7 +45,7 @@ def match_folders(references, distorted) -> Matches:
     Raises:
         ImageError: if a folder cannot be listed, or no name is in both.
     """
-    images, left_out = zip(
+    images, skipped = zip(
         *map(list_images, (references, distorted)), strict=True
     )
     first, second = ({path.name: path for path in paths} for paths in images)
@@ -63,7 +63,7 @@ def match_folders(references, distorted) -> Matches:
             sorted(first.keys() - partners.keys()),
             sorted(second.keys() - set(partners.values())),
         ),
-        left_out,
+        skipped,
     )
 
 

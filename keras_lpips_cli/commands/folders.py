@@ -11,7 +11,7 @@ from keras_lpips_cli.options import (
     MetricConfig,
     NonNegativeInt,
     check_output,
-    warn_left_out,
+    warn_skipped,
 )
 
 # The folders' keys in the `.json`.
@@ -32,11 +32,9 @@ class FoldersConfig(MetricConfig):
     distorted: Positional[Path]
     """Folder of the distorted images."""
     output: Path
-    """CSV of name and distance. A .json of the mean and the settings is
-    written beside it."""
+    """CSV of name and distance; a .json of mean and settings goes beside it."""
     mask: Path | None = None
-    """Compare inside of this mask only, gray and white inside; or a folder of
-    masks, one for each reference by its name."""
+    """Compare inside of this mask only, or a folder of masks by name."""
     tolerate: NonNegativeInt = 0
     """Succeed with up to this many pairs that cannot be compared."""
 
@@ -68,10 +66,10 @@ def compare_folders(config: FoldersConfig) -> None:
     pairs = matches.pairs
     folders = (config.references, config.distorted)
     for i, folder in enumerate(folders):
-        warn_left_out(f"Images in {folder} only", matches.unmatched[i])
+        warn_skipped(f"Images in {folder} only", matches.unmatched[i])
         # One folder may be both.
         if folder not in folders[:i]:
-            warn_left_out(f"Not images in {folder}", matches.left_out[i])
+            warn_skipped(f"Not images in {folder}", matches.skipped[i])
     settings = config.describe()
     log = ResumeLog(output)
     missing: dict[str, str] = {}
@@ -105,14 +103,14 @@ def compare_folders(config: FoldersConfig) -> None:
             **({"mask": str(config.mask)} if config.mask else {}),
             **settings,
             "pairs": len(rows),
-            "bad": errors,
+            "failed": errors,
             "matched": {
                 name: distorted.name
                 for name, (_, distorted) in pairs.items()
                 if name != distorted.name
             },
             "unmatched": dict(zip(ROLES, matches.unmatched, strict=True)),
-            "left_out": dict(zip(ROLES, matches.left_out, strict=True)),
+            "skipped": dict(zip(ROLES, matches.skipped, strict=True)),
             "mean": mean,
         }
         write_json(partials[1], result)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from tyro.conf import Positional
 
-from keras_lpips_cli.options import MetricConfig, check_output, warn_left_out
+from keras_lpips_cli.options import MetricConfig, check_output, warn_skipped
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -15,8 +15,7 @@ class MatrixConfig(MetricConfig):
     folder: Positional[Path]
     """Folder of the images."""
     output: Path
-    """CSV with a row and a column for each image. A .json of the settings is
-    written beside it."""
+    """CSV of a row and a column per image; a .json goes beside it."""
 
     def __post_init__(self):
         """Validates combinations of flags."""
@@ -34,8 +33,8 @@ def compare_all_images(config: MatrixConfig) -> None:
 
     output = config.output
     check_output(output, (".csv",))
-    paths, left_out = list_images(config.folder)
-    warn_left_out(f"Not images in {config.folder}", left_out)
+    paths, skipped = list_images(config.folder)
+    warn_skipped(f"Not images in {config.folder}", skipped)
     size = find_common_size(paths, config.resize)
     distances = compare_all(
         paths,
@@ -56,7 +55,7 @@ def compare_all_images(config: MatrixConfig) -> None:
             **config.describe(),
             "folder": str(config.folder),
             "images": len(names),
-            "left_out": left_out,
+            "skipped": skipped,
             "size": list(size),
         }
         write_json(partials[1], result)

@@ -23,8 +23,7 @@ class OptimizeConfig(MetricConfig):
     start: Positional[Path | None] = None
     """The image to start from. Without it, uniform noise."""
     output: Path
-    """The optimized image, in a lossless format. OUTPUT-before, OUTPUT-curve
-    and a .json of the settings are written beside it."""
+    """The optimized image, lossless; -before, -curve, .json go beside it."""
     steps: PositiveInt = 200
     """Steps of gradient descent."""
     learning_rate: PositiveFloat = 0.02

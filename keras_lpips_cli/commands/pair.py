@@ -21,8 +21,7 @@ class PairConfig(MetricConfig):
     saved_model: Path | None = None
     """Folder of an export, which is used with its own net instead of --net."""
     tile: PositiveInt | None = None
-    """Compute the same distance in tiles of this height and width, in bounded
-    memory, for large images."""
+    """Compute in tiles of this height and width, for large images."""
     mask: Path | None = None
     """Compare inside of this mask only: gray, white inside, black outside."""
     map: Path | None = None

@@ -23,8 +23,7 @@ class VideoConfig(MetricConfig):
     distorted: Positional[Path]
     """The distorted video."""
     output: Path
-    """CSV of frame, seconds in the reference and distance. A .json of mean,
-    worst frame and settings and a .png of the curve are written beside it."""
+    """CSV of frame, seconds and distance; a .json and a .png go beside it."""
 
 
 def compare_two_videos(config: VideoConfig) -> None:

@@ -1,7 +1,7 @@
 """Finds the images of patterns, and matches those of two by their names.
 
 The rules are those of `keras_lpips.images.names`. An image without any partner
-becomes a pair with an empty field, which counts as bad.
+becomes a pair with an empty field, which counts as failed.
 """
 
 import csv
@@ -56,22 +56,22 @@ def find_images(pattern: str) -> tuple[list, list[str]]:
     with ThreadPoolExecutor(THREADS) as threads:
         kinds = list(threads.map(_is_image, [file.path for file in found]))
     images = [file for file, kind in zip(found, kinds, strict=True) if kind]
-    left_out = [
+    skipped = [
         file.path for file, kind in zip(found, kinds, strict=True) if not kind
     ]
     if not images:
         raise UserError(
             f"{pattern} matches no "
-            + (f"image, but {shorten(left_out)}." if left_out else "file.")
+            + (f"image, but {shorten(skipped)}." if skipped else "file.")
         )
-    if left_out:
+    if skipped:
         _log.warning(
-            "%d files of %s are not images and are left out: %s",
-            len(left_out),
+            "%d files of %s are not images and are skipped: %s",
+            len(skipped),
             pattern,
-            shorten(left_out),
+            shorten(skipped),
         )
-    return images, left_out
+    return images, skipped
 
 
 def _is_image(path):
@@ -104,7 +104,7 @@ def match(
         UserError: there is no pair at all.
         OSError: a folder cannot be listed, or the list cannot be written.
     """
-    sides, left_out = zip(*map(_by_name, (references, distorted)), strict=True)
+    sides, skipped = zip(*map(_by_name, (references, distorted)), strict=True)
     partners = match_names(*sides)
     if not partners:
         raise UserError(
@@ -117,7 +117,7 @@ def match(
     for role, names, side in zip(COLUMNS, unmatched, sides, strict=True):
         if names:
             _log.warning(
-                "%d of %d %s images have no partner and are bad pairs: %s",
+                "%d of %d %s images have no partner and count as failed: %s",
                 len(names),
                 len(side),
                 role,
@@ -137,7 +137,7 @@ def match(
     write_bytes(path, text.getvalue().encode(errors=ESCAPE))
     return (
         dict(zip(COLUMNS, map(len, unmatched), strict=True)),
-        dict(zip(COLUMNS, left_out, strict=True)),
+        dict(zip(COLUMNS, skipped, strict=True)),
     )
 
 
@@ -147,5 +147,5 @@ def _by_name(pattern):
     if FileSystems.get_scheme(pattern) is None:
         pattern = os.path.abspath(pattern)
     skip = len(fixed_part(pattern))
-    images, left_out = find_images(pattern)
-    return {file.path[skip:]: file.path for file in images}, left_out
+    images, skipped = find_images(pattern)
+    return {file.path[skip:]: file.path for file in images}, skipped

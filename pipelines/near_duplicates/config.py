@@ -20,8 +20,8 @@ class DuplicatesConfig(ModelConfig):
     threshold: float = 0.05
     """The largest distance of a pair."""
     tolerate: NonNegativeInt = 0
-    """Most bad images to leave out instead of failing."""
-    run_images: PositiveInt = 500
+    """Most invalid images to skip instead of failing."""
+    shard_images: PositiveInt = 500
     """Images in each task, the unit of work."""
 
     def __post_init__(self):

@@ -46,7 +46,7 @@ def find_duplicates(
         options: Beam's options. Defaults to the direct runner, in this process.
 
     Returns:
-        The record beside the table: settings, counts, and bad images with
+        The record beside the table: settings, counts, and invalid images with
         their reasons.
 
     Raises:
@@ -56,19 +56,19 @@ def find_duplicates(
     options = options or PipelineOptions(flags=[])
     check_options(options)
     FileSystems.set_options(options)
-    found, left_out = find_images(config.images)
+    found, skipped = find_images(config.images)
     paths = [file.path for file in found]
     record = {**describe_weights(config), **config.result_settings}
     folder = f"{config.output}.work"
     _remove_stale_work(folder, record, found)
     blocks, errors = _embed(config, paths, folder, options)
-    bad = {paths[at]: reason for at, reason in errors}
-    if len(bad) > config.tolerate or len(bad) == len(paths):
-        reasons = "; ".join(list(bad.values())[:EXAMPLES])
+    invalid = {paths[at]: reason for at, reason in errors}
+    if len(invalid) > config.tolerate or len(invalid) == len(paths):
+        reasons = "; ".join(list(invalid.values())[:EXAMPLES])
         raise UserError(
-            f"{len(bad)} of {len(paths)} images are bad, and --tolerate "
-            f"allows {config.tolerate}: {reasons}. Finished work is in "
-            f"{folder}; the same command with a higher --tolerate resumes."
+            f"{len(invalid)} of {len(paths)} images are invalid, and "
+            f"--tolerate allows {config.tolerate}: {reasons}. Finished work "
+            f"is in {folder}; resume with a higher --tolerate."
         )
     rows = [
         (paths[i], paths[k], distance)
@@ -78,8 +78,8 @@ def find_duplicates(
     record |= {
         "images": len(paths),
         "pairs": len(rows),
-        "bad": bad,
-        "left_out": left_out,
+        "failed": invalid,
+        "skipped": skipped,
     }
     beside = config.output.removesuffix(".csv") + ".json"
     write_bytes(beside, (json.dumps(record, indent=1) + "\n").encode())
@@ -104,7 +104,7 @@ def _remove_stale_work(folder, record, found):
 
 def _embed(config, paths, folder, options):
     """Returns blocks of vectors by the images' size, and errors."""
-    count = config.run_images
+    count = config.shard_images
     tasks = [
         EmbeddingTask(
             folder, number, first, tuple(paths[first : first + count])

@@ -29,7 +29,7 @@ IRRELEVANT_SETTINGS = {
     "resume",
     "threads",
     "read_seconds",
-    "run_images",
+    "shard_images",
 }
 # Settings that `provenance.describe` records in other words.
 WEIGHTS_SETTINGS = {"metric", "net", "version", "off_the_shelf"}
@@ -46,18 +46,15 @@ class ModelConfig(MetricConfig):
     """Flags that choose the model, its batches and limits of its images."""
 
     batch_pixels: PositiveInt = BATCH_PIXELS
-    """Most pixels per batch, counting references only. It may change the last
-    digits."""
+    """Most pixels of references per batch; may change the last digits."""
     threads: NonNegativeInt = 0
     """TensorFlow's threads in each process; 0 is one for each core."""
     max_pixels: PositiveInt = MAX_PIXELS
-    """Most height times width of an image. A larger one is bad, which is known
-    before it is decoded."""
+    """Most height times width of an image; a larger one is invalid."""
     max_file_bytes: PositiveInt = MAX_FILE_BYTES
-    """Most bytes of an image's file. A larger one is bad and is not read."""
+    """Most bytes of an image file; a larger one is invalid."""
     read_seconds: PositiveInt = READ_SECONDS
-    """Longest time to open, and to read, a file of a remote filesystem. After
-    it, the image is bad."""
+    """Longest time to read a remote file; then the image is invalid."""
 
     @property
     def result_settings(self) -> dict:
@@ -77,10 +74,7 @@ class ScoringConfig(ServedModelConfig, ModelConfig):
     """Flags of `pipelines.score`."""
 
     pairs: str
-    """A .csv with columns reference and distorted, and mask if pairs have one,
-    whose paths are absolute or relative to its folder; .tfrecord files of the
-    two encoded images; or two patterns of images with a comma between them,
-    matched by name, else by name without suffix."""
+    """A .csv, .tfrecord files, or two patterns with a comma between them."""
     output: str
     """Folder of the scores."""
     format: Literal["csv", "parquet", "tfrecord"] = "csv"
@@ -88,14 +82,13 @@ class ScoringConfig(ServedModelConfig, ModelConfig):
     maps: bool = False
     """Also write each pair's distances per pixel, as .npz."""
     tolerate: NonNegativeInt = 0
-    """Most bad pairs to leave out instead of failing at the end."""
+    """Most failed pairs to accept instead of failing at the end."""
     resume: bool = False
     """Continue what a stopped run with the same settings has left."""
     shard_pairs: PositiveInt = 4000
     """Pairs of a list in each shard, the unit of work."""
     server: str | None = None
-    """HOST:PORT of a server of an exported model, which compares the pairs in
-    place of the workers."""
+    """HOST:PORT of a server of an exported model; it computes, not workers."""
 
     def __post_init__(self):
         """Checks the form of --server, and what flags exclude."""

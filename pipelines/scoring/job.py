@@ -31,15 +31,15 @@ from pipelines.scoring.served_model import ServedModel, describe_server
 from pipelines.scoring.shards import Shard, score_shard
 
 PLAN, MANIFEST = "plan.json", "manifest.json"
-# Bad pairs named in an error message; `bad-*.csv` lists all.
+# Failed pairs named in an error message; `failed-*.csv` lists all.
 EXAMPLES = 20
 
 
-class TooManyBadPairsError(UserError):
-    """More pairs are bad than tolerated.
+class TooManyFailedPairsError(UserError):
+    """More pairs failed than tolerated.
 
     Attributes:
-        examples: the first bad pairs with their reasons, lines of CSV.
+        examples: the first failed pairs with their reasons, lines of CSV.
     """
 
     def __init__(self, message: str, examples: list[str]):
@@ -60,7 +60,7 @@ def score(
         The manifest.
 
     Raises:
-        TooManyBadPairsError: the shards are written, but the manifest is not.
+        TooManyFailedPairsError: the shards are written, not the manifest.
         UserError: the input, the folder or the options cannot be used.
         OSError: input or output cannot be read or written.
     """
@@ -104,7 +104,7 @@ def score(
         load=functools.partial(ServedModel, config, record["model_version"])
         if config.server
         else functools.partial(Model, config),
-        counters=("scored", "bad"),
+        counters=("scored", "failed"),
     )
     leftovers = list_files(_path(config, f"{PARTIAL_PREFIX}*"))
     if leftovers:
@@ -156,22 +156,22 @@ def _check_same(config, record):
 
 def _finish(config, record, plan, shards, reports):
     scored = sum(report["scored"] for report in reports)
-    bad = sum(report["bad"] for report in reports)
-    if bad > config.tolerate or not scored:
-        raise TooManyBadPairsError(
-            f"{bad} of {scored + bad} pairs are bad, and --tolerate allows "
-            f"{config.tolerate}; they are in {_path(config, 'bad-*.csv')}. "
-            "The others are scored; --resume with a higher --tolerate "
-            "completes the job.",
+    failed = sum(report["failed"] for report in reports)
+    if failed > config.tolerate or not scored:
+        raise TooManyFailedPairsError(
+            f"{failed} of {scored + failed} pairs failed, and --tolerate "
+            f"allows {config.tolerate}; they are in "
+            f"{_path(config, 'failed-*.csv')}. The others are scored; --resume "
+            "with a higher --tolerate completes the job.",
             _examples(shards, reports),
         )
     manifest = {
         **record,
         "scored": scored,
-        "bad": bad,
-        # Among the bad ones.
+        "failed": failed,
+        # Among the failed ones.
         **({"unmatched": plan.unmatched} if plan.unmatched else {}),
-        **({"left_out": plan.left_out} if plan.unmatched else {}),
+        **({"skipped": plan.skipped} if plan.unmatched else {}),
         "mean": sum(report["sum"] for report in reports) / scored,
     }
     write_bytes(_path(config, MANIFEST), _to_json(manifest))
@@ -181,8 +181,10 @@ def _finish(config, record, plan, shards, reports):
 def _examples(shards, reports):
     lines = []
     for shard, report in zip(shards, reports, strict=True):
-        if report["bad"] and len(lines) < EXAMPLES:
-            text = read_bytes(shard.path("bad", "csv")).decode(errors="replace")
+        if report["failed"] and len(lines) < EXAMPLES:
+            text = read_bytes(shard.path("failed", "csv")).decode(
+                errors="replace"
+            )
             lines += text.splitlines()[1:]
     return lines[:EXAMPLES]
 

@@ -40,14 +40,14 @@ class Plan:
             sizes and times of modification, since reading them all would take
             as long as the job.
         unmatched: for two patterns, how many images of each role have no
-            partner; these are bad pairs.
-        left_out: for two patterns, the files of each role that are not images.
+            partner; these are failed pairs.
+        skipped: for two patterns, the files of each role that are not images.
     """
 
     spans: tuple[Span, ...]
     digest: str
     unmatched: dict[str, int] = field(default_factory=dict)
-    left_out: dict[str, list[str]] = field(default_factory=dict)
+    skipped: dict[str, list[str]] = field(default_factory=dict)
 
 
 def make_plan(config: ScoringConfig) -> Plan:
@@ -60,11 +60,11 @@ def make_plan(config: ScoringConfig) -> Plan:
     """
     pairs = config.pairs
     unmatched: dict[str, int] = {}
-    left_out: dict[str, list[str]] = {}
+    skipped: dict[str, list[str]] = {}
     if pairs.count(",") == 1 and not FileSystems.exists(pairs):
         matched = FileSystems.join(config.output, MATCHED_LIST)
         references, distorted = pairs.split(",")
-        unmatched, left_out = match(references, distorted, matched)
+        unmatched, skipped = match(references, distorted, matched)
         files = [matched]
     else:
         files = list_files(pairs)
@@ -99,7 +99,7 @@ def make_plan(config: ScoringConfig) -> Plan:
         ):
             if given:
                 raise UserError(f"{pairs} has a column {MASK!r}, and {who}.")
-    return Plan(tuple(spans), digest.hexdigest(), unmatched, left_out)
+    return Plan(tuple(spans), digest.hexdigest(), unmatched, skipped)
 
 
 def _file_stats(pattern):
@@ -122,7 +122,7 @@ def _cut(path, shard_pairs, digest):
         for line in file:
             digest.update(line)
             at += len(line)
-            # Blank lines count as bad pairs, except those at the end.
+            # Blank lines count as failed pairs, except those at the end.
             if not line.strip():
                 blank += 1
                 continue

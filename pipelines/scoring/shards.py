@@ -42,7 +42,7 @@ class Shard:
         return self.path("report", "json")
 
     def path(self, what: str, suffix: str) -> str:
-        """Returns the path of the shard's scores, maps, bad pairs or report."""
+        """Returns the path of the scores, maps, failed pairs or report."""
         name = f"{what}-{self.number:05}-of-{self.count:05}.{suffix}"
         return f"{self.folder.rstrip('/')}/{name}"
 
@@ -55,7 +55,7 @@ def score_shard(shard: Shard, model: Model | ServedModel) -> dict:
         model: here, or on a server.
 
     Returns:
-        The report: `scored` and `bad`, numbers of pairs, `sum`, of the
+        The report: `scored` and `failed`, numbers of pairs, `sum`, of the
         distances, and the files; see `pipelines.execution.forget_damaged`.
     """
     config = model.config
@@ -78,7 +78,7 @@ def score_shard(shard: Shard, model: Model | ServedModel) -> dict:
     files = _write(shard, config, names, scored, errors)
     return {
         "scored": len(scored),
-        "bad": len(errors),
+        "failed": len(errors),
         "sum": sum(float(scored[at]) for at in sorted(scored)),
         FILES: files,
     }
@@ -102,9 +102,9 @@ def _write(shard, config, names, scored, errors):
     data = FORMATS[config.format](columns, rows)
     tables = {shard.path("scores", config.format): data}
     if errors:
-        bad = [(*names[i], errors[i]) for i in sorted(errors)]
+        failed = [(*names[i], errors[i]) for i in sorted(errors)]
         columns = (*shard.span.columns, REASON)
-        tables[shard.path("bad", "csv")] = to_csv(columns, bad)
+        tables[shard.path("failed", "csv")] = to_csv(columns, failed)
     files: dict[str, str | int] = {}
     for path, data in tables.items():
         write_bytes(path, data)

@@ -24,8 +24,7 @@ class SynthesisConfig:
     photos: str = ""
     """Folder of photographs, searched recursively, or a pattern."""
     videos: str = ""
-    """The same for videos; each counts as a photograph, all of whose triplets
-    are interpolated frames."""
+    """Folder or pattern of videos, for triplets of interpolated frames."""
     families: tuple[Family, ...] = ("traditional",)
     """Families of distortions to draw from."""
     seed: int = 0
@@ -33,8 +32,7 @@ class SynthesisConfig:
     task: Task = "2afc"
     """2afc: which patch is closer? jnd: barely visible strengths: the same?"""
     judge: str = "none"
-    """none, severity, or a metric: l2, ssim, alex, vgg, squeeze,
-    lpips/NET@VERSION, off-the-shelf/NET. Never human."""
+    """none, severity, or a metric: l2, ssim, NET, lpips/NET@VERSION, ..."""
     bank: str = ""
     """Folder of trained networks, for cnn and algorithms."""
     algorithm: tuple[str, ...] = ()

@@ -254,7 +254,7 @@ def _make_manifest(config, found: Survey, shards, reports):
         "triplets": config.triplets,
         "seed": config.seed,
         "judge": config.judge,
-        "judge_meaning": describe_judge(config.judge),
+        "judge_description": describe_judge(config.judge),
         "same_type_share": config.one_type_share,
         "sequence_share": config.sequence_share,
         "families": list(config.families),
@@ -281,7 +281,7 @@ def _make_manifest(config, found: Survey, shards, reports):
             }
             for photograph in found.usable
         ],
-        "refused_photographs": found.rejected,
+        "skipped_photographs": found.rejected,
         FILES: {
             name: digest
             for report in reports.values()

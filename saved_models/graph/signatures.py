@@ -115,8 +115,8 @@ class Signatures:
 
         `distance` is float32 `(batch,)`, `error` is string `(batch,)`. A pair
         that cannot be compared has NaN and a sentence; that of the others is
-        empty. One bad file fails no other pair: a server may have merged the
-        requests of several clients.
+        empty. An invalid file fails its own pair only: a server may have
+        merged the requests of several clients.
 
         Pairs of different sizes may share a request; unless the export
         resizes, they are then computed one by one. All headers are checked

@@ -66,7 +66,7 @@ def test_the_steps_make_an_environment_that_scores(tmp_path):
     pairs = write_list(tmp_path / "pairs.csv", [("a.png", "b.png")])
     scoring = f"python -m pipelines.score --pairs {pairs} --output scores"
     done = run(scoring, folder, environment)
-    assert "mean of 1 pairs (0 bad)" in done
+    assert "mean of 1 pairs (0 failed)" in done
     assert f"{root}" in run(
         "python -c 'import pipelines; print(pipelines.__file__)'",
         folder,

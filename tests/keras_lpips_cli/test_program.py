@@ -1,4 +1,6 @@
+import ast
 import io
+import itertools
 import logging
 import os
 import signal
@@ -290,6 +292,33 @@ def test_every_program_prints_its_help_soon(program):
         after.children_system - before.children_system
     )
     assert seconds < HELP_SECONDS
+
+
+def test_the_help_of_every_flag_is_one_line():
+    folders = ("keras_lpips_cli", "pipelines", "training", "saved_models")
+    paths = [path for x in folders for path in (REPOSITORY / x).rglob("*.py")]
+    nodes = [node for x in paths for node in ast.walk(ast.parse(x.read_text()))]
+    helps = [
+        text.value.value
+        for node in nodes
+        if isinstance(node, ast.ClassDef)
+        for field, text in itertools.pairwise(node.body)
+        if isinstance(field, ast.AnnAssign)
+        if isinstance(text, ast.Expr) and isinstance(text.value, ast.Constant)
+    ]
+    assert len(helps) > 100
+    # tyro breaks the lines of a text of several where its source does.
+    assert not [text for text in helps if "\n" in text]
+
+
+def test_a_paragraph_of_the_description_is_one_line(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    text = "Does nothing.\n\n    a \\\n        b\n\nOne\n--two\nthree."
+    with pytest.raises(SystemExit):
+        parse(ExampleConfig, text, ["--help"], prog="example")
+    described = capsys.readouterr().out
+    assert "One --two three." in described
+    assert "    a \\\n        b\n" in described
 
 
 def test_every_program_parses_before_it_imports_heavy_modules(program):

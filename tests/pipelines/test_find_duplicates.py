@@ -69,7 +69,7 @@ def table(output):
 def test_what_is_found_is_what_brute_force_finds(images, brute_force, tmp_path):
     output = tmp_path / "near.csv"
     # Several runs, so that pairs lie within a block and between two.
-    flags = ("--threshold", THRESHOLD, "--run-images", 10)
+    flags = ("--threshold", THRESHOLD, "--shard-images", 10)
     assert find_duplicates.main(argv(images, output, *flags)) == 0
     found = table(output)
     assert list(found) == sorted(found)
@@ -79,7 +79,7 @@ def test_what_is_found_is_what_brute_force_finds(images, brute_force, tmp_path):
     (twice,) = (pair for pair, distance in found.items() if not distance)
     assert any(name.endswith("again.png") for name in twice)
     made = json.loads((tmp_path / "near.json").read_text())
-    assert (made["images"], made["pairs"], made["bad"]) == (
+    assert (made["images"], made["pairs"], made["failed"]) == (
         len(images),
         len(found),
         {},
@@ -128,7 +128,7 @@ def test_bad_images_are_named_and_tolerated_when_asked(
     try:
         assert find_duplicates.main(argv(images, output)) == 1
         error = capsys.readouterr().err
-        assert "1 of 34 images are bad, and --tolerate allows 0" in error
+        assert "1 of 34 images are invalid, and --tolerate allows 0" in error
         assert "damaged.png is not an image that can be read" in error
         assert not output.exists()
         tolerant = argv(images, output, "--tolerate", 1, *pattern)
@@ -137,10 +137,10 @@ def test_bad_images_are_named_and_tolerated_when_asked(
         damaged.unlink()
         notes.unlink()
     record = json.loads(output.with_suffix(".json").read_text())
-    assert record["left_out"] == [str(notes)] and len(record["bad"]) == 1
+    assert record["skipped"] == [str(notes)] and len(record["failed"]) == 1
     expected = {k: d for k, d in brute_force.items() if d <= THRESHOLD}
     assert table(output).keys() == expected.keys()
-    assert "left out: " in capsys.readouterr().err
+    assert "skipped: " in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

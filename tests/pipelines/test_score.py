@@ -1,4 +1,4 @@
-"""The program: distances, equal bytes, bad pairs, resuming, errors.
+"""The program: distances, equal bytes, failed pairs, resuming, errors.
 
 Engines and the death of workers are tested in test_execution.py.
 """
@@ -97,7 +97,7 @@ def test_distances_are_those_of_the_package(pairs, here):
         expected = distance(*paths)
         assert float(row["distance"]) == pytest.approx(expected, abs=1e-6)
     manifest = json.loads((here / "manifest.json").read_text())
-    assert (manifest["scored"], manifest["bad"], manifest["shards"]) == (
+    assert (manifest["scored"], manifest["failed"], manifest["shards"]) == (
         20,
         0,
         4,
@@ -153,7 +153,7 @@ def test_a_column_of_masks_gives_distances_of_regions(tmp_path, capsys):
     assert (row["reference"], row["mask"]) == ("a.png", "mask.png")
     expected = distance(*images, mask=tmp_path / "mask.png")
     assert float(row["distance"]) == pytest.approx(expected, rel=1e-5)
-    (bad,) = output.glob("bad-*.csv")
+    (bad,) = output.glob("failed-*.csv")
     reasons = bad.read_text().splitlines()[1:]
     for reason, text in zip(
         reasons,
@@ -183,7 +183,7 @@ def test_maps_are_those_of_the_package(pairs, tmp_path):
 
 @pytest.fixture
 def damaged(pairs, tmp_path):
-    """The list with three bad pairs in it."""
+    """The list with three failed pairs in it."""
     with pairs.open() as file:
         _, *rows = csv.reader(file)
     rows = [[f"{pairs.parent}/{name}" for name in row] for row in rows]
@@ -203,17 +203,18 @@ def test_bad_pairs_are_named_and_fail_the_job_at_its_end(
     assert "text.png is not an image that can be read" in error
     assert "none.png does not exist" in error
     assert "of different sizes" in error
-    assert "3 of 20 pairs are bad, and --tolerate allows 2" in error
+    assert "3 of 20 pairs failed, and --tolerate allows 2" in error
     assert not (output / "manifest.json").exists()
 
     before = digests(output)
     assert score.main(argv(damaged, output, "--tolerate", 3, "--resume")) == 0
     after = digests(output)
     assert after.pop("manifest.json") and after == before
-    assert json.loads((output / "manifest.json").read_text())["bad"] == 3
+    assert json.loads((output / "manifest.json").read_text())["failed"] == 3
     assert len(rows_of(output)) == 17
     bad = [
-        path.read_text().splitlines()[1:] for path in output.glob("bad-*.csv")
+        path.read_text().splitlines()[1:]
+        for path in output.glob("failed-*.csv")
     ]
     assert sorted(map(len, bad)) == [1, 2]
 
@@ -237,7 +238,7 @@ def test_whatever_a_pair_holds_the_job_ends(pairs, tmp_path):
     output = tmp_path / "scores"
     run(path, output, "--tolerate", len(names), shard_pairs=100)
     manifest = json.loads((output / "manifest.json").read_text())
-    assert (manifest["scored"], manifest["bad"]) == (1, len(names))
+    assert (manifest["scored"], manifest["failed"]) == (1, len(names))
 
 
 def test_images_without_a_partner_are_bad_pairs(pairs, tmp_path, capsys):
@@ -254,12 +255,12 @@ def test_images_without_a_partner_are_bad_pairs(pairs, tmp_path, capsys):
     assert score.main(argv(patterns, output)) == 1
     error = capsys.readouterr().err
     assert f"{tmp_path}/0/3.png,,there is no distorted image for it" in error
-    assert "1 of 4 pairs are bad" in error
+    assert "1 of 4 pairs failed" in error
     run(patterns, output, "--resume", "--tolerate", 1)
     manifest = json.loads((output / "manifest.json").read_text())
-    assert (manifest["scored"], manifest["bad"]) == (3, 1)
+    assert (manifest["scored"], manifest["failed"]) == (3, 1)
     assert manifest["unmatched"] == {"reference": 1, "distorted": 0}
-    assert manifest["left_out"] == {
+    assert manifest["skipped"] == {
         "reference": [f"{tmp_path}/0/Thumbs.db"],
         "distorted": [],
     }

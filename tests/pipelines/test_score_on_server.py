@@ -146,10 +146,10 @@ def test_a_pair_that_is_bad_is_named_with_its_reason(
     flags = [*server.flags, "--tolerate", "2"]
     assert score.main(argv(listed, tmp_path / "x", *flags)) == 0
     distances, manifest = read(tmp_path / "x")
-    assert (manifest["scored"], manifest["bad"]) == (6, 2)
+    assert (manifest["scored"], manifest["failed"]) == (6, 2)
     good = [tuple(row) for i, row in enumerate(rows) if i not in (2, 5)]
     assert list(distances) == good
-    (bad,) = tmp_path.glob("x/bad-*.csv")
+    (bad,) = tmp_path.glob("x/failed-*.csv")
     with bad.open() as file:
         reasons = [row["reason"] for row in csv.DictReader(file)]
     assert reasons[0] == "it is no image"

@@ -40,7 +40,7 @@ class Builder(tfds.core.ShardBasedBuilder):
             downloading.
         subset: parts ("val"), subsets ("cnn") or splits ("val_cnn") to prepare.
             Defaults to all.
-        tolerate: most bad triplets to leave out and record instead of failing.
+        tolerate: most invalid triplets to skip and record before failing.
             Defaults to 0.
         votes: judgements per triplet: each answer must be a multiple of 1 /
             `votes`; 0 accepts any answer in [0, 1]. Defaults to the numbers of

@@ -41,19 +41,20 @@ class NoTripletsError(PreparationError):
 
 
 def check_tolerance(tolerate: int, errors: Iterable[FileError]) -> None:
-    """Raises an exception that lists all errors if too many triplets are bad.
+    """Raises an error that lists all errors of too many invalid triplets.
 
     Args:
-        tolerate: number of bad triplets that are accepted.
+        tolerate: number of invalid triplets that are accepted.
         errors: all errors of the source.
 
     Raises:
-        PreparationError: more than `tolerate` triplets are bad.
+        PreparationError: more than `tolerate` triplets are invalid.
     """
     errors = sorted(errors)
-    bad = len({error.triplet for error in errors})
-    if bad > tolerate:
+    invalid = len({error.triplet for error in errors})
+    if invalid > tolerate:
         listing = "\n".join(f"  {error}" for error in errors)
         raise PreparationError(
-            f"{bad} bad triplets or members, {tolerate} tolerated:\n{listing}"
+            f"{invalid} invalid triplets or members, {tolerate} tolerated:\n"
+            f"{listing}"
         )

@@ -83,7 +83,7 @@ def write(
             for source in sources
         ],
         "splits": splits,
-        "left_out": [
+        "skipped_triplets": [
             {
                 "triplet": error.triplet,
                 "file": error.file,

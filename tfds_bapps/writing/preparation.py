@@ -140,14 +140,14 @@ def write(
     Args:
         plan: the plan.
         folder: the folder of the dataset.
-        tolerate: number of bad triplets that are accepted.
+        tolerate: number of invalid triplets that are accepted.
         execute: runs `write_shard` on all shards.
 
     Returns:
         TFDS's description of each split.
 
     Raises:
-        PreparationError: too many triplets are bad, or counts differ.
+        PreparationError: too many triplets are invalid, or counts differ.
     """
     all_shards = [x for _, shards in plan.splits.values() for x in shards]
     written = [Report(**report) for report in execute(all_shards, write_shard)]
@@ -185,8 +185,8 @@ def _index(source, task, options, folder):
     present = sorted(index.splits)
     if source.archive:
         # Incomplete triplets count too.
-        bad = {(error.split, error.triplet) for error in index.errors}
-        counts = Counter(split for split, _ in bad)
+        invalid = {(error.split, error.triplet) for error in index.errors}
+        counts = Counter(split for split, _ in invalid)
         counts.update({split: len(t) for split, t in index.splits.items()})
         wrong = published.count_errors(source.archive, counts, options.selects)
         if wrong:
@@ -221,12 +221,15 @@ def _index(source, task, options, folder):
 def _check_written_counts(split, shards, reports):
     """Raises `PreparationError` if counts of shards and source differ."""
     for shard, report in zip(shards, reports, strict=True):
-        bad = len({triplet for triplet, *_ in report.errors})
+        invalid = len({triplet for triplet, *_ in report.errors})
         path = epath.Path(shard.path)
-        if report.examples + bad != len(shard.triplets) or not path.exists():
+        if (
+            report.examples + invalid != len(shard.triplets)
+            or not path.exists()
+        ):
             raise PreparationError(
-                f"{path.name} holds {report.examples} triplets and left out "
-                f"{bad}, but its source has {len(shard.triplets)}."
+                f"{path.name} holds {report.examples} triplets and skipped "
+                f"{invalid}, but its source has {len(shard.triplets)}."
             )
     if not any(report.examples for report in reports):
         raise PreparationError(

@@ -72,7 +72,7 @@ class Report:
         answers: number of triplets with each share of votes, from none to
             all of them; tenths of [0, 1] where votes are not known.
         sizes: number of patches of each stored size, "width x height".
-        errors: errors of the triplets left out, each as the fields of
+        errors: errors of the skipped triplets, each as the fields of
             `FileError`.
         shard_sha256: digest of the shard's file.
     """

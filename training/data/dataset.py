@@ -210,7 +210,9 @@ def judgement_origin(builder: tfds.core.DatasetBuilder) -> str:
     manifest = Path(builder.data_dir) / "manifest.json"
     if not manifest.exists():
         return ""
-    return read_state(manifest).get("judge_meaning", "")
+    held = read_state(manifest)
+    # Sets of version 0.1.0 have the second key.
+    return held.get("judge_description", held.get("judge_meaning", ""))
 
 
 def find_roles(builder: tfds.core.DatasetBuilder) -> tuple[str, ...]:

@@ -22,7 +22,7 @@ from keras_lpips.images.validation import ImageError
 from keras_lpips.layers.normalization import scale_images
 from keras_lpips.weights.npz import content_digest, file_digest, write_npz
 from keras_lpips_cli.errors import UserError
-from keras_lpips_cli.options import warn_left_out
+from keras_lpips_cli.options import warn_skipped
 from training.configs import KmeansConfig
 from training.model.custom_taps import VALUE_RANGE
 
@@ -55,8 +55,8 @@ def make_weights(config: KmeansConfig) -> dict[str, np.ndarray]:
         ImageError: if a photograph cannot be read or is too small.
         TooFewPatchesError: if there are too few crops or patches.
     """
-    paths, left_out = list_images(config.photos)
-    warn_left_out(f"Not images in {config.photos}", left_out)
+    paths, skipped = list_images(config.photos)
+    warn_skipped(f"Not images in {config.photos}", skipped)
     rng = np.random.default_rng(config.seed)
     crops = _crops(paths, config.crops, rng)
     backbone = build_backbone(config.net, "float32")

@@ -63,7 +63,7 @@ class WorstTriplets:
 
         The severity is the share of judges against the metric. Among equal
         shares, the larger relative difference of the distances is worse.
-        Triplets with equal distances or without a majority are left out.
+        Triplets with equal distances or without a majority are skipped.
         """
         if not self._count:
             return

@@ -15,7 +15,7 @@ from keras_lpips.weights.npz import WeightsError, check_keys
 def backbone_from_torchvision(net: str, arrays: dict) -> dict:
     """Converts torchvision's `features.<i>.weight` (OIHW) and `.bias`.
 
-    The classifier's entries are left out.
+    The classifier's entries are skipped.
 
     Args:
         net: name of a backbone.

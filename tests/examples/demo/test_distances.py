@@ -15,7 +15,7 @@ def only_alex(net, **options):
     return LPIPS(net, **options)
 
 
-def test_nets_that_cannot_be_downloaded_are_left_out(
+def test_nets_that_cannot_be_downloaded_are_skipped(
     backbone, tmp_path, monkeypatch, capsys
 ):
     backbone("alex")
@@ -23,8 +23,8 @@ def test_nets_that_cannot_be_downloaded_are_left_out(
     distances.main([str(tmp_path)])
     lines = capsys.readouterr().out.splitlines()
     assert lines[:2] == [
-        "Left out: no vgg. Import it: <b>",
-        "Left out: no squeeze. Import it: <b>",
+        "Skipped: no vgg. Import it: <b>",
+        "Skipped: no squeeze. Import it: <b>",
     ]
     assert "LPIPS squeeze" not in lines[2]
     found = json.loads((tmp_path / "distances.json").read_text())

@@ -249,9 +249,9 @@ def test_a_listing_is_sorted_and_holds_images_only(tmp_path, photo):
     (tmp_path / "folder.png").mkdir()
     os.symlink(tmp_path / "nowhere", tmp_path / "link.png")
     os.mkfifo(tmp_path / "pipe")
-    paths, left_out = list_images(tmp_path)
+    paths, skipped = list_images(tmp_path)
     assert [path.name for path in paths] == ["a.jpg", "b.PNG", "link.png"]
-    assert left_out == ["c.txt", "folder.png", "pipe"]
+    assert skipped == ["c.txt", "folder.png", "pipe"]
 
 
 @pytest.mark.parametrize("name", FORMATS)
@@ -268,8 +268,8 @@ def test_images_of_every_format_are_listed_with_and_without_suffix(
     assert suffixes
     for end in ("", ".dat", *suffixes, *map(str.upper, suffixes)):
         Image.fromarray(photo).save(tmp_path / f"image{end}", pillow)
-    paths, left_out = list_images(tmp_path)
-    assert not left_out and len(paths) == 2 + 2 * len(suffixes)
+    paths, skipped = list_images(tmp_path)
+    assert not skipped and len(paths) == 2 + 2 * len(suffixes)
     for path in paths:
         assert load_image(path).shape == photo.shape
 

@@ -44,7 +44,7 @@ def test_it_writes_the_distances_sorted_by_name(
     assert done.out == f"{mean:.6f}  mean of 5 pairs ({output})\n"
     result = json.loads(output.with_suffix(".json").read_text())
     assert result["mean"] == pytest.approx(mean) and result["pairs"] == 5
-    assert (result["net"], result["bad"]) == ("alex", {})
+    assert (result["net"], result["failed"]) == ("alex", {})
     left = sorted(path.name for path in tmp_path.iterdir())
     assert left == ["blurred", "out.csv", "out.json", "sharp"]
 
@@ -109,7 +109,7 @@ def test_names_in_one_folder_only_are_reported(
     done = command("folders", *photo_folders, "--output", output)
     assert done.status == 0 and len(rows(output)) == 4
     first, second = done.err.splitlines()
-    assert first == f"Images in {photo_folders[0]} only, left out: 1 (new.png)"
+    assert first == f"Images in {photo_folders[0]} only, skipped: 1 (new.png)"
     assert "rocket.png" in second and str(photo_folders[1]) in second
     result = json.loads(output.with_suffix(".json").read_text())
     assert result["unmatched"] == {
@@ -118,7 +118,7 @@ def test_names_in_one_folder_only_are_reported(
     }
 
 
-def test_names_match_as_in_score_and_what_is_left_out_is_named(
+def test_names_match_as_in_score_and_what_is_skipped_is_named(
     command, photo_folders, tmp_path
 ):
     sharp, blurred = photo_folders
@@ -131,13 +131,13 @@ def test_names_match_as_in_score_and_what_is_left_out_is_named(
     output = tmp_path / "out.csv"
     done = command("folders", *photo_folders, "--output", output)
     assert done.status == 0 and len(rows(output)) == 5
-    assert done.err == f"Not images in {sharp}, left out: 1 (notes.txt)\n"
+    assert done.err == f"Not images in {sharp}, skipped: 1 (notes.txt)\n"
     result = json.loads(output.with_suffix(".json").read_text())
     assert result["matched"] == {
         "coffee.png": "coffee.gif",
         "r\u00f6cket.PNG": "ro\u0308cket.png",
     }
-    assert result["left_out"] == {
+    assert result["skipped"] == {
         "references": ["notes.txt"],
         "distorted": [],
     }
@@ -222,15 +222,13 @@ def test_pairs_that_cannot_be_compared_fail_the_run(
     assert "3 of 5 pairs" in last and "--tolerate allows 2" in last
 
 
-def test_tolerated_pairs_are_listed_and_left_out(
-    command, bad_folders, tmp_path
-):
+def test_tolerated_pairs_are_listed_and_skipped(command, bad_folders, tmp_path):
     output = tmp_path / "out.csv"
     done = command("folders", *bad_folders, "--output", output, "--tolerate", 3)
     assert done.status == 0 and len(done.err.splitlines()) == 3
     assert set(rows(output)) == {"astronaut.png", "chelsea.png"}
     result = json.loads(output.with_suffix(".json").read_text())
-    assert set(result["bad"]) == {"coffee.png", "retina.png", "rocket.png"}
+    assert set(result["failed"]) == {"coffee.png", "retina.png", "rocket.png"}
     assert result["mean"] == pytest.approx(sum(rows(output).values()) / 2)
 
 

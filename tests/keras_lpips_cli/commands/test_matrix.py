@@ -62,10 +62,10 @@ def test_settings_are_written_beside_it_and_nothing_else(
     (folder / "notes.txt").touch()
     done = command("matrix", folder, "--output", output, "--version", "0.0")
     assert done.out == f"6 x 6 distances in {output}\n"
-    assert done.err == f"Not images in {folder}, left out: 1 (notes.txt)\n"
+    assert done.err == f"Not images in {folder}, skipped: 1 (notes.txt)\n"
     result = json.loads(output.with_suffix(".json").read_text())
     assert (result["version"], result["images"]) == ("0.0", 6)
-    assert result["left_out"] == ["notes.txt"]
+    assert result["skipped"] == ["notes.txt"]
     assert sorted(path.name for path in output.parent.iterdir()) == [
         "out.csv",
         "out.json",

@@ -21,10 +21,10 @@ def matched(tmp_path):
             (tmp_path / place).parent.mkdir(parents=True, exist_ok=True)
             (tmp_path / place).touch()
         path = tmp_path / "pairs.csv"
-        counts, left_out = match(
+        counts, skipped = match(
             *(f"{tmp_path}/{x}" for x in patterns), str(path)
         )
-        assert not any(left_out.values())
+        assert not any(skipped.values())
         with path.open() as file:
             header, *rows = csv.reader(file)
         assert header == ["reference", "distorted"]
@@ -98,13 +98,11 @@ def test_images_are_found_by_suffix_or_content_and_others_named(
         (tmp_path / name).write_bytes(b"no image")
     (tmp_path / "named").write_bytes(b"P5 1 1 255 \0")
     os.mkfifo(tmp_path / "pipe")
-    found, left_out = find_images(f"{tmp_path}/**")
+    found, skipped = find_images(f"{tmp_path}/**")
     assert [file.path for file in found] == [
         f"{tmp_path}/{name}" for name in sorted([*names, "named"])
     ]
-    assert left_out == [
-        f"{tmp_path}/{x}" for x in ("list", "notes.txt", "pipe")
-    ]
+    assert skipped == [f"{tmp_path}/{x}" for x in ("list", "notes.txt", "pipe")]
     (message,) = caplog.messages
     assert message.startswith("3 files of ") and "notes.txt" in message
     with pytest.raises(UserError, match="matches no image, but .*notes.txt"):

@@ -142,9 +142,9 @@ def test_videos_and_photographs_make_one_dataset(
     flags += ["--families", "algorithms", "--judge", "severity"]
     output = tmp_path / "data"
     assert main(command(output, *flags)) == 0
-    assert "left out: noise.avi is no video" in capsys.readouterr().out
+    assert "skipped: noise.avi is no video" in capsys.readouterr().out
     manifest = json.loads((output / "manifest.json").read_text())
-    assert set(manifest["refused_photographs"]) == {
+    assert set(manifest["skipped_photographs"]) == {
         "noise.avi",
         "short.avi",
         "tiny.avi",

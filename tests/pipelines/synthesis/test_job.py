@@ -306,7 +306,7 @@ def test_the_manifest_counts_and_names(made):
     manifest = json.loads((made / "manifest.json").read_text())
     assert sum(manifest["patches_by_type"].values()) == 2 * 60
     assert sum(manifest["triplets_by_subset"].values()) == 60
-    assert set(manifest["refused_photographs"]) == {"cut.jpg", "gray.png"}
+    assert set(manifest["skipped_photographs"]) == {"cut.jpg", "gray.png"}
     assert len(manifest["photographs"]) == 6
     assert str(made.parent) not in json.dumps(manifest)
 
@@ -416,7 +416,9 @@ def test_a_metric_as_judge_is_never_called_human(photos, tmp_path):
     assert main(command(photos, output, "--judge", "l2")) == 0
     manifest = json.loads((output / "manifest.json").read_text())
     assert manifest["judge"] == "l2"
-    assert manifest["judge_meaning"].startswith("Not human: the soft answer")
+    assert manifest["judge_description"].startswith(
+        "Not human: the soft answer"
+    )
     builder = tfds.builder_from_directory(output)
     assert "Not human" in builder.info.description
     for split in builder.info.splits:
@@ -494,18 +496,18 @@ def test_odd_photographs_are_counted_and_named(photos, tmp_path, capsys):
     assert main(command(odd, output)) == 0
     said = capsys.readouterr().out
     manifest = json.loads((output / "manifest.json").read_text())
-    refused = manifest["refused_photographs"]
+    refused = manifest["skipped_photographs"]
     used = {x["name"] for x in manifest["photographs"]}
     # Of equal pixels, the one whose file's digest is less is used.
     twice = {"whole.png", "again.webp"}
     (kept,), (left,) = twice & used, twice - used
     assert refused.pop(left) == f"shows the same pixels as {kept}"
-    assert f"left out: {left} shows the same pixels as {kept}" in said
+    assert f"skipped: {left} shows the same pixels as {kept}" in said
     assert set(refused) == {"gray.png", "tiny.png", "cut.png", "empty.png"}
     assert used == {kept, "alpha.png", "lying.jpg"}
     for name, reason in refused.items():
-        assert f"left out: {name} {reason}" in said
-    assert "of 3 photographs (5 left out)" in said
+        assert f"skipped: {name} {reason}" in said
+    assert "of 3 photographs (5 skipped)" in said
 
 
 @pytest.mark.parametrize(

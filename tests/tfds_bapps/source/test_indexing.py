@@ -84,7 +84,7 @@ def test_a_bad_archive_member_counts_for_every_subset(tmp_path, prepare):
     made = files(COUNTS) | {"../2afc/val/cnn/ref/000009.png": png()}
     source = write_tar(tmp_path / "mine.tar", made, [link])
     for subset in ((), "mix"):
-        with pytest.raises(PreparationError, match="2 bad triplets or members"):
+        with pytest.raises(PreparationError, match="2 invalid triplets"):
             prepare(source, subset=subset)
 
 
@@ -92,7 +92,7 @@ def test_a_bad_triplet_counts_for_its_own_subset(tmp_path, prepare):
     made = files(COUNTS)
     del made["2afc/val/cnn/ref/000001.png"]
     source = write_tar(tmp_path / "mine.tar", made)
-    with pytest.raises(PreparationError, match="1 bad triplets or members"):
+    with pytest.raises(PreparationError, match="1 invalid triplets or members"):
         prepare(source, subset="cnn")
     mix = prepare(source, subset="mix")
     assert mix.info.splits["train_mix"].num_examples == 2

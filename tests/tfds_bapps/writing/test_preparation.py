@@ -188,16 +188,16 @@ def test_a_bad_file_is_named_and_nothing_is_prepared(
     with pytest.raises(PreparationError) as raised:
         prepare(source)
     first, line = str(raised.value).split("\n")
-    assert first == "1 bad triplets or members, 0 tolerated:"
+    assert first == "1 invalid triplets or members, 0 tolerated:"
     assert name.removeprefix("2afc/val/cnn/") in line
     assert str(source) in line
     nothing_made()
 
     builder = prepare(source, tolerate=1)
     assert builder.info.splits["val_cnn"].num_examples == 3
-    (left_out,) = manifest(builder)["left_out"]
-    assert left_out["triplet"] == "val_cnn/000002"
-    assert left_out["reason"] in line
+    (skipped,) = manifest(builder)["skipped_triplets"]
+    assert skipped["triplet"] == "val_cnn/000002"
+    assert skipped["reason"] in line
     examples = builder.as_dataset(split="val_cnn").as_numpy_iterator()
     assert [int(example["id"]) for example in examples] == [0, 1, 3]
 
@@ -212,7 +212,7 @@ def test_all_bad_files_are_listed_before_failing(tmp_path, prepare):
     with pytest.raises(PreparationError) as raised:
         prepare(source, tolerate=15, download={"num_shards": 3})
     lines = str(raised.value).split("\n")
-    assert lines[0].startswith("16 bad triplets")
+    assert lines[0].startswith("16 invalid triplets")
     assert len(lines) == 17
     for name in bad:
         assert any(name.removeprefix("2afc/val/cnn/") in x for x in lines)
@@ -255,7 +255,7 @@ def test_links_and_names_outside_the_archive_are_errors(
     nothing_made()
     builder = prepare(source, tolerate=3)
     assert builder.info.splits["val_cnn"].num_examples == 3
-    assert len(manifest(builder)["left_out"]) == 3
+    assert len(manifest(builder)["skipped_triplets"]) == 3
     assert not (tmp_path.parent / "2afc").exists()
 
 
@@ -345,7 +345,7 @@ def test_the_manifest_describes_sources_and_splits(tmp_path, prepare):
     found = manifest(prepare(source, config="twoafc_64"))
     assert len(found["sources"][0]["sha256"]) == 64
     assert found["ignored_files"] == 1
-    assert found["left_out"] == []
+    assert found["skipped_triplets"] == []
     cnn = found["splits"]["val_cnn"]
     assert cnn["triplets_in_source"] == cnn["examples"] == 7
     assert cnn["judgements"] == [2, 1, 1, 1, 1, 1]
