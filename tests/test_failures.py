@@ -1,5 +1,6 @@
 """A failure of any program is one sentence, and nothing before it."""
 
+import importlib
 import json
 import os
 import re
@@ -13,7 +14,7 @@ from PIL import Image
 from skimage import data
 
 from tests.support.fake_judgements import write_tree
-from tests.support.paths import REPOSITORY
+from tests.support.paths import REPOSITORY, file_digests
 from tests.support.ports import free_port
 from tests.support.training_runs import prepare
 
@@ -80,6 +81,10 @@ CASES = [
     (
         "training.severity --data-dir {0}/data --output {0}/o --metrics l2",
         "not made by pipelines.synthesize",
+    ),
+    (
+        "training.equivalents --photos {0}/none --output {0}/o.json",
+        "{0}/none",
     ),
     ("training.kmeans --photos {0}/none --output {0}/o.npz", "{0}/none"),
     ("saved_models.export --net alex --output {0}/o", WEIGHTS),
@@ -212,3 +217,55 @@ def test_an_output_that_takes_nothing_is_one_sentence(
         if not (one and named and error.count("\n") == 1):
             wrong.append((case, status, error))
     assert not wrong
+
+
+# A program, the function in whose place another run starts and ends, and what
+# both write.
+AT_ONCE = [
+    (OUTPUTS[1], "keras_lpips_cli.commands.folders", "_score_or_resume", "*"),
+    (f"{OUTPUTS[5]} --resume", "pipelines.scoring.job", "run_tasks", "o/*"),
+    (OUTPUTS[6], "pipelines.near_duplicates.job", "_embed", "*"),
+    (OUTPUTS[6], "pipelines.near_duplicates.job", "_search", "*.csv"),
+    (OUTPUTS[7], "pipelines.synthesis.job", "forget_damaged", "o/*"),
+    (OUTPUTS[7], "pipelines.synthesis.job", "_check_counts", "o/*"),
+    (OUTPUTS[11], "training.run.trainer", "_own_vectors", "o/weights.npz"),
+    (OUTPUTS[12], "training.data.precompute", "run_tasks", "o/*.*"),
+    (OUTPUTS[12], "training.data.precompute", "_join", "o/*.*"),
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("case", "module", "function", "files"), AT_ONCE)
+def test_of_two_runs_at_once_the_results_of_one_are_whole(
+    case,
+    module,
+    function,
+    files,
+    inputs,
+    tmp_path,
+    monkeypatch,
+    capfd,
+    backbone,
+):
+    """The other ends with the same results, or in one sentence."""
+    backbone("alex")
+    job = importlib.import_module(module)
+    name, *argv = case.format(inputs, 0, f"{tmp_path}/o").split()
+    main = importlib.import_module(name).main
+    real, written = getattr(job, function), {}
+
+    def run_another(*arguments, **options):
+        monkeypatch.setattr(job, function, real)
+        assert main(argv) == 0
+        written.update(file_digests(tmp_path, files))
+        capfd.readouterr()
+        return real(*arguments, **options)
+
+    monkeypatch.setattr(job, function, run_another)
+    status = main(argv)
+    error = capfd.readouterr().err
+    assert status in (0, 1) and "Traceback" not in error
+    if status:
+        assert error.splitlines()[-1].startswith(f"{name}: ")
+    after = file_digests(tmp_path, files)
+    assert written and written.items() <= after.items()

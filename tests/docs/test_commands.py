@@ -170,3 +170,27 @@ def test_flags_and_programs_in_messages_exist():
                     if not any(has(help_text(program)) for program in shown):
                         wrong.append((file, line, flag))
     assert not wrong
+
+
+def test_the_tests_of_the_page_of_faults_exist():
+    page = (ROOT / "docs" / "faults.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`(test_\w+\.py)::(test_\w+)`", page))
+    defined = {
+        (path.name, name)
+        for path in (ROOT / "tests").rglob("test_*.py")
+        for name in re.findall(
+            r"^def (test_\w+)", path.read_text(), re.MULTILINE
+        )
+    }
+    assert named and not named - defined
+
+
+def test_the_page_of_faults_has_a_row_for_every_program():
+    page = (ROOT / "docs" / "faults.md").read_text(encoding="utf-8")
+    matrix = page.partition("## Killed")[0]
+    words = {
+        program.replace("keras_lpips_cli ", "").split(".")[-1]
+        for program in programs()
+    }
+    missing = {word for word in words if not re.search(rf"\b{word}`", matrix)}
+    assert missing == {"recipes", "worker_boot"}

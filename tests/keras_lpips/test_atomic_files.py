@@ -11,6 +11,7 @@ from keras_lpips.atomic_files import (
     atomic_path,
     atomic_paths,
     create_folder,
+    open_atomic,
     remove_partial,
     write_csv,
     write_json,
@@ -118,3 +119,15 @@ def test_a_folder_that_was_made_stays_unless_an_error_left_it_empty(tmp_path):
         (full.parent / "file").touch()
         raise OSError
     assert [path.name for path in (tmp_path / "c").iterdir()] == ["file"]
+
+
+def test_of_two_writers_at_once_the_last_leaves_a_whole_file(tmp_path):
+    path = tmp_path / "x.csv"
+    with open_atomic(path, "w") as first:
+        first.write("a" * 99)
+        with open_atomic(path, "w") as second:
+            second.write("b")
+        assert path.read_text() == "b"
+        first.write("a")
+    assert path.read_text() == "a" * 100
+    assert list(tmp_path.iterdir()) == [path]

@@ -11,6 +11,7 @@ from skimage import data
 
 from keras_lpips.inference.scorer import get_scorer
 from pipelines import find_duplicates
+from pipelines.near_duplicates import job
 from pipelines.near_duplicates.embedding import Embedder
 from tests.support.beam_engines import PROCESSES
 from tests.support.fake_pairs import png
@@ -141,6 +142,41 @@ def test_bad_images_are_named_and_tolerated_when_asked(
     expected = {k: d for k, d in brute_force.items() if d <= THRESHOLD}
     assert table(output).keys() == expected.keys()
     assert "skipped: " in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "damage", ["nothing", "missing", "cut", "plan.json", "run-00000.json"]
+)
+def test_a_stopped_search_resumes_and_damage_is_noticed(
+    damage, images, tmp_path, monkeypatch, capsys
+):
+    output, whole = tmp_path / "near.csv", tmp_path / "whole.csv"
+    flags = ("--images", f"{min(images).parent}/0_*.png")
+    assert find_duplicates.main(argv(images, whole, *flags)) == 0
+
+    def stop(*arguments):
+        raise OSError(28, "stopped")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(job, "_search", stop)
+        assert find_duplicates.main(argv(images, output, *flags)) == 1
+    work = tmp_path / "near.csv.work"
+    (block,) = work.glob("block-*")
+    content = block.read_bytes()
+    if damage == "missing":
+        block.unlink()
+    elif damage == "cut":
+        block.write_bytes(content[:-9])
+    elif damage != "nothing":
+        (work / damage).write_bytes(b"\xff")
+    capsys.readouterr()
+    status = find_duplicates.main(argv(images, output, *flags))
+    if damage == "run-00000.json":
+        (error,) = capsys.readouterr().err.splitlines()
+        assert status == 1 and f"{work}/{damage} is damaged" in error
+        return
+    assert status == 0 and output.read_bytes() == whole.read_bytes()
+    assert len(table(output)) == 3 and not work.exists()
 
 
 @pytest.mark.parametrize(
