@@ -30,7 +30,7 @@ from pipelines.synthesis.planning import make_plan
 from pipelines.synthesis.shards import (
     Shard,
     load_libraries,
-    make_features,
+    make_synthetic_features,
     write_shard,
 )
 from pipelines.synthesis.triplet import draw_triplet
@@ -133,7 +133,7 @@ def _distort(config, photographs, triplets, folder):
 
 def _write(config, photographs, triplets, folder):
     config = dataclasses.replace(config, triplets=triplets)
-    features = make_features(config.task)
+    features = make_synthetic_features(config.task)
     load_libraries()
     for split, shards in make_plan(photographs, config).items():
         for number, shard in enumerate(shards):

@@ -48,13 +48,7 @@ def affine(image, strength, generator):
     matrix = matrix @ np.array([[1, shear], [0, 1]])
     center = (np.array(image.shape[1::-1]) - 1) / 2
     offset = center - matrix @ center
-    return cv2.warpAffine(
-        image,
-        np.column_stack([matrix, offset]),
-        image.shape[1::-1],
-        flags=cv2.INTER_CUBIC,
-        borderMode=cv2.BORDER_REFLECT_101,
-    )
+    return _transform(image, np.column_stack([matrix, offset]))
 
 
 def homography(image, strength, generator):
@@ -162,9 +156,13 @@ def _step(image, share, generator):
 
 
 def _translate(image, step):
+    return _transform(image, np.column_stack([np.eye(2), step]))
+
+
+def _transform(image, matrix):
     return cv2.warpAffine(
         image,
-        np.column_stack([np.eye(2), step]),
+        matrix,
         image.shape[1::-1],
         flags=cv2.INTER_CUBIC,
         borderMode=cv2.BORDER_REFLECT_101,

@@ -19,17 +19,19 @@ BACK_PROJECTIONS = 10
 
 def nearest(image, strength, generator):
     """Repeats pixels."""
-    return _enlarge(_reduced(image, strength), image, Image.Resampling.NEAREST)
+    small = _reduced(image, strength)
+    return _resize(small, image.shape, Image.Resampling.NEAREST)
 
 
 def bicubic(image, strength, generator):
     """Interpolates by cubic convolution."""
-    return _enlarge(_reduced(image, strength), image, Image.Resampling.BICUBIC)
+    return _resize(_reduced(image, strength), image.shape)
 
 
 def lanczos(image, strength, generator):
     """Interpolates by a windowed sinc of three lobes."""
-    return _enlarge(_reduced(image, strength), image, Image.Resampling.LANCZOS)
+    small = _reduced(image, strength)
+    return _resize(small, image.shape, Image.Resampling.LANCZOS)
 
 
 def back_projection(image, strength, generator):
@@ -46,30 +48,15 @@ def back_projection(image, strength, generator):
             error = target - _resize(estimate, small.shape)
             estimate = estimate + _resize(error, image.shape)
         channels.append(estimate)
-    estimate = np.stack(channels, axis=-1)
-    return to_uint8(estimate)
+    return to_uint8(np.stack(channels, axis=-1))
 
 
 def _reduced(image, strength):
     factor = 1 + (MAX_FACTOR - 1) * strength
-    height, width = (max(1, round(side / factor)) for side in image.shape[:2])
-    small = Image.fromarray(image).resize(
-        (width, height), Image.Resampling.BICUBIC
-    )
-    return np.asarray(small)
+    return _resize(image, [max(1, round(x / factor)) for x in image.shape[:2]])
 
 
-def _enlarge(small, image, resampling):
-    height, width = image.shape[:2]
-    return np.asarray(
-        Image.fromarray(small).resize((width, height), resampling)
-    )
-
-
-def _resize(plane, shape):
-    """Resizes a float32 channel to the height and width in `shape`."""
-    return np.asarray(
-        Image.fromarray(plane).resize(
-            (shape[1], shape[0]), Image.Resampling.BICUBIC
-        )
-    )
+def _resize(image, shape, resampling=Image.Resampling.BICUBIC):
+    """Resizes uint8 RGB, or a float32 channel, to `shape`'s height, width."""
+    picture = Image.fromarray(image)
+    return np.asarray(picture.resize((shape[1], shape[0]), resampling))

@@ -33,20 +33,14 @@ def corrupt(image, corruption, rng) -> np.ndarray:
         gray = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
         return np.repeat(gray[..., None], 3, axis=-1)
     if corruption == "reduction":
-        height, width = (side // ESPCN_FACTOR for side in image.shape[:2])
-        picture = Image.fromarray(image)
-        return np.asarray(
-            picture.resize((width, height), Image.Resampling.BICUBIC)
-        )
+        return _resize(image, [x // ESPCN_FACTOR for x in image.shape[:2]])
     if corruption == "downsampling":
-        height, width = image.shape[:2]
-        small = (
-            max(1, width // DOWNSAMPLING_FACTOR),
-            max(1, height // DOWNSAMPLING_FACTOR),
-        )
-        picture = Image.fromarray(image)
-        picture = picture.resize(small, Image.Resampling.BICUBIC)
-        return np.asarray(
-            picture.resize((width, height), Image.Resampling.BICUBIC)
-        )
+        shape = image.shape[:2]
+        small = [max(1, side // DOWNSAMPLING_FACTOR) for side in shape]
+        return _resize(_resize(image, small), shape)
     raise ValueError(f"There is no corruption {corruption!r}.")
+
+
+def _resize(image, shape):
+    picture = Image.fromarray(image)
+    return np.asarray(picture.resize(shape[::-1], Image.Resampling.BICUBIC))

@@ -31,7 +31,7 @@ from pipelines.synthesis.planning import find_part, make_plan
 from pipelines.synthesis.shards import (
     Shard,
     load_libraries,
-    make_features,
+    make_synthetic_features,
     write_shard,
 )
 
@@ -86,7 +86,7 @@ def synthesize(config: SynthesisConfig, options=None) -> dict:
     found = _survey(sources, config.size, folder, options)
     _remove_stale_work(folder, config, found)
 
-    features = make_features(config.task)
+    features = make_synthetic_features(config.task)
     plan = make_plan(found.usable, config)
     _warn_if_part_is_empty(plan, len(found.usable), config.val_share)
     shards = {

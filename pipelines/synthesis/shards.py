@@ -21,6 +21,7 @@ from pipelines.synthesis.frames import draw_frames, render_frames
 from pipelines.synthesis.labels import label_triplets
 from pipelines.synthesis.triplet import Triplet, draw_triplet
 from tfds_bapps.source import layout
+from tfds_bapps.writing.shards import make_features, make_serializer
 
 # OpenCV's fastest settings for patches; the best compression takes twice the
 # time and saves 7 %.
@@ -85,19 +86,13 @@ def write_shard(shard: Shard, _=None) -> dict:
 
 
 def _records(shard, report, types):
-    serializer = tfds.core.ExampleSerializer(
-        shard.features.get_serialized_info()
-    )
+    serialize = make_serializer(shard.features)
     triplets, patches = _render(shard)
     shares = label_triplets(shard.config.judge, triplets, patches)
     for row, (triplet, images, share) in enumerate(
         zip(triplets, patches, shares, strict=True)
     ):
-        encoded = serializer.get_tf_example(
-            shard.features.encode_example(to_example(triplet, images, share))
-        )
-        # Otherwise, protobuf orders maps arbitrarily.
-        record = encoded.SerializeToString(deterministic=True)
+        record = serialize(to_example(triplet, images, share))
         types.update(kind.name for kind in triplet.kinds)
         report["triplets"] += 1
         report["record_bytes"] += len(record)
@@ -125,33 +120,21 @@ def _render(shard):
     return triplets, patches
 
 
-def make_features(task: str) -> tfds.features.FeaturesDict:
+def make_synthetic_features(task: str) -> tfds.features.FeaturesDict:
     """Returns the features of `bapps`, and types and strengths of patches.
 
     Args:
         task: "2afc" or "jnd".
     """
-    roles = layout.TASKS[task]
-    patch = tfds.features.Image(
-        shape=(None, None, 3), dtype=np.uint8, encoding_format="png"
-    )
     described = {}
     for role in _distorted_roles(task):
         described[f"{role}_type"] = tfds.features.Text()
         described[f"{role}_strength"] = np.float32
-    return tfds.features.FeaturesDict(
-        {
-            **dict.fromkeys(roles.patches, patch),
-            roles.answer: np.float32,
-            "subset": tfds.features.Text(),
-            "id": tfds.features.Text(),
-            **described,
-        }
-    )
+    return make_features(task, **described)
 
 
 def to_example(triplet: Triplet, patches, share: np.float32) -> dict:
-    """Returns an example with `make_features` of its task, patches as PNG."""
+    """Returns an example of `make_synthetic_features`, patches as PNG."""
     roles = layout.TASKS[triplet.config.task]
     example: dict = {
         role: encode_png(patch)

@@ -3,13 +3,17 @@
 import dataclasses
 from collections.abc import Sequence
 
-import numpy as np
 import tensorflow_datasets as tfds
 from etils import epath
 
-from tfds_bapps.source import layout, published
+from tfds_bapps.source import published
 from tfds_bapps.writing import preparation
-from tfds_bapps.writing.shards import BeamExecutor, Executor, write_in_process
+from tfds_bapps.writing.shards import (
+    BeamExecutor,
+    Executor,
+    make_features,
+    write_in_process,
+)
 
 SMALL_SIDE = 64
 
@@ -99,19 +103,8 @@ class Builder(tfds.core.ShardBasedBuilder):
         self._executor = executor
 
     def _info(self) -> tfds.core.DatasetInfo:
-        task = layout.TASKS[self.builder_config.task]
-        patch = tfds.features.Image(
-            shape=(None, None, 3), dtype=np.uint8, encoding_format="png"
-        )
         return self.dataset_info_from_configs(
-            features=tfds.features.FeaturesDict(
-                {
-                    **dict.fromkeys(task.patches, patch),
-                    task.answer: np.float32,
-                    "subset": tfds.features.Text(),
-                    "id": tfds.features.Text(),
-                }
-            ),
+            features=make_features(self.builder_config.task),
             homepage=published.HOMEPAGE,
             # Examples are stored in the order of their names.
             disable_shuffling=True,

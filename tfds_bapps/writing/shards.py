@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+import numpy as np
 import tensorflow_datasets as tfds
 from etils import epath
 
@@ -89,6 +90,43 @@ class Report:
 # Calls a function on all shards, in any order and process, and returns its
 # results in the order of the shards.
 Executor = Callable[[Sequence[Shard], Callable[..., dict]], list[dict]]
+
+
+def make_features(task: str, **more) -> tfds.features.FeaturesDict:
+    """Returns the features of a task's examples.
+
+    Args:
+        task: "2afc" or "jnd".
+        **more: further features.
+    """
+    roles = layout.TASKS[task]
+    patch = tfds.features.Image(
+        shape=(None, None, 3), dtype=np.uint8, encoding_format="png"
+    )
+    return tfds.features.FeaturesDict(
+        {
+            **dict.fromkeys(roles.patches, patch),
+            roles.answer: np.float32,
+            "subset": tfds.features.Text(),
+            "id": tfds.features.Text(),
+            **more,
+        }
+    )
+
+
+def make_serializer(
+    features: tfds.features.FeaturesDict,
+) -> Callable[[dict[str, Any]], bytes]:
+    """Returns a function of an example to its record, equal in each run."""
+    serializer = tfds.core.ExampleSerializer(features.get_serialized_info())
+
+    def serialize(example):
+        encoded = serializer.get_tf_example(features.encode_example(example))
+        # By default protobuf writes the entries of a map in an order that
+        # differs from process to process.
+        return encoded.SerializeToString(deterministic=True)
+
+    return serialize
 
 
 def split_shards(
@@ -200,9 +238,7 @@ class BeamExecutor:
 
 
 def _records(shard, report) -> Iterator[tuple[int, bytes]]:
-    serializer = tfds.core.ExampleSerializer(
-        shard.features.get_serialized_info()
-    )
+    serialize = make_serializer(shard.features)
     answer = layout.TASKS[shard.triplets.task].answer
     report.answers = [0] * (
         shard.votes + 1 if shard.votes else UNKNOWN_VOTES_BINS
@@ -217,12 +253,7 @@ def _records(shard, report) -> Iterator[tuple[int, bytes]]:
             report.errors += map(list, map(dataclasses.astuple, example))
             continue
         sizes.update(example.sizes)
-        encoded = serializer.get_tf_example(
-            shard.features.encode_example(example.features)
-        )
-        # By default protobuf writes the entries of a map in an order that
-        # differs from process to process.
-        record = encoded.SerializeToString(deterministic=True)
+        record = serialize(example.features)
         report.examples += 1
         report.record_bytes += len(record)
         report.answers[_bin(example.features[answer], shard.votes)] += 1

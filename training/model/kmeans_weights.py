@@ -5,12 +5,14 @@ layer's input, and each channel is scaled to unit variance (Krähenbühl et al.,
 ICLR 2016).
 """
 
+import warnings
 from dataclasses import asdict
 from pathlib import Path
 
 import keras
 import numpy as np
 import scipy
+from scipy.cluster.vq import kmeans2
 from scipy.linalg import eigh
 from tqdm import tqdm
 
@@ -182,13 +184,7 @@ def find_cluster_centers(
         rng: NumPy generator that draws the initial centers from the points.
     """
     centers = points[rng.choice(len(points), count, replace=False)]
-    for _ in range(ITERATIONS):
-        # |p - c|^2 without |p|^2, which is the same for all centers.
-        closeness = points @ centers.T - np.sum(centers**2, axis=1) / 2
-        nearest = closeness.argmax(axis=1)
-        members = np.eye(count, dtype=np.float32)[nearest]
-        sizes = members.sum(axis=0)
+    with warnings.catch_warnings():
         # A center without points keeps its position.
-        means = (members.T @ points) / np.maximum(sizes, 1)[:, None]
-        centers = np.where(sizes[:, None] > 0, means, centers)
-    return centers
+        warnings.filterwarnings("ignore", "One of the clusters is empty")
+        return kmeans2(points, centers, ITERATIONS, minit="matrix")[0]

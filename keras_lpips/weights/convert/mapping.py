@@ -32,12 +32,7 @@ def backbone_from_torchvision(net: str, arrays: dict) -> dict:
         for name, array in arrays.items()
         if not name.startswith("classifier.")
     }
-    return _rename(
-        net,
-        features,
-        lambda number, layer: (f"{layer}.weight", f"{layer}.bias"),
-        lambda kernel: kernel.transpose(2, 3, 1, 0),
-    )
+    return _rename_torch(net, features)
 
 
 def backbone_from_features(net: str, arrays: dict) -> dict:
@@ -94,7 +89,7 @@ def heads_from_torch(net: str, arrays: dict, version: str = "0.1") -> dict:
 def backbone_and_heads_from_st(net: str, arrays: dict) -> tuple[dict, dict]:
     """Converts a file of `stlpips_pytorch`, which holds backbone and heads.
 
-    Its blur kernels and its shift and scale are checked and left out.
+    Its blur kernels and its shift and scale are checked and skipped.
 
     Args:
         net: "alex" or "vgg".
@@ -125,14 +120,18 @@ def backbone_and_heads_from_st(net: str, arrays: dict) -> tuple[dict, dict]:
         if name not in constants and name not in heads
     }
     return (
-        _rename(
-            net,
-            backbone,
-            lambda number, layer: (f"{layer}.weight", f"{layer}.bias"),
-            lambda kernel: kernel.transpose(2, 3, 1, 0),
-            version="st",
-        ),
+        _rename_torch(net, backbone, version="st"),
         heads_from_torch(net, heads, version="st"),
+    )
+
+
+def _rename_torch(net, arrays, version="0.1"):
+    return _rename(
+        net,
+        arrays,
+        lambda number, layer: (f"{layer}.weight", f"{layer}.bias"),
+        lambda kernel: kernel.transpose(2, 3, 1, 0),
+        version,
     )
 
 

@@ -27,7 +27,11 @@ from pipelines.image_io.survey import Photograph
 from pipelines.rng import make_rng
 from pipelines.synthesis import job, labels, planning, triplet
 from pipelines.synthesis.config import SynthesisConfig
-from pipelines.synthesis.shards import Shard, make_features, write_shard
+from pipelines.synthesis.shards import (
+    Shard,
+    make_synthetic_features,
+    write_shard,
+)
 from pipelines.synthesize import main
 
 ROOT = Path(__file__).parents[3]
@@ -440,7 +444,7 @@ def test_a_task_that_is_done_twice_reports_the_same(photos, tmp_path, made):
     shard = Shard(
         path=str(tmp_path / "x.tfrecord"),
         file_format="tfrecord",
-        features=make_features("2afc"),
+        features=make_synthetic_features("2afc"),
         photographs=(photograph,),
         indices=((0, 1, 2),),
         config=make_config(),
