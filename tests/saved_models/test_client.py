@@ -204,6 +204,22 @@ def test_results_come_before_all_pairs_are_read(ask, server, pairs):
     assert len(server.requests) == sent
 
 
+def test_results_that_are_not_asked_for_are_not_requested(
+    ask, server, protocol, pairs, monkeypatch
+):
+    monkeypatch.setattr(requests, "HELD", 20)
+    monkeypatch.setattr(requests, "LONGEST_WAIT", 0.02)
+    server.failures = [None, *[BUSY[protocol]] * 500]
+    limits = {"batch_size": 1, "in_flight": 1, "retries": 50}
+    client = Client("127.0.0.1", server.port, grpc=ask.grpc, **limits)
+    results = client.distances(pairs[:1] * 20)
+    assert within(next(results), GOLDEN[0])
+    sent = len(server.requests)
+    results.close()
+    # That of the moment.
+    assert len(server.requests) <= sent + 1
+
+
 def test_a_request_has_not_too_many_bytes(ask, server, pairs, monkeypatch):
     size = max(len(a) + len(b) for a, b in pairs)
     monkeypatch.setattr(requests, "BATCH_BYTES", 2 * size)
