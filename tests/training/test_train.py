@@ -428,9 +428,20 @@ def test_an_evaluation_of_damaged_settings_is_one_sentence(
 ):
     run = shutil.copytree(lin, tmp_path / "run")
     (run / "settings.json").write_bytes(content)
-    with pytest.raises(
-        (UserError, WeightsError), match="settings.json is damaged|holds no run"
-    ):
+    error, message = UserError, "settings.json is damaged"
+    if content == b"{}":
+        error, message = WeightsError, "holds no run of training.train"
+    with pytest.raises(error, match=message):
+        TrainedRun(run)
+
+
+@pytest.mark.parametrize(
+    "content", ["", "epoch,loss\n", "epoch,loss\n1\n", "a\n1\n", "epoch\n\0\n"]
+)
+def test_an_export_of_a_damaged_history_is_one_sentence(content, lin, tmp_path):
+    run = shutil.copytree(lin, tmp_path / "run")
+    (run / "history.csv").write_text(content)
+    with pytest.raises(WeightsError, match="holds no run of training.train"):
         TrainedRun(run)
 
 

@@ -42,13 +42,16 @@ class TrainedRun:
             self.recipe = find_recipe(self.settings["recipe"])
             self._arrays = read_npz(self.folder / WEIGHTS)
             with open(self.folder / HISTORY, newline="") as file:
-                *_, self._last_epoch = csv.DictReader(file)
+                *_, last = csv.DictReader(file)
+            self._last_epoch = {key: float(last[key]) for key in last}
+            self._epochs = int(self._last_epoch["epoch"])
         except (
             FileNotFoundError,
             NotADirectoryError,
             KeyError,
             TypeError,
             ValueError,
+            csv.Error,
         ) as error:
             # Its message about damaged weights is more specific.
             if isinstance(error, WeightsError):
@@ -100,9 +103,9 @@ class TrainedRun:
             "weights_digest": content_digest(self._arrays),
             "data": self._held["data"],
             "judgements": self._held["about"].get("judgements"),
-            "epochs": int(self._last_epoch["epoch"]),
+            "epochs": self._epochs,
             "score": {
-                name: float(value)
+                name: value
                 for name, value in self._last_epoch.items()
                 if name.endswith("_2afc")
             },
