@@ -82,7 +82,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def compare_on_server(config: ClientConfig) -> int:
-    """Prints the distances; returns 1 if a pair was refused, else 0."""
+    """Prints the distances; returns 1 if a pair failed, else 0."""
     pairs = find_pairs(config.reference, config.distorted)
     client = Client(
         config.host,

@@ -53,7 +53,7 @@ class ServingConfig:
     batching: bool = False
     """Compute requests together; float and uint8 images need one size."""
     max_batch_size: PositiveInt = BATCH_SIZE
-    """Most pairs that are computed together. A larger request is refused."""
+    """Most pairs that are computed together. A larger request is rejected."""
     batch_timeout_micros: NonNegativeInt = 2000
     """Longest wait of a request for others, in microseconds."""
     max_enqueued_batches: PositiveInt = 64
@@ -234,7 +234,7 @@ def server_flags(config: ServingConfig, mount: str = MOUNT) -> list[str]:
         f"--model_config_file_poll_wait_seconds={POLL_SECONDS}",
         # The server reads the labels before it loads the versions.
         "--allow_version_labels_for_unavailable_models=true",
-        # By default both are four for each core. gRPC refuses requests beyond
+        # By default both are four for each core. gRPC rejects requests beyond
         # them with RESOURCE_EXHAUSTED, REST lets them wait.
         f"--grpc_max_threads={config.threads}",
         f"--rest_api_num_threads={config.threads}",

@@ -247,7 +247,7 @@ def _check_tiff_segments(image, name):
         for offset, count in zip(offsets, counts, strict=True)
     ):
         raise ImageError(
-            f"{name} is truncated: strips or tiles lie beyond its end"
+            f"{name} is truncated: strips or tiles are beyond its end"
         )
     ratio = MAX_RATIOS.get(tags.get(COMPRESSION_TAG, 1))
     if ratio and tags.get(INTERPRETATION_TAG) != YCBCR:

@@ -209,7 +209,7 @@ def read_batch(
     inside = (array >= lowest - slack) & (array <= highest + slack)
     if not inside.all():
         raise ImageError(
-            f"`{role}` must lie in [{lowest:g}, {highest:g}] (`value_range`). "
+            f"`{role}` must be in [{lowest:g}, {highest:g}] (`value_range`). "
             f"Received: values from {array.min():g} to {array.max():g}"
         )
     return _rescale(array, lowest, highest), one
@@ -248,7 +248,7 @@ def _check_likely_range(value_range, *batches):
         if min(pixels.min() for pixels in floats) >= 0:
             warnings.warn(
                 "No value is below 0, and `value_range` was not given, so the "
-                "images are taken to lie in [-1, 1]. If they lie in [0, 1], "
+                "images are taken to be in [-1, 1]. If they are in [0, 1], "
                 "pass `value_range=(0, 1)`",
                 stacklevel=3,
             )
@@ -264,6 +264,6 @@ def _check_likely_range(value_range, *batches):
     if any(np.abs(x - np.round(x)).max() > 0.01 for x in values):
         warnings.warn(
             f"No value is above 1, and `value_range` is (0, {highest:g}). If "
-            "the images lie in [0, 1], pass `value_range=(0, 1)`",
+            "the images are in [0, 1], pass `value_range=(0, 1)`",
             stacklevel=3,
         )

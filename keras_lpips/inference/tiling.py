@@ -27,7 +27,7 @@ class Span:
         stop: the pixel after the last.
         kept: for every tap, the tap pixels of the interval whose receptive
             field has the same content as in the whole image.
-        positions: for every tap, where these pixels lie in the whole image's
+        positions: for every tap, where these pixels are in the whole image's
             tap. The positions of consecutive spans are adjacent.
     """
 

@@ -48,7 +48,7 @@ class BlurPool2D(keras.layers.Layer):
 
     def get_config(self):
         """Returns the name and dtype."""
-        # Left to itself, Keras refuses a dtype that is a policy.
+        # By default, Keras rejects a dtype that is a policy.
         return super().get_config()
 
 

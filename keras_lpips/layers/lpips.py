@@ -72,7 +72,7 @@ class LPIPS(ImageDistance):
             backbones: shifted and scaled by ImageNet's statistics for
             version "0.1", in [-1, 1] for "0.0". Defaults to "alex".
         version: "0.1"; "0.0" for the heads of the paper's first version,
-            which leave out that shift and scale; or "st" for the
+            which omit that shift and scale; or "st" for the
             shift-tolerant metric of Ghildyal and Liu (2022), which has
             anti-aliased backbones of its own, for "alex" and "vgg". Defaults
             to "0.1".

@@ -48,7 +48,7 @@ def coverage(mask, grids, size):
 
     The cell of a position is the square of `stride` x `stride` pixels around
     the center of its receptive field, cut off at the image's borders. The
-    outermost cells extend to the borders. Every pixel so lies in a cell, and
+    outermost cells extend to the borders. Every pixel is in a cell, and
     every cell holds a pixel.
 
     Args:
@@ -72,7 +72,7 @@ def coverage(mask, grids, size):
 
 
 def _cells(grid, size, count):
-    """Returns the length of each pixel that lies in each cell.
+    """Returns the length of each pixel that is in each cell.
 
     A pixel is 1 long. Pixel 0 is centered on 0.
 
@@ -88,7 +88,7 @@ def _cells(grid, size, count):
     pixels = ops.cast(ops.arange(size), "float32")
     last, end = cells[-1], pixels[-1]
     centers = cells * grid.stride + (grid.first + grid.last) / 2
-    # With reflection, the outermost centers may lie outside of the image.
+    # With reflection, the outermost centers may be outside of the image.
     lower = ops.minimum(centers - grid.stride / 2, end - 0.5)
     upper = ops.maximum(centers + grid.stride / 2, 0.5)
     lower = ops.where(cells == 0, -0.5, lower)[:, None]

@@ -143,9 +143,9 @@ def check_vectors(**arrays) -> list[np.ndarray]:
 
 
 def check_share(name: str, share) -> None:
-    """Raises `ValueError` unless every value lies in [0, 1]."""
+    """Raises `ValueError` unless every value is in [0, 1]."""
     if share.min() < 0 or share.max() > 1:
         raise ValueError(
-            f"`{name}` must lie in [0, 1]. "
+            f"`{name}` must be in [0, 1]. "
             f"Received: {share.min():g} to {share.max():g}"
         )

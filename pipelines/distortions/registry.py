@@ -2,7 +2,7 @@
 
 The traditional types are the paper's 20, and 308 ordered pairs of them. The
 paper says that pairs are composed "sequentially" and that there are 308, not
-which. Of the 20 * 19 = 380 ordered pairs of different types, leaving out the
+which. Of the 20 * 19 = 380 ordered pairs of different types, without the
 6 * 5 = 30 of two noises and the 7 * 6 = 42 of two spatial ones, which look like
 a single one, leaves exactly 308, which are used here. That they are the
 authors' own is a conjecture.

@@ -27,7 +27,7 @@ PATCH_SIZE = 64
 # The factor by which ESPCN's output is larger than its input.
 ESPCN_FACTOR = 4
 MAX_DISCRIMINATOR_LAYERS = 3
-# A weight of 0 leaves out a loss.
+# A weight of 0 omits a loss.
 L1_WEIGHTS = (0.0, 1.0, 10.0)
 VGG_WEIGHTS = (0.0, 0.1, 1.0)
 ADVERSARIAL_WEIGHTS = (0.0, 0.01, 0.1)

@@ -12,7 +12,7 @@ class UnavailableError(ServerError):
 
 
 class RefusedError(UnavailableError):
-    """The server refused the request, or one that it was merged with."""
+    """The server rejected the request, or one that it was merged with."""
 
 
 class TooLargeError(ServerError):

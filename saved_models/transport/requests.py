@@ -20,10 +20,10 @@ from saved_models.transport.rest import RestTransport
 REST_PORT, GRPC_PORT = 8501, 8500
 # One client's requests leave a server of one core half of its threads: without
 # --grpc_max_threads, TensorFlow Serving has four for each core, of which it
-# keeps up to two to itself, and refuses what comes beyond.
+# keeps up to two to itself, and rejects what comes beyond.
 # `saved_models.serving_config` sets more, for several clients.
 IN_FLIGHT = 2
-# A server with batching refuses a request of more pairs than its
+# A server with batching rejects a request of more pairs than its
 # max_batch_size, to which `saved_models.serving_config` gives this value.
 BATCH_SIZE = 16
 # Most bytes of the files in a request, unless a single pair has more.
@@ -144,7 +144,7 @@ class Client:
 
         A pair's error is what the server says of this pair, or that the
         request with this pair alone has too many bytes. A request that the
-        server refuses as a whole, for example because it merges no more
+        server rejects as a whole, for example because it merges no more
         pairs, is sent again in two halves.
 
         Args:

@@ -1,4 +1,4 @@
-"""Requests that the graph refuses, and files that it reads."""
+"""Requests that the graph rejects, and files that it reads."""
 
 import io
 import re

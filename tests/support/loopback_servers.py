@@ -1,7 +1,7 @@
 """Small servers of an export on 127.0.0.1, which can be told to fail.
 
 They answer as TensorFlow Serving does: a row of REST is an object if the
-signature has several outputs, gRPC refuses requests beyond its threads, and
+signature has several outputs, gRPC rejects requests beyond its threads, and
 the requests of several clients may be computed as one batch.
 """
 

@@ -1,6 +1,6 @@
 """Folder layout of BAPPS: tasks, parts, subsets and roles.
 
-The files of a triplet have one name and lie in sibling folders:
+The files of a triplet have one name and are in sibling folders:
 
     2afc/{train,val}/<subset>/{ref,p0,p1}/NNNNNN.png   judge/NNNNNN.npy
     jnd/val/<subset>/{p0,p1}/NNNNNN.png                same/NNNNNN.npy

@@ -106,7 +106,7 @@ class SubsetTable:
         part, subset = self.folder.part, self.folder.subset
         if part is None or subset is None:
             raise PreparationError(
-                f"{self.path}: the subset {subset!r} lies in none "
+                f"{self.path}: the subset {subset!r} is in none "
                 f"of the folders {', '.join(layout.PARTS)}."
             )
         roles = layout.TASKS[self.task].roles

@@ -206,7 +206,7 @@ def _index(source, task, options, folder):
                 f" of {', '.join(options.subset)}; its splits are "
                 f"{', '.join(present) or 'none'}."
                 if options.subset
-                else f": files lie in {layout.example_path(task)}."
+                else f": files must be in {layout.example_path(task)}."
             )
         )
     # An archive member that belongs to no triplet counts for every subset.

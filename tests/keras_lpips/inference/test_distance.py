@@ -236,7 +236,7 @@ def test_rounding_beyond_the_range_is_tolerated_and_more_is_not(pair):
 def test_values_that_are_not_finite_are_refused(pair, value):
     image = signed_unit(pair[0])
     image[3, 3, 1] = value
-    with pytest.raises(ImageError, match="`distorted` must lie in"):
+    with pytest.raises(ImageError, match="`distorted` must be in"):
         distance(pair[0], image)
 
 

@@ -72,7 +72,7 @@ def test_equal_distances_score_a_half_whatever_people_said():
         (([1, 2], [1], [0, 1]), "one length"),
         (([], [], []), "at least 1"),
         (([1], [float("nan")], [1]), "`distance1` must be finite"),
-        (([1], [2], [1.5]), r"`judge` must lie in \[0, 1\]"),
+        (([1], [2], [1.5]), r"`judge` must be in \[0, 1\]"),
     ],
 )
 def test_bad_judgements_are_named(arguments, message):

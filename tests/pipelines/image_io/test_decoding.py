@@ -167,7 +167,9 @@ def cut_rows(rows, generator):
     ],
     ids=["bit", "rows", "checksum", "fewer", "more", "cut"],
 )
-def test_a_damaged_file_is_read_or_refused_as_the_package_does(damage, refused):
+def test_a_damaged_file_is_read_or_rejected_as_the_package_does(
+    damage, refused
+):
     generator = np.random.default_rng(0)
     seen = set()
     for _ in range(150):

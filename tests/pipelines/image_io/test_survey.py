@@ -1,4 +1,4 @@
-"""Photographs: found, read, refused with a reason."""
+"""Photographs: found, read, rejected with a reason."""
 
 import hashlib
 import io

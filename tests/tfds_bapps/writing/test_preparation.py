@@ -307,9 +307,9 @@ def test_a_folder_that_cannot_be_read_is_named(tmp_path, prepare, nothing_made):
 @pytest.mark.parametrize(
     ("place", "message"),
     [
-        ("2afc/cnn", "lies in none of the folders train, val, test"),
+        ("2afc/cnn", "is in none of the folders train, val, test"),
         ("2afc/val/my-own", "letters, digits and underscores"),
-        ("notes", "holds no 2afc triplets: files lie in 2afc/"),
+        ("notes", "holds no 2afc triplets: files must be in 2afc/"),
     ],
 )
 def test_the_error_for_another_layout_shows_the_right_one(
