@@ -6,6 +6,7 @@ import json
 import os
 import re
 import secrets
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
@@ -110,14 +111,23 @@ def create_folder(path) -> Iterator[Path]:
         raise
 
 
-def remove_partial(folder) -> None:
+def remove_partial(folder, older_than: float = 0.0) -> None:
     """Removes the temporary files that killed processes left in a folder.
 
-    Call it only where no other process writes: its files are removed, too.
+    Where other processes write, theirs are removed, too, unless they are
+    younger.
+
+    Args:
+        folder: the folder.
+        older_than: least age in seconds. Defaults to 0, all.
     """
+    newest = time.time() - older_than
     for path in Path(folder).iterdir():
         if PARTIAL.fullmatch(path.name) and path.is_file():
-            path.unlink()
+            # Another process may remove it at the same time.
+            with contextlib.suppress(FileNotFoundError):
+                if path.stat().st_mtime <= newest:
+                    path.unlink()
 
 
 def write_csv(path, header, rows) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from keras_lpips.atomic_files import remove_partial
 from keras_lpips.backbones.backbone import WeightsFile
 from keras_lpips.backbones.registry import BACKBONES, find_backbone
 from keras_lpips.weights.convert.mapping import (
@@ -33,6 +34,8 @@ from keras_lpips.weights.npz import (
 
 # The backbone of vgg, the largest, takes 59 MB.
 MAX_BACKBONE_BYTES = 1 << 28
+# Temporary files of this age belong to no import that is running.
+STALE_SECONDS = 3600
 TORCHVISION = "https://download.pytorch.org/models/"
 
 
@@ -160,6 +163,7 @@ def import_backbone(net: str, path, version: str = "0.1") -> Path:
     cached = backbone_path(net, version)
     try:
         write_npz(cached, arrays)
+        remove_partial(cached.parent, STALE_SECONDS)
     except OSError as error:
         raise _unwritable(cached, error) from None
     return cached

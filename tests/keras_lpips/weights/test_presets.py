@@ -1,4 +1,5 @@
 import multiprocessing
+import os
 import pickle
 import shutil
 from dataclasses import replace
@@ -248,6 +249,19 @@ def test_a_stop_while_the_cache_is_written_leaves_nothing(
     with pytest.raises(KeyboardInterrupt):
         import_backbone("alex", small[0])
     assert list(cache.iterdir()) == []
+
+
+def test_an_import_removes_what_a_killed_one_left(cache, small):
+    cache.mkdir(exist_ok=True)
+    for name, age in (("old", 7200), ("new", 60)):
+        path = cache / f".partial-{name:_<8}.npz"
+        path.touch()
+        os.utime(path, (path.stat().st_mtime - age,) * 2)
+    import_backbone("alex", small[0])
+    assert sorted(x.name for x in cache.iterdir()) == [
+        ".partial-new_____.npz",
+        "alex.npz",
+    ]
 
 
 def _import_repeatedly(source):
