@@ -34,6 +34,7 @@ from keras_lpips.atomic_files import write_json
 from keras_lpips.inference.scorer import get_scorer
 from saved_models.store.exporter import export
 from saved_models.transport.grpc_api import GrpcTransport
+from saved_models.transport.responses import Endpoint
 
 SIDES = (64, 256)
 IN_FLIGHT = (1, 4, 16)
@@ -70,7 +71,7 @@ def main(argv=None) -> None:
         if port is None:
             port, pid = stack.enter_context(own_server())
         transport = GrpcTransport(
-            arguments.host, port, arguments.model, None, None, 60
+            Endpoint(arguments.host, port, arguments.model, None, None, 60)
         )
         rows, memory = measure_server(transport, pid)
     write_json(

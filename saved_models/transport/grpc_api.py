@@ -22,6 +22,7 @@ from saved_models.transport.errors import (
     UnavailableError,
 )
 from saved_models.transport.responses import (
+    Endpoint,
     choose_version,
     clean,
     read_results,
@@ -46,36 +47,22 @@ class GrpcTransport:
     """Sends `encoded` requests over gRPC.
 
     Args:
-        host: name or address of the server.
-        port: its gRPC port.
-        model: name of the model.
-        version: version of the model, or `None`.
-        label: label of the version, or `None`.
-        timeout: longest time of a request until its response is complete, in
-            seconds.
+        endpoint: the model, and the server's gRPC port.
     """
 
-    def __init__(
-        self,
-        host: str,
-        port: int,
-        model: str,
-        version: int | None,
-        label: str | None,
-        timeout: float,
-    ):
-        self._where = f"{host}:{port}"
+    def __init__(self, endpoint: Endpoint):
+        self._where = f"{endpoint.host}:{endpoint.port}"
         self._channel = grpc.insecure_channel(self._where, OPTIONS)
         self._predictions = PredictionServiceStub(self._channel)
         self._models = ModelServiceStub(self._channel)
-        self._timeout = timeout
+        self._timeout = endpoint.timeout
         self._request = PredictRequest()
         spec = self._request.model_spec
-        spec.name, spec.signature_name = model, "encoded"
-        if version is not None:
-            spec.version.value = version
-        if label is not None:
-            spec.version_label = label
+        spec.name, spec.signature_name = endpoint.model, "encoded"
+        if endpoint.version is not None:
+            spec.version.value = endpoint.version
+        if endpoint.label is not None:
+            spec.version_label = endpoint.label
 
     def find_version(self) -> int | None:
         """Returns the version; see `RestTransport.find_version`."""

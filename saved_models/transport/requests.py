@@ -15,6 +15,7 @@ from saved_models.transport.errors import (
     TooLargeError,
     UnavailableError,
 )
+from saved_models.transport.responses import Endpoint
 from saved_models.transport.rest import RestTransport
 
 REST_PORT, GRPC_PORT = 8501, 8500
@@ -107,17 +108,15 @@ class Client:
                 "`model_version` or `label` can be given, not both. Received: "
                 f"{model_version}, {label}"
             )
+        port = port or (GRPC_PORT if grpc else REST_PORT)
+        endpoint = Endpoint(host, port, model, model_version, label, timeout)
         self._transport: Transport
         if grpc:
             from saved_models.transport.grpc_api import GrpcTransport
 
-            self._transport = GrpcTransport(
-                host, port or GRPC_PORT, model, model_version, label, timeout
-            )
+            self._transport = GrpcTransport(endpoint)
         else:
-            self._transport = RestTransport(
-                host, port or REST_PORT, model, model_version, label, timeout
-            )
+            self._transport = RestTransport(endpoint)
         self._retries = retries
         self._batch_size = batch_size
         self._in_flight = in_flight

@@ -1,7 +1,11 @@
-"""Checks what a server returned, which may be anything."""
+"""The endpoint of a server, and checks of its responses.
+
+A response may be anything.
+"""
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from saved_models.transport.errors import (
     PairError,
@@ -11,6 +15,28 @@ from saved_models.transport.errors import (
 
 # Characters of a server's text that are shown.
 LONGEST_TEXT = 500
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """A model on a server.
+
+    Attributes:
+        host: name or address of the server.
+        port: its REST or gRPC port.
+        model: name of the model.
+        version: version of the model, or `None`.
+        label: label of the version, or `None`.
+        timeout: longest time of a request until its response is complete, in
+            seconds.
+    """
+
+    host: str
+    port: int
+    model: str
+    version: int | None
+    label: str | None
+    timeout: float
 
 
 def read_results(

@@ -18,6 +18,7 @@ from saved_models.transport.errors import (
 )
 from saved_models.transport.responses import (
     LONGEST_TEXT,
+    Endpoint,
     choose_version,
     clean,
     read_results,
@@ -36,31 +37,17 @@ class RestTransport:
     """Sends `encoded` requests over HTTP.
 
     Args:
-        host: name or address of the server.
-        port: its REST port.
-        model: name of the model.
-        version: version of the model, or `None`.
-        label: label of the version, or `None`.
-        timeout: longest time of a request until its response is complete, in
-            seconds.
+        endpoint: the model, and the server's REST port.
     """
 
-    def __init__(
-        self,
-        host: str,
-        port: int,
-        model: str,
-        version: int | None,
-        label: str | None,
-        timeout: float,
-    ):
-        self._address = (host, port)
-        self._timeout = timeout
-        self._path = f"/v1/models/{model}"
-        if version is not None:
-            self._path += f"/versions/{version}"
-        if label is not None:
-            self._path += f"/labels/{label}"
+    def __init__(self, endpoint: Endpoint):
+        self._address = (endpoint.host, endpoint.port)
+        self._timeout = endpoint.timeout
+        self._path = f"/v1/models/{endpoint.model}"
+        if endpoint.version is not None:
+            self._path += f"/versions/{endpoint.version}"
+        if endpoint.label is not None:
+            self._path += f"/labels/{endpoint.label}"
 
     def find_version(self) -> int | None:
         """Returns the version of the model that the server answers with.
