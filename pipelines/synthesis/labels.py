@@ -46,7 +46,7 @@ def describe_judge(judge: str) -> str:
     if judge == "severity":
         return (
             "Not human: both patches have one type of distortion, and the "
-            "weaker one is said to be closer."
+            "weaker one counts as closer."
         )
     return (
         f"Not human: the soft answer of the metric {judge}, "

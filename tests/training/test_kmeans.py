@@ -131,7 +131,7 @@ def test_a_small_photograph_is_named_and_nothing_left(tmp_path, capsys):
         (["--crops", "0"], "'0' is not an integer of at least 1"),
     ],
 )
-def test_flags_that_cannot_be_are_told_by_the_parser(flags, said, capsys):
+def test_invalid_flags_are_rejected_by_the_parser(flags, said, capsys):
     with pytest.raises(SystemExit, match="2"):
         main(["--photos", "photos", "--output", "k.npz", *flags])
     assert said in capsys.readouterr().err

@@ -141,7 +141,7 @@ def _score_in_child(connection):
 
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 @pytest.mark.filterwarnings("ignore:.*fork:RuntimeWarning")
-def test_a_forked_process_is_told_instead_of_hanging(backbone):
+def test_a_forked_process_raises_instead_of_hanging(backbone):
     get_scorer(backbone("alex")).distance(images(1, 40, 40), images(1, 40, 40))
     receiver, sender = multiprocessing.Pipe(duplex=False)
     context = multiprocessing.get_context("fork")

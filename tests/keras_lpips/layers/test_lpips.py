@@ -345,7 +345,7 @@ def test_wrong_shapes_are_refused(lpips, a, b, message):
 @pytest.mark.parametrize(
     "files", ["a.png", pathlib.Path("a.png"), ["a.png", "b.png"]]
 )
-def test_files_are_told_what_reads_them(lpips, files):
+def test_an_error_for_paths_names_what_reads_them(lpips, files):
     compare = [
         lambda: lpips(files, files),
         lambda: lpips(images(), distorted=files),

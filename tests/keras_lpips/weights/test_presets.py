@@ -144,7 +144,7 @@ def test_a_source_that_works_fills_the_cache(
 
 
 @pytest.mark.parametrize("share", [0, 0.001, 0.5, 0.999])
-def test_a_damaged_cache_is_told_and_fetched_again(
+def test_a_damaged_cache_is_reported_and_fetched_again(
     cache, small, offline, capfd, share
 ):
     path, expected = small
@@ -190,7 +190,7 @@ def test_other_numbers_in_the_cache_are_noticed(cache, small, offline):
         cached_backbone("alex")
 
 
-def test_a_cache_that_cannot_be_written_is_told_before_the_download(
+def test_a_cache_that_cannot_be_written_is_reported_before_the_download(
     cache, offline
 ):
     cache.write_text("a file where the folder should be")

@@ -543,7 +543,9 @@ def test_a_photograph_is_turned_as_its_orientation_says():
     )
 
 
-def test_nowhere_nothing_and_no_photograph_are_told_apart(tmp_path, capsys):
+def test_no_folder_no_files_and_no_photograph_have_their_own_errors(
+    tmp_path, capsys
+):
     def refused(where):
         assert main(command(where, tmp_path / "x")) == 1
         error = capsys.readouterr().err
