@@ -163,7 +163,7 @@ def test_whole_numbers_of_reports_are_counted_when_asked(tmp_path, monkeypatch):
     assert counted == {("Double", "double"): 20}
 
 
-def test_threads_of_the_direct_runner_are_refused(tmp_path):
+def test_threads_of_the_direct_runner_are_rejected(tmp_path):
     options = parse_beam_options(["--direct_running_mode=multi_threading"])
     with pytest.raises(UserError, match="seen to lose elements"):
         run_tasks(tasks_in(tmp_path), double, options)

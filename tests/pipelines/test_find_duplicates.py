@@ -117,7 +117,7 @@ def test_blocks_are_cut_by_size_and_bytes(images, tmp_path, monkeypatch):
     assert table(output) == whole
 
 
-def test_bad_images_are_named_and_tolerated_when_asked(
+def test_invalid_images_are_named_and_tolerated_when_asked(
     images, brute_force, tmp_path, capsys
 ):
     output = tmp_path / "near.csv"

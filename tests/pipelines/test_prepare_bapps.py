@@ -107,7 +107,7 @@ def error_of(capsys, *flags):
     return error
 
 
-def test_threads_are_refused_with_the_reason(tmp_path, capsys):
+def test_threads_are_rejected_with_the_reason(tmp_path, capsys):
     flags = ("--data-dir", tmp_path / "data", "--source", tmp_path)
     mode = "--direct_running_mode=multi_threading"
     assert "seen to lose elements" in error_of(capsys, *flags, "--", mode)
@@ -122,7 +122,7 @@ def test_threads_are_refused_with_the_reason(tmp_path, capsys):
         (["--", "--direct_num_worker5=2"], "no option --direct_num_worker5"),
     ],
 )
-def test_unknown_flags_are_refused(tmp_path, capsys, flags, message):
+def test_unknown_flags_are_rejected(tmp_path, capsys, flags, message):
     assert message in error_of(capsys, "--data-dir", tmp_path, *flags)
 
 

@@ -194,7 +194,7 @@ def damaged(pairs, tmp_path):
     return write_list(tmp_path / "damaged.csv", rows)
 
 
-def test_bad_pairs_are_named_and_fail_the_job_at_its_end(
+def test_invalid_pairs_are_named_and_fail_the_job_at_its_end(
     damaged, here, tmp_path, capsys
 ):
     output = tmp_path / "scores"
@@ -241,7 +241,7 @@ def test_whatever_a_pair_holds_the_job_ends(pairs, tmp_path):
     assert (manifest["scored"], manifest["failed"]) == (1, len(names))
 
 
-def test_images_without_a_partner_are_bad_pairs(pairs, tmp_path, capsys):
+def test_images_without_a_partner_are_invalid_pairs(pairs, tmp_path, capsys):
     for side in (0, 1):
         (tmp_path / str(side)).mkdir()
         for number in range(4 - side):
@@ -335,7 +335,7 @@ def test_damaged_state_is_one_sentence(
     assert "Traceback" not in error
 
 
-def test_resuming_with_other_settings_or_pairs_is_refused(
+def test_resuming_with_other_settings_or_pairs_is_rejected(
     pairs, tmp_path, capsys
 ):
     output = tmp_path / "scores"
@@ -356,7 +356,7 @@ def test_resuming_with_other_settings_or_pairs_is_refused(
 
 @pytest.mark.slow
 @pytest.mark.distributed
-def test_a_stopped_run_goes_on_to_the_same_bytes(many, whole, tmp_path):
+def test_a_stopped_run_resumes_to_the_same_bytes(many, whole, tmp_path):
     output = tmp_path / "scores"
     command = [sys.executable, "-m", "pipelines.score"]
     program = subprocess.Popen(

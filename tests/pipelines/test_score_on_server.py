@@ -134,7 +134,7 @@ def test_all_pairs_go_to_the_version_that_the_label_named(
         assert "/versions/2:predict" in request or "value: 2" in request
 
 
-def test_a_pair_that_is_bad_is_named_with_its_reason(
+def test_a_pair_that_is_invalid_is_named_with_its_reason(
     server, pairs, tmp_path, capsys
 ):
     (tmp_path / "bad.png").write_bytes(b"no image")
@@ -229,7 +229,7 @@ def test_no_server_is_one_sentence(more, pairs, tmp_path, capsys):
         ([None, b"hello"], "unexpected response body"),
     ],
 )
-def test_a_server_that_answers_nonsense_is_refused(
+def test_a_server_that_answers_nonsense_is_rejected(
     failures, sentence, pairs, tmp_path, capsys
 ):
     behaviour = Behaviour()
@@ -256,7 +256,7 @@ def test_a_server_that_answers_nonsense_is_refused(
         ),
     ],
 )
-def test_flags_that_exclude_each_other_are_refused(flags, sentence, capsys):
+def test_flags_that_exclude_each_other_are_rejected(flags, sentence, capsys):
     with pytest.raises(SystemExit) as exit:
         score.main(argv("x.csv", "x", *flags))
     assert exit.value.code == 2

@@ -142,7 +142,7 @@ def encoded(loaded, exported):
 
 @pytest.mark.parametrize("name", REFUSED)
 @pytest.mark.parametrize("role", ["reference", "distorted"])
-def test_a_bad_file_fails_its_own_pair_alone(name, role, encoded):
+def test_an_invalid_file_fails_its_own_pair_alone(name, role, encoded):
     file, sentence = REFUSED[name]
     bad = (file, GOOD) if role == "reference" else (GOOD, file)
     pairs = [(GOOD, GOOD), bad, (GOOD, OTHER)]
@@ -184,7 +184,7 @@ def test_the_exif_orientation_is_not_applied():
     assert decode(tf.constant([file]), None)[0].shape == (1, 40, 64, 3)
 
 
-def test_a_batch_of_bad_pairs_alone_is_answered(encoded):
+def test_a_batch_of_invalid_pairs_alone_is_answered(encoded):
     # The first two are found in the header, the last when it is decoded.
     found = encoded([GOOD] * 3, [b"x", b"", GOOD[:-200]])
     assert np.isnan(found).all()
@@ -210,7 +210,7 @@ def test_pairs_of_different_sizes_share_a_request(encoded):
     np.testing.assert_allclose(found, expected, atol=1e-6)
 
 
-def test_an_empty_batch_is_refused(encoded):
+def test_an_empty_batch_is_rejected(encoded):
     with pytest.raises(tf.errors.InvalidArgumentError, match="batch is empty"):
         encoded([], [])
     images = tf.zeros((0, 64, 64, 3))
@@ -221,13 +221,13 @@ def test_an_empty_batch_is_refused(encoded):
         signatures["embed"](images=images)
 
 
-def test_two_files_against_one_are_refused(encoded):
+def test_two_files_against_one_are_rejected(encoded):
     with pytest.raises(tf.errors.InvalidArgumentError, match="as many files"):
         encoded([GOOD, GOOD], [GOOD])
 
 
 @pytest.mark.parametrize("name", ["distance", "per_layer", "spatial", "uint8"])
-def test_bad_shapes_are_refused_by_every_signature(name, encoded):
+def test_invalid_shapes_are_rejected_by_every_signature(name, encoded):
     signature = encoded.model.signatures[name]
     dtype = tf.uint8 if name == "uint8" else tf.float32
 

@@ -110,7 +110,7 @@ def test_files_give_the_digits_of_the_python_loader(
     "shape",
     [(), (64,), (64, 64, 3), (1, 64, 64, 4), (1, 64, 64, 1), (1, 1, 64, 64, 3)],
 )
-def test_a_wrong_rank_or_channels_are_refused_in_one_sentence(
+def test_a_wrong_rank_or_channels_are_rejected_in_one_sentence(
     shape, load_session, names, exported, tmp_path
 ):
     # The C loader, as the server, does not compare it with the signature.

@@ -119,7 +119,7 @@ def test_a_request_that_timed_out_is_not_sent_again(ask, server, pairs):
     assert len(server.requests) == 1
 
 
-def test_a_bad_file_costs_no_other_pair_its_distance(ask, pairs):
+def test_an_invalid_file_costs_no_other_pair_its_distance(ask, pairs):
     bad = (pairs[0][0], b"no image")
     first, second, third = ask([pairs[0], bad, pairs[1]])
     assert within([first, third], GOLDEN)
@@ -129,7 +129,7 @@ def test_a_bad_file_costs_no_other_pair_its_distance(ask, pairs):
     )
 
 
-def test_a_bad_file_costs_no_other_client_its_distance(ask, server, pairs):
+def test_an_invalid_file_costs_no_other_client_its_distance(ask, server, pairs):
     server.merged = 8
     bad = (pairs[0][0], pairs[0][1][:-200])
     *found, last = ask([*pairs * 5, bad], batch_size=1, in_flight=8)
@@ -162,7 +162,7 @@ def test_a_message_that_is_too_large_is_its_pairs_error(model, pairs):
     assert large in str(second)
 
 
-def test_a_refused_request_is_halved(ask, server, protocol, pairs):
+def test_a_rejected_request_is_halved(ask, server, protocol, pairs):
     server.failures = [REFUSED[protocol]]
     assert within(ask(pairs * 4), GOLDEN * 4)
     assert len(server.requests) == 3
@@ -443,7 +443,7 @@ def test_the_command_compares_files_and_folders(
     assert within([float(distance) for distance, _ in lines], GOLDEN)
 
 
-def test_the_command_names_refused_pairs(server, protocol, folders, capsys):
+def test_the_command_names_rejected_pairs(server, protocol, folders, capsys):
     (folders[0] / "p0.png").write_bytes(b"no image")
     assert command(server, protocol, *folders) == 1
     shown = capsys.readouterr()

@@ -118,7 +118,7 @@ def test_patches_of_several_sizes_cannot_be_batched(tmp_path, prepare):
         ({"host_count": 99}, "`host_count` leaves host 0 without"),
     ],
 )
-def test_bad_arguments_are_refused(data_dir, wrong, message):
+def test_invalid_arguments_are_rejected(data_dir, wrong, message):
     arguments = {"splits": "val_cnn"} | wrong
     with pytest.raises(ValueError, match=message):
         read_triplets("twoafc", data_dir=data_dir, **arguments)

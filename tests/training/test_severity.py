@@ -62,7 +62,7 @@ def test_the_order_is_the_same_for_l2_and_psnr(photos, tmp_path, capsys):
         assert float(row["low"]) <= float(row["percent"]) <= float(row["high"])
 
 
-def test_other_judges_and_metrics_are_refused(photos, tmp_path, capsys):
+def test_other_judges_and_metrics_are_rejected(photos, tmp_path, capsys):
     data = made(photos, tmp_path / "data")
     argv = ["--output", str(tmp_path / "report"), "--data-dir"]
     assert severity.main([*argv, data]) == 1

@@ -27,7 +27,7 @@ def synthesized(tmp_path_factory, *options):
     return data
 
 
-def test_training_refuses_it_before_the_first_step(
+def test_training_rejects_it_before_the_first_step(
     unjudged, tmp_path, capsys, backbone
 ):
     backbone("alex")
@@ -38,7 +38,7 @@ def test_training_refuses_it_before_the_first_step(
     assert not output.exists()
 
 
-def test_evaluation_refuses_it(unjudged, tmp_path, capsys):
+def test_evaluation_rejects_it(unjudged, tmp_path, capsys):
     output = tmp_path / "report"
     flags = ["--data-dir", str(unjudged), "--metrics", "l2"]
     assert evaluate.main([*flags, "--output", str(output)]) == 1

@@ -68,7 +68,7 @@ def test_only_tensors_by_name_are_read(save, content):
 
 
 @pytest.mark.parametrize("share", [0.0, 0.1, 0.5, 0.9, 0.99])
-def test_a_truncated_file_is_refused(save, share):
+def test_a_truncated_file_is_rejected(save, share):
     file, _ = save("two tensors")
     with pytest.raises(WeightsError):
         read_torch_pickle(file[: int(len(file) * share)])

@@ -30,7 +30,7 @@ def test_the_converted_net_gives_the_layers_distances(
     assert "exists" in capsys.readouterr().err
 
 
-def test_another_suffix_is_refused(tmp_path):
+def test_another_suffix_is_rejected(tmp_path):
     lpips = LPIPS(backbone_weights="random")
     with pytest.raises(conversion.ConversionError, match="must end in one of"):
         conversion.convert(lpips, tmp_path / "lpips.pb")

@@ -74,7 +74,7 @@ def test_distances_are_the_references(grpc, server, pairs):
 
 
 @pytest.mark.parametrize("grpc", [False, True], ids=["rest", "grpc"])
-def test_a_bad_file_is_refused(grpc, server, pairs):
+def test_an_invalid_file_is_rejected(grpc, server, pairs):
     ports, _, _ = server
     bad = (pairs[0][0], b"no image")
     first, second, third = ask(ports, [pairs[0], bad, pairs[1]], grpc)

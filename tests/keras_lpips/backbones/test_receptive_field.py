@@ -48,7 +48,7 @@ def assert_taps_see(backbone, size, pixel, at_border=False):
     ("net", "version"),
     [(net, "0.1") for net in BACKBONES] + [("alex", "st"), ("vgg", "st")],
 )
-def test_taps_see_what_is_said_and_nothing_else(net, version):
+def test_taps_see_what_is_reported_and_nothing_else(net, version):
     backbone = build_backbone(net, "float32", seed=0, version=version)
     spread_evenly(backbone)
     # Even and odd sizes, at which the ceiling of a pool acts and does not.

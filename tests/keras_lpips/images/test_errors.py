@@ -70,7 +70,7 @@ def test_a_file_that_may_not_be_read_is_named(tmp_path, photo, monkeypatch):
 
 
 @pytest.mark.parametrize("side", [20_000, 2**31 - 1])
-def test_a_decompression_bomb_is_refused_from_its_head(tmp_path, side):
+def test_a_decompression_bomb_is_rejected_from_its_head(tmp_path, side):
     head = b"IHDR" + struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)
     data = b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + head
     data += zlib.crc32(head).to_bytes(4)
@@ -82,7 +82,7 @@ def test_a_decompression_bomb_is_refused_from_its_head(tmp_path, side):
 
 
 @pytest.mark.parametrize("suffix", ["gif", "png", "webp", "tif"])
-def test_several_frames_are_refused(tmp_path, photo, suffix):
+def test_several_frames_are_rejected(tmp_path, photo, suffix):
     path = tmp_path / f"image.{suffix}"
     image = Image.fromarray(photo)
     frames = [image.rotate(90 * i) for i in (1, 2)]
@@ -91,7 +91,7 @@ def test_several_frames_are_refused(tmp_path, photo, suffix):
 
 
 @pytest.mark.parametrize("dtype", [np.int32, np.float32, np.int16])
-def test_values_of_unknown_range_are_refused(tmp_path, photo, dtype):
+def test_values_of_unknown_range_are_rejected(tmp_path, photo, dtype):
     path = tmp_path / "image.tif"
     tifffile.imwrite(path, photo[..., 0].astype(dtype))
     assert "range is unknown" in fault(path)
@@ -104,7 +104,7 @@ def test_values_of_unknown_range_are_refused(tmp_path, photo, dtype):
         {"photometric": "rgb", "planarconfig": "separate"},
     ],
 )
-def test_16_bit_tiffs_that_pillow_misreads_are_refused(
+def test_16_bit_tiffs_that_pillow_misreads_are_rejected(
     tmp_path, photo, options
 ):
     path = tmp_path / "image.tif"
@@ -141,7 +141,7 @@ showpage
 
 
 @pytest.mark.parametrize("format", ["EPS", "DDS", "ICO", "TGA", "JPEG2000"])
-def test_other_formats_are_refused_whatever_their_name(
+def test_other_formats_are_rejected_whatever_their_name(
     tmp_path, photo, format, monkeypatch
 ):
     def run(*arguments, **keywords):
@@ -174,7 +174,7 @@ def test_any_exception_of_a_plugin_is_an_image_error(error):
         raise MemoryError
 
 
-def test_a_pipe_is_refused_instead_of_waited_for(tmp_path):
+def test_a_pipe_is_rejected_instead_of_waited_for(tmp_path):
     os.mkfifo(tmp_path / "pipe.png")
     assert fault(tmp_path / "pipe.png").endswith("is not a regular file")
 
@@ -206,7 +206,7 @@ def png_of_rows(photo, share, interlace=0):
 
 @pytest.mark.parametrize("share", [0.01, 0.125, 0.5, 0.99])
 @pytest.mark.parametrize("interlace", [0, 1])
-def test_a_png_with_missing_rows_is_refused(tmp_path, photo, share, interlace):
+def test_a_png_with_missing_rows_is_rejected(tmp_path, photo, share, interlace):
     path = tmp_path / "image.png"
     path.write_bytes(png_of_rows(photo, 1, interlace))
     np.testing.assert_array_equal(load_image(path), photo)
@@ -232,7 +232,7 @@ def test_a_png_with_black_rows_is_not_taken_for_a_truncated_one(
 
 
 @pytest.mark.parametrize("tile", [None, (32, 32)])
-def test_a_tiff_with_missing_strips_or_tiles_is_refused(tmp_path, photo, tile):
+def test_a_tiff_with_missing_strips_or_tiles_is_rejected(tmp_path, photo, tile):
     path = tmp_path / "image.tif"
     options = {"tile": tile} if tile else {"rowsperstrip": 8}
     tifffile.imwrite(path, photo, photometric="rgb", **options)
@@ -271,7 +271,7 @@ def test_reading_leaves_the_filters_of_warnings_alone(tmp_path, photo):
     assert Image.MAX_IMAGE_PIXELS == limit
 
 
-def test_a_jpeg_of_very_many_scans_is_refused(tmp_path, photo):
+def test_a_jpeg_of_very_many_scans_is_rejected(tmp_path, photo):
     path = tmp_path / "image.jpg"
     Image.fromarray(photo).save(path, progressive=True)
     assert load_image(path).shape == photo.shape

@@ -119,7 +119,7 @@ def test_16_bit_png_of_every_color_type_is_read(tmp_path, photo, gray):
 
 
 @pytest.mark.parametrize("suffix", ["png", "tif", "webp"])
-def test_alpha_is_dropped_and_what_lies_under_it_counts(
+def test_alpha_is_dropped_and_the_pixels_under_it_count(
     tmp_path, photo, suffix
 ):
     path = tmp_path / f"image.{suffix}"
@@ -227,7 +227,7 @@ def test_resize_is_height_and_width_and_pillows_bilinear_filter(photo):
 @pytest.mark.parametrize(
     "resize", [64, (64,), (0, 8), (8.5, 8), "8x8", (8, -1)]
 )
-def test_a_bad_resize_is_said_to_be_one(photo, resize):
+def test_an_invalid_resize_is_an_error(photo, resize):
     with pytest.raises(ImageError, match="`resize` must be .height, width."):
         load_image(Image.fromarray(photo), resize)
 

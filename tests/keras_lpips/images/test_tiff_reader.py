@@ -168,7 +168,7 @@ def test_pairs_must_be_of_one_size(tmp_path):
 @pytest.mark.parametrize("rows", [16, 2**32 - 1], ids=["strips", "one strip"])
 @pytest.mark.parametrize("compression", [None, "zlib"])
 @pytest.mark.parametrize("open_file", [open_rows, load_image])
-def test_a_false_height_is_refused_before_memory_is_taken(
+def test_a_false_height_is_rejected_before_memory_is_taken(
     open_file, compression, rows, tmp_path
 ):
     path = tmp_path / "x.tif"

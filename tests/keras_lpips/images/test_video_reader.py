@@ -60,7 +60,7 @@ def test_without_opencv_the_extra_is_named(tmp_path, monkeypatch):
         Video(tmp_path / "a.avi")
 
 
-def test_what_two_videos_differ_in_is_said(make_video):
+def test_what_two_videos_differ_in_is_reported(make_video):
     videos = [
         Video(make_video("a.avi", frames=3)),
         Video(make_video("b.avi", frames=4, rate=30)),
@@ -73,7 +73,7 @@ def test_what_two_videos_differ_in_is_said(make_video):
     assert mismatches(videos[0], videos[0]) == []
 
 
-def test_a_video_that_ends_early_is_told(make_video):
+def test_a_video_that_ends_early_is_reported(make_video):
     path = make_video("a.avi", frames=20)
     content = path.read_bytes()
     path.write_bytes(content[: len(content) // 2])

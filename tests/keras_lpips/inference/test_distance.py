@@ -191,7 +191,7 @@ def test_a_mask_may_be_an_array_a_file_or_a_pil_image(pair, tmp_path, backbone):
         ),
     ],
 )
-def test_a_bad_mask_is_refused(photo, backbone, change, message):
+def test_an_invalid_mask_is_rejected(photo, backbone, change, message):
     backbone("alex")
     mask = np.ones(photo.shape[:2], bool)
     with pytest.raises(ImageError, match=message):
@@ -233,7 +233,7 @@ def test_rounding_beyond_the_range_is_tolerated_and_more_is_not(pair):
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
-def test_values_that_are_not_finite_are_refused(pair, value):
+def test_values_that_are_not_finite_are_rejected(pair, value):
     image = signed_unit(pair[0])
     image[3, 3, 1] = value
     with pytest.raises(ImageError, match="`distorted` must be in"):
@@ -258,27 +258,27 @@ def test_values_that_are_not_finite_are_refused(pair, value):
         ("none.png", "none.png does not exist"),
     ],
 )
-def test_what_is_no_such_image_is_refused(photo, backbone, images, message):
+def test_what_is_no_such_image_is_rejected(photo, backbone, images, message):
     backbone("alex")
     with pytest.raises(ImageError, match=message):
         distance(photo, images)
 
 
-def test_images_too_small_for_the_net_are_refused(photo, backbone):
+def test_images_too_small_for_the_net_are_rejected(photo, backbone):
     backbone("alex")
     with pytest.raises(ImageError, match="at least 31 pixels"):
         distance(photo[:30], photo[:30])
 
 
 @pytest.mark.parametrize("value_range", [(), (1, 0), (0, np.nan), 1, (0, 1, 2)])
-def test_a_bad_value_range_is_refused_for_every_kind_of_image(
+def test_an_invalid_value_range_is_rejected_for_every_kind_of_image(
     photo, value_range
 ):
     with pytest.raises(ValueError, match="`value_range` must be two finite"):
         distance(photo, photo, value_range=value_range)
 
 
-def test_unknown_nets_and_versions_are_refused(photo):
+def test_unknown_nets_and_versions_are_rejected(photo):
     with pytest.raises(ValueError, match="`net` must be one of"):
         distance(photo, photo, net="resnet")
     with pytest.raises(ValueError, match="`version` must be one of"):

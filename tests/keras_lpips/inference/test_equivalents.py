@@ -48,7 +48,7 @@ def test_strengths_rise_with_the_distance_between_the_quartiles():
         before = np.array(strengths)
 
 
-def test_what_was_not_measured_is_said():
+def test_what_was_not_measured_is_reported():
     jpeg, blur, _, shift = explain(0.0, "alex")
     assert jpeg.median == Level(100, "below")
     assert str(jpeg) == (

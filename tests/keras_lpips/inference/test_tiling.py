@@ -146,13 +146,13 @@ def test_identical_images_have_zero_distance(backbone, pair):
     assert not tiled.compare(pair[0][:230], pair[0][:230]).per_layer.any()
 
 
-def test_a_tile_that_is_all_margin_is_refused(backbone):
+def test_a_tile_that_is_all_margin_is_rejected(backbone):
     for tile in (0, 176):
         with pytest.raises(ImageError, match="at least 177 pixels"):
             TiledScorer(get_scorer(backbone("alex")), tile)
 
 
-def test_images_that_cannot_be_compared_are_refused(backbone, pair):
+def test_images_that_cannot_be_compared_are_rejected(backbone, pair):
     tiled = TiledScorer(get_scorer(backbone("alex")), 200)
     with pytest.raises(ImageError, match="must have one shape"):
         tiled.compare(pair[0], pair[1][1:])

@@ -337,7 +337,7 @@ def test_a_wrong_argument_is_named(arguments, message):
         ((1, 30, 40, 3), (1, 30, 40, 3), "at least 31 pixels"),
     ],
 )
-def test_wrong_shapes_are_refused(lpips, a, b, message):
+def test_wrong_shapes_are_rejected(lpips, a, b, message):
     with pytest.raises(ValueError, match=message):
         lpips(np.zeros(a, np.float32), np.zeros(b, np.float32))
 

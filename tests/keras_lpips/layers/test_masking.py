@@ -187,7 +187,7 @@ BAD_MASKS = [
 
 
 @pytest.mark.parametrize(("mask", "message"), BAD_MASKS)
-def test_a_bad_mask_is_an_error(pair, layer, mask, message):
+def test_an_invalid_mask_is_an_error(pair, layer, mask, message):
     with pytest.raises(ImageError, match=message):
         layer(*pair, mask=mask)
 

@@ -154,7 +154,7 @@ def test_under_xla_wrong_shapes_give_nan(layer):
         assert np.isnan(function(images(*a), images(*b))).all()
 
 
-def test_shapes_that_are_known_are_refused_before_anything_runs(loss):
+def test_shapes_that_are_known_are_rejected_before_anything_runs(loss):
     with pytest.raises(ImageError, match="one shape"):
         loss(images(1), images(4))
     with pytest.raises(ImageError, match="one shape"):
@@ -231,7 +231,7 @@ def test_half_precision_images_of_any_size_are_finite():
     assert np.isfinite(layer(x, -x)).all()
 
 
-def test_weights_of_other_shapes_are_refused(loss, backbone):
+def test_weights_of_other_shapes_are_rejected(loss, backbone):
     a, b = images(2), images(2, seed=1)
     metric = LPIPSMetric(backbone("alex"))
     for weights in (np.ones((2, 40)), np.ones((2, 40, 40, 1))):

@@ -75,6 +75,6 @@ def test_equal_distances_score_a_half_whatever_people_said():
         (([1], [2], [1.5]), r"`judge` must be in \[0, 1\]"),
     ],
 )
-def test_bad_judgements_are_named(arguments, message):
+def test_invalid_judgements_are_named(arguments, message):
     with pytest.raises(ValueError, match=message):
         two_afc_scores(*arguments)

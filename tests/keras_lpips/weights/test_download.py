@@ -96,7 +96,7 @@ def test_a_server_that_sends_nothing_is_given_up(
     assert socket.getdefaulttimeout() is None
 
 
-def test_another_file_than_expected_is_refused(address, tmp_path):
+def test_another_file_than_expected_is_rejected(address, tmp_path):
     with pytest.raises(WeightsError, match=f"{DIGEST}, not 00000000"):
         download_address(f"{address}/whole", "00000000", tmp_path)
 

@@ -28,7 +28,7 @@ def test_the_heads_are_the_published_ones(net, version):
     np.testing.assert_allclose(found, SUMS[net, version], rtol=1e-5)
 
 
-def test_damaged_heads_are_refused(monkeypatch):
+def test_damaged_heads_are_rejected(monkeypatch):
     arrays = read_heads("alex", "0.1")
     arrays["conv2/kernel"][3] += 1e-6
     monkeypatch.setattr(heads, "read_npz", lambda path: arrays)

@@ -119,7 +119,7 @@ def test_names_and_shapes_are_checked_both_ways(shapes, message):
         check_keys(ARRAYS, shapes, "the file")
 
 
-def test_an_archive_that_unpacks_to_too_much_is_refused(tmp_path):
+def test_an_archive_that_unpacks_to_too_much_is_rejected(tmp_path):
     path = tmp_path / "a.npz"
     np.savez_compressed(path, a=np.zeros(1 << 20))
     assert path.stat().st_size < 1 << 14
@@ -131,7 +131,7 @@ def test_an_archive_that_unpacks_to_too_much_is_refused(tmp_path):
     tracemalloc.stop()
 
 
-def test_a_pipe_is_refused_instead_of_waited_for(tmp_path):
+def test_a_pipe_is_rejected_instead_of_waited_for(tmp_path):
     os.mkfifo(tmp_path / "pipe.npz")
     with pytest.raises(WeightsError, match="is not a regular file"):
         read_npz(tmp_path / "pipe.npz")

@@ -103,7 +103,7 @@ def test_a_file_in_the_cache_folder_comes_before_the_network(
     ]
 
 
-def test_a_wrong_file_in_the_cache_folder_is_said_and_passed_over(
+def test_a_wrong_file_in_the_cache_folder_is_reported_and_skipped(
     cache, offline
 ):
     cache.mkdir()
@@ -214,7 +214,7 @@ def test_a_read_only_cache_serves_what_it_holds(
         fetch_backbone("squeeze")
 
 
-def test_an_unknown_pickle_is_refused_without_being_read(
+def test_an_unknown_pickle_is_rejected_without_being_read(
     cache, tmp_path, monkeypatch
 ):
     monkeypatch.setattr(presets, "read_numpy_pickle", None)
@@ -228,7 +228,7 @@ def test_an_unknown_pickle_is_refused_without_being_read(
     assert not cache.exists()
 
 
-def test_a_pickle_named_npz_is_refused_without_being_read(cache, tmp_path):
+def test_a_pickle_named_npz_is_rejected_without_being_read(cache, tmp_path):
     path = tmp_path / "evil.npz"
     path.write_bytes(b"cos\nsystem\n.")
     with pytest.raises(WeightsError, match="is not a readable .npz"):

@@ -143,7 +143,7 @@ def test_the_exif_orientation_changes_the_size(command, folder, tmp_path):
     assert command("matrix", folder, "--output", output).status == 0
 
 
-def test_a_bad_image_fails_the_run_and_is_named(refused, folder, tmp_path):
+def test_an_invalid_image_fails_the_run_and_is_named(refused, folder, tmp_path):
     output = tmp_path / "out.csv"
     path = folder / "rocket.png"
     path.write_bytes((folder / "coffee.png").read_bytes()[:3000])

@@ -91,7 +91,7 @@ def test_all_lossless_formats_can_be_written(
         ("../sharp/coffee.png", "would overwrite an input"),
     ],
 )
-def test_a_bad_output_is_an_error_before_the_work(
+def test_an_invalid_output_is_an_error_before_the_work(
     refused, paths, output, monkeypatch, name, message
 ):
     monkeypatch.setattr(optimize_image, "optimize_image", None)

@@ -73,7 +73,7 @@ def test_a_text_can_turn_an_image():
     assert decode(turned_by_text(), "x").shape == (50, 61, 3)
 
 
-def test_animations_are_refused():
+def test_animations_are_rejected():
     frames = [Image.fromarray(PHOTO), Image.fromarray(PHOTO[::-1])]
     file = io.BytesIO()
     frames[0].save(file, "PNG", save_all=True, append_images=frames[1:])
@@ -82,7 +82,7 @@ def test_animations_are_refused():
 
 
 @pytest.mark.parametrize("keep", [0, 7, 20, 33, 60, 3000, -2000, -40])
-def test_a_cut_file_is_refused_as_the_package_does(keep):
+def test_a_cut_file_is_rejected_as_the_package_does(keep):
     cut = encoded()[:keep]
     with pytest.raises(ImageError) as theirs:
         decode_image(cut, "a b.png")
@@ -91,7 +91,7 @@ def test_a_cut_file_is_refused_as_the_package_does(keep):
     assert str(ours.value) == str(theirs.value)
 
 
-def test_a_bomb_is_refused_from_its_head():
+def test_a_bomb_is_rejected_from_its_head():
     file = bytearray(encoded())
     file[16:24] = b"\0\0\xff\xff" * 2
     assert not is_plain_png(bytes(file))
@@ -196,7 +196,7 @@ def test_rows_beyond_the_last_are_not_unpacked():
     tracemalloc.stop()
 
 
-def test_more_pixels_than_allowed_are_refused():
+def test_more_pixels_than_allowed_are_rejected():
     with pytest.raises(ImageError, match="more than 3,049 pixels"):
         decode(encoded(), "x", max_pixels=3049)
     assert decode(encoded(), "x", max_pixels=3050).shape == PHOTO.shape

@@ -53,12 +53,12 @@ def test_any_kind_of_color_photograph_becomes_rgb(patches):
     ],
     ids=["L", "equal channels", "tiny", "cut", "empty", "PostScript"],
 )
-def test_what_cannot_be_used_is_refused_with_a_reason(make, reason, patches):
+def test_what_cannot_be_used_is_rejected_with_a_reason(make, reason, patches):
     with pytest.raises(InvalidPhotographError, match=reason):
         read_photograph(make(patches[0]), min_side=64)
 
 
-def test_a_survey_names_the_refused_and_uses_equal_pixels_once(
+def test_a_survey_names_the_rejected_and_uses_equal_pixels_once(
     tmp_path, patches
 ):
     photos = tmp_path / "photos"

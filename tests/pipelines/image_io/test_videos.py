@@ -61,7 +61,7 @@ def test_frames_are_decoded_in_order(videos):
         ("tiny", "is 48 x 32, smaller than 64 pixels"),
     ],
 )
-def test_what_cannot_be_used_is_refused(name, reason, videos, capfd):
+def test_what_cannot_be_used_is_rejected(name, reason, videos, capfd):
     with pytest.raises(InvalidPhotographError, match=reason):
         read_video(str(videos / f"{name}.avi"), 64, frames.MIN_FRAMES)
     assert capfd.readouterr().err == ""

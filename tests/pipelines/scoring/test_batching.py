@@ -64,7 +64,7 @@ def test_both_sides_of_a_pair_keep_their_place():
         assert (batch.images[1] == numbers + 100).all()
 
 
-def test_each_bad_pair_gets_its_sentence_and_the_others_are_read():
+def test_each_invalid_pair_gets_its_sentence_and_the_others_are_read():
     good = png(image((40, 40), 7))
     pairs = [
         Entry(("a", "b"), ("a", "b"), (good, good)),

@@ -45,7 +45,7 @@ def test_paths_start_from_the_lists_folder_unless_absolute(tmp_path):
     assert second.paths == ("gs://bucket/e.png", f"{tmp_path}/f.png")
 
 
-def test_lines_that_are_no_pairs_are_bad_pairs(tmp_path):
+def test_lines_that_are_no_pairs_are_invalid_pairs(tmp_path):
     path = tmp_path / "x.csv"
     path.write_text("reference,distorted\na,b\n\nc\nd,e,f\ng,h\n\n\n")
     (span,) = planned(path).spans
@@ -60,7 +60,7 @@ def test_lines_that_are_no_pairs_are_bad_pairs(tmp_path):
     assert all(len(pair.name) == 2 for pair in pairs)
 
 
-def test_a_line_that_is_no_csv_is_a_bad_pair(tmp_path):
+def test_a_line_that_is_no_csv_is_an_invalid_pair(tmp_path):
     path = tmp_path / "x.csv"
     long = b"x" * 140_000
     lines = [b"a,b", b"a\0,b", b"c\rd,b", long + b",b", b'"a,b', b"e,f"]
@@ -77,7 +77,7 @@ def test_a_line_that_is_no_csv_is_a_bad_pair(tmp_path):
     )
 
 
-def test_line_breaks_in_quotes_make_bad_pairs_and_no_others(tmp_path):
+def test_line_breaks_in_quotes_make_invalid_pairs_and_no_others(tmp_path):
     path = tmp_path / "x.csv"
     path.write_text('reference,distorted,note\na,b,"one\ntwo"\nc,d,""\n')
     (span,) = planned(path).spans
@@ -87,14 +87,14 @@ def test_line_breaks_in_quotes_make_bad_pairs_and_no_others(tmp_path):
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le"])
-def test_a_list_in_utf_16_is_refused(encoding, tmp_path):
+def test_a_list_in_utf_16_is_rejected(encoding, tmp_path):
     path = tmp_path / "x.csv"
     path.write_bytes("reference,distorted\na,b\n".encode(encoding))
     with pytest.raises(UserError, match="must be CSV in UTF-8"):
         planned(path)
 
 
-def test_a_line_without_one_of_the_two_is_a_bad_pair(tmp_path):
+def test_a_line_without_one_of_the_two_is_an_invalid_pair(tmp_path):
     path = write_list(tmp_path / "x.csv", [("a", ""), ("", "b")])
     assert [pair.error for pair in read_pairs(planned(path).spans[0])] == [
         "there is no distorted image for it",
@@ -133,7 +133,7 @@ def test_the_digest_changes_with_records_of_equal_size(tmp_path):
     assert planned(path).digest != before
 
 
-def test_damaged_records_are_bad_pairs(records, tmp_path):
+def test_damaged_records_are_invalid_pairs(records, tmp_path):
     whole = read_bytes(planned(records).spans[0].path)
     cut = tmp_path / "cut.tfrecord"
     cut.write_bytes(whole[: len(whole) // 2])
@@ -143,7 +143,7 @@ def test_damaged_records_are_bad_pairs(records, tmp_path):
     assert "damaged from here on" in last.error
 
 
-def test_records_of_other_features_are_bad_pairs(tmp_path):
+def test_records_of_other_features_are_invalid_pairs(tmp_path):
     import tensorflow as tf
 
     path = str(tmp_path / "other.tfrecord")
@@ -165,7 +165,7 @@ def test_records_of_other_features_are_bad_pairs(tmp_path):
         ("x.png", "", "must be a list"),
     ],
 )
-def test_what_is_no_list_is_refused(name, text, message, tmp_path):
+def test_what_is_no_list_is_rejected(name, text, message, tmp_path):
     (tmp_path / name).write_text(text)
     with pytest.raises(UserError, match=message):
         planned(tmp_path / name)

@@ -257,7 +257,7 @@ def test_a_judge_is_named_as_in_the_evaluation(judge, network):
 @pytest.mark.parametrize(
     "judge", ["resnet", "lpips/l2", "gaussian/alex", "alex@2", "alex@", ""]
 )
-def test_a_judge_that_there_is_not_is_refused(judge):
+def test_a_judge_that_there_is_not_is_rejected(judge):
     assert labels.parse_network(judge) is None
     with pytest.raises(UserError, match="--judge must be one of"):
         labels.check_judge(judge)
@@ -334,7 +334,7 @@ def test_the_bytes_depend_neither_on_workers_nor_on_the_place(
 
 @pytest.mark.slow
 @pytest.mark.distributed
-def test_a_killed_run_goes_on_and_makes_the_same(made, photos, tmp_path):
+def test_a_killed_run_resumes_and_makes_the_same(made, photos, tmp_path):
     output = tmp_path / "killed"
     argv = command(photos, output, "--families", "traditional", "algorithms")
     process = start(argv)

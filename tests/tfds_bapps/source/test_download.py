@@ -49,7 +49,9 @@ def test_archives_are_downloaded_and_read_in_place(tmp_path, prepare, host):
     assert not list((tmp_path / "downloads").rglob("*.png"))
 
 
-def test_a_download_with_another_digest_is_refused(prepare, host, nothing_made):
+def test_a_download_with_another_digest_is_rejected(
+    prepare, host, nothing_made
+):
     write_tar(host / "twoafc_val.tar.gz", files({"val/cnn": 4}))
     with pytest.raises(PreparationError, match="has the sha256 .* not the"):
         prepare(None)

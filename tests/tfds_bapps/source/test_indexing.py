@@ -59,7 +59,7 @@ def pack(tmp_path, data):
     return path
 
 
-def test_an_archive_that_expands_too_much_is_refused(tmp_path, monkeypatch):
+def test_an_archive_that_expands_too_much_is_rejected(tmp_path, monkeypatch):
     monkeypatch.setattr(indexing, "GZIP_RATIO_FLOOR_BYTES", 1 << 20)
     (source,) = find_sources(pack(tmp_path, bytes(8 << 20)), "2afc")
     with pytest.raises(PreparationError, match="more than 100 times its size"):
@@ -78,7 +78,7 @@ def test_room_for_the_plain_archive_is_checked_first(tmp_path, monkeypatch):
     assert not list(tmp_path.glob("*.plain"))
 
 
-def test_a_bad_archive_member_counts_for_every_subset(tmp_path, prepare):
+def test_an_invalid_archive_member_counts_for_every_subset(tmp_path, prepare):
     link = tarfile.TarInfo("2afc/val/cnn/ref/000011.png")
     link.type, link.linkname = tarfile.SYMTYPE, "/etc/passwd"
     made = files(COUNTS) | {"../2afc/val/cnn/ref/000009.png": png()}
@@ -88,7 +88,7 @@ def test_a_bad_archive_member_counts_for_every_subset(tmp_path, prepare):
             prepare(source, subset=subset)
 
 
-def test_a_bad_triplet_counts_for_its_own_subset(tmp_path, prepare):
+def test_an_invalid_triplet_counts_for_its_own_subset(tmp_path, prepare):
     made = files(COUNTS)
     del made["2afc/val/cnn/ref/000001.png"]
     source = write_tar(tmp_path / "mine.tar", made)

@@ -37,7 +37,7 @@ def test_names_longer_than_a_header_are_read(tmp_path, form):
 
 
 @pytest.mark.parametrize("cut", [1, 100, 512, 700, 1024, 5000, 8191])
-def test_an_archive_that_is_cut_off_is_refused(tmp_path, cut):
+def test_an_archive_that_is_cut_off_is_rejected(tmp_path, cut):
     path = write_tar(tmp_path / "a.tar", FILES)
     # What counts is the end of the last member; padding follows it.
     end = members(path)[-1].offset + 2048
@@ -57,7 +57,7 @@ def test_a_damaged_header_is_not_taken_for_the_end(tmp_path):
 
 
 @pytest.mark.parametrize("data", [b"", b"not a tar" * 200, b"\0" * 100])
-def test_a_file_of_another_kind_is_refused(tmp_path, data):
+def test_a_file_of_another_kind_is_rejected(tmp_path, data):
     path = tmp_path / "a.tar"
     path.write_bytes(data)
     with pytest.raises(PreparationError, match=r"the\.tar is"):
@@ -131,7 +131,7 @@ END = bytes(1024)
         + END,
     ],
 )
-def test_damaged_sizes_are_refused(tmp_path, data):
+def test_damaged_sizes_are_rejected(tmp_path, data):
     path = tmp_path / "a.tar"
     path.write_bytes(data)
     with pytest.raises(PreparationError, match=r"the\.tar is"):

@@ -44,7 +44,7 @@ def test_any_share_is_taken_where_votes_are_not_known():
         (npy(np.zeros(2000, np.float32)), "is not one number"),
     ],
 )
-def test_a_bad_judgement_is_refused_with_its_reason(data, reason):
+def test_an_invalid_judgement_is_rejected_with_its_reason(data, reason):
     with pytest.raises(InvalidFileError, match=reason):
         read_answer(data, 5)
 
@@ -154,6 +154,6 @@ def jpeg():
         (sixteen_bits(), "is not of 8 bits"),
     ],
 )
-def test_a_bad_patch_is_refused_with_its_reason(data, reason):
+def test_an_invalid_patch_is_rejected_with_its_reason(data, reason):
     with pytest.raises(InvalidFileError, match=reason):
         read_patch(data)

@@ -173,7 +173,7 @@ BAD_FILES = {
 
 @pytest.mark.parametrize("bad", BAD_FILES)
 @pytest.mark.parametrize("kind", ["tree", "tar"])
-def test_a_bad_file_is_named_and_nothing_is_prepared(
+def test_an_invalid_file_is_named_and_nothing_is_prepared(
     tmp_path, prepare, nothing_made, kind, bad
 ):
     name, data = BAD_FILES[bad]
@@ -202,7 +202,7 @@ def test_a_bad_file_is_named_and_nothing_is_prepared(
     assert [int(example["id"]) for example in examples] == [0, 1, 3]
 
 
-def test_all_bad_files_are_listed_before_failing(tmp_path, prepare):
+def test_all_invalid_files_are_listed_before_failing(tmp_path, prepare):
     made = files({"val/cnn": 40, "val/color": 5})
     bad = [f"2afc/val/cnn/p0/{i:06}.png" for i in range(0, 40, 3)]
     made |= dict.fromkeys(bad, b"junk")
@@ -260,7 +260,7 @@ def test_links_and_names_outside_the_archive_are_errors(
 
 
 @pytest.mark.parametrize("kind", ["tar", "gz"])
-def test_an_archive_that_is_cut_off_is_refused(
+def test_an_archive_that_is_cut_off_is_rejected(
     tmp_path, prepare, nothing_made, kind
 ):
     source = write_tar(tmp_path / "mine.tar", files({"val/cnn": 9}))
@@ -273,7 +273,7 @@ def test_an_archive_that_is_cut_off_is_refused(
     nothing_made()
 
 
-def test_a_gzip_file_with_a_wrong_checksum_is_refused(tmp_path, prepare):
+def test_a_gzip_file_with_a_wrong_checksum_is_rejected(tmp_path, prepare):
     source = write_tar(tmp_path / "mine.tar", files({"val/cnn": 2}))
     data = bytearray(gzip.compress(source.read_bytes()))
     data[-6] ^= 1
@@ -354,6 +354,6 @@ def test_the_manifest_describes_sources_and_splits(tmp_path, prepare):
 
 
 @pytest.mark.parametrize("wish", ["tolerate", "votes"])
-def test_negative_numbers_are_refused(tmp_path, prepare, wish):
+def test_negative_numbers_are_rejected(tmp_path, prepare, wish):
     with pytest.raises(PreparationError, match=f"`{wish}` must not be neg"):
         prepare(tmp_path, **{wish: -1})

@@ -82,7 +82,7 @@ def test_a_network_may_take_lab_and_taps_can_be_chosen(model):
     )
 
 
-def test_a_classifier_is_left_out_and_any_size_goes(tmp_path):
+def test_a_classifier_is_skipped_and_any_size_goes(tmp_path):
     prototxt, caffemodel, _ = write_caffe_model(tmp_path, classifier=True)
     metric = find_metric(f"caffe/{prototxt},{caffemodel}")
     assert metric.taps == ["relu1", "relu2"]

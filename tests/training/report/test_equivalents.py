@@ -94,7 +94,7 @@ def test_the_program_writes_tables_and_continues(
     assert "other photographs or settings" in capsys.readouterr().err
 
 
-def test_what_has_no_table_is_refused(photos, tmp_path, capsys):
+def test_what_has_no_table_is_rejected(photos, tmp_path, capsys):
     output = tmp_path / "tables.json"
     argv = ["--output", str(output), "--photos"]
     assert main([*argv, str(photos), "--metrics", "lpips/alex"]) == 1

@@ -47,7 +47,7 @@ def remade(moved):
     return open_prepared(moved, "twoafc_64")
 
 
-def test_a_run_goes_on_where_its_data_were_moved(run, moved):
+def test_a_run_resumes_where_its_data_were_moved(run, moved):
     assert open_run(run, open_prepared(moved, "twoafc_64")) == run
 
 
@@ -62,7 +62,7 @@ def test_a_shard_of_another_size_is_other_data(data, moved):
     assert identify(open_prepared(moved, "twoafc_64")) != identify(data)
 
 
-def test_vectors_of_other_data_of_the_same_name_are_refused(
+def test_vectors_of_other_data_of_the_same_name_are_rejected(
     data, remade, tmp_path
 ):
     write_json(tmp_path / "vectors.json", identify(data))

@@ -73,7 +73,7 @@ def test_every_number_finds_its_place(net, style, convert):
 
 
 @pytest.mark.parametrize(("net", "style", "convert"), CASES)
-def test_missing_and_unknown_names_are_refused(net, style, convert):
+def test_missing_and_unknown_names_are_rejected(net, style, convert):
     arrays = foreign(net, style)
     name = list(arrays)[3]
     with pytest.raises(WeightsError, match="is missing for"):

@@ -125,7 +125,7 @@ def test_names_are_compared_whole(name):
     ],
     ids=repr,
 )
-def test_what_is_no_array_of_real_numbers_is_refused(value):
+def test_what_is_no_array_of_real_numbers_is_rejected(value):
     for content in ({"a": value}, value):
         with pytest.raises(WeightsError):
             read_numpy_pickle(pickle.dumps(content, 3))
@@ -142,7 +142,7 @@ def test_what_is_no_array_of_real_numbers_is_refused(value):
         (("a",), False, bytes(4)),
     ],
 )
-def test_shapes_that_do_not_fit_the_bytes_are_refused(state):
+def test_shapes_that_do_not_fit_the_bytes_are_rejected(state):
     with pytest.raises(WeightsError):
         read_numpy_pickle(forged(*state))
 
@@ -174,7 +174,7 @@ def test_a_class_cannot_be_given_a_state():
             read_numpy_pickle(data)
 
 
-def test_a_dictionary_within_itself_is_refused():
+def test_a_dictionary_within_itself_is_rejected():
     tree = {}
     tree["a"] = tree
     with pytest.raises(WeightsError):
@@ -182,7 +182,7 @@ def test_a_dictionary_within_itself_is_refused():
 
 
 @pytest.mark.parametrize("share", [0, 0.01, 0.3, 0.7, 0.99])
-def test_a_cut_pickle_is_refused(share):
+def test_a_cut_pickle_is_rejected(share):
     data = pickle.dumps({"a": np.arange(100.0)}, 3)
     with pytest.raises(WeightsError):
         read_numpy_pickle(data[: int(share * len(data))])

@@ -115,7 +115,7 @@ def test_tensors_are_views_of_their_storage(save, zipped):
         3,
     ],
 )
-def test_what_lies_outside_the_file_is_refused(save, tensor, zipped):
+def test_what_is_outside_the_file_is_rejected(save, tensor, zipped):
     with pytest.raises(WeightsError):
         read_torch_pickle(save({"a": tensor}, zipped=zipped))
 
@@ -149,13 +149,13 @@ def test_no_call_is_made_in_the_heads_of_a_legacy_file(tmp_path):
 
 @pytest.mark.parametrize("zipped", [True, False])
 @pytest.mark.parametrize("share", [0, 0.1, 0.5, 0.9, 0.99])
-def test_a_cut_file_is_refused(save, zipped, share):
+def test_a_cut_file_is_rejected(save, zipped, share):
     file = save({"a": Tensor((24,), (1,))}, zipped=zipped)
     with pytest.raises(WeightsError):
         read_torch_pickle(file[: int(share * len(file))])
 
 
-def test_an_archive_that_is_none_of_torchs_is_refused():
+def test_an_archive_that_is_none_of_torchs_is_rejected():
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w") as archive:
         archive.writestr("a.txt", "text")
