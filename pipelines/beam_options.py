@@ -5,7 +5,8 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, TypeVar
 
-from keras_lpips_cli.program import parse, quiet_libraries
+from keras_lpips_cli.errors import UserError
+from keras_lpips_cli.program import FAILED, parse, quiet_libraries
 
 if TYPE_CHECKING:
     from apache_beam.options.pipeline_options import PipelineOptions
@@ -41,9 +42,9 @@ def parse_with_beam(
     quiet_libraries()
     try:
         return parsed, parse_beam_options(beams)
-    except ValueError as error:
+    except (ValueError, UserError) as error:
         print(f"{prog}: {error}", file=sys.stderr)
-        sys.exit(_USAGE_ERROR)
+        sys.exit(_USAGE_ERROR if isinstance(error, ValueError) else FAILED)
 
 
 def split_command_line(
@@ -64,7 +65,9 @@ def parse_beam_options(argv: Sequence[str]) -> "PipelineOptions":
         argv: Beam's part of the command line.
 
     Raises:
-        ValueError: for unknown options, which Beam would only warn about.
+        ValueError: for options that neither Beam nor the job service knows,
+            which Beam would only warn about.
+        UserError: if no job service answers where one has to be asked.
     """
     # Imported here, so that `--help` does not import Beam.
     from apache_beam.options.pipeline_options import (
@@ -72,13 +75,18 @@ def parse_beam_options(argv: Sequence[str]) -> "PipelineOptions":
         PipelineOptions,
     )
 
+    from pipelines.job_service import job_endpoint, list_options
+
     options = PipelineOptions(list(argv))
     known = options.get_all_options(retain_unknown_options=False)
     given = options.get_all_options(retain_unknown_options=True)
-    unknown = sorted(set(given) - set(known))
+    unknown = set(given) - set(known)
+    if unknown and (endpoint := job_endpoint(options)):
+        # Those that only the engine knows; Beam passes them on.
+        unknown -= list_options(endpoint)
     strays = [word for word in argv if not word.startswith("-")]
     if unknown:
-        flags = ", ".join(f"--{name}" for name in unknown)
+        flags = ", ".join(f"--{name}" for name in sorted(unknown))
         raise ValueError(f"Beam has no option {flags}.")
     if any("=" in word for word in strays):
         raise ValueError(f"{strays[0]!r} is no option; options begin with --.")

@@ -43,6 +43,7 @@ from keras_lpips_cli.state_files import parse_state
 from pipelines.beam_internals import raise_on_worker_exit
 from pipelines.beam_options import PROCESSES
 from pipelines.filesystems import exists, list_files, read_bytes, write_bytes
+from pipelines.job_service import job_endpoint, list_options
 
 ATTEMPTS = 3
 PROGRESS_SECONDS = 20.0
@@ -53,6 +54,11 @@ FILES = "files"
 # Reports that a warning names.
 EXAMPLES = 3
 _FAILURE_PREFIX = ".failed-"
+_TOKEN_PREFIX = ".visible-"
+NOT_SHARED = (
+    "A worker does not see the files of the process that started the job; name "
+    "folders that both see, by absolute paths. Missing there"
+)
 _DIRECT_RUNNERS = (None, "DirectRunner")
 # What Beam appends to the message of a worker's exception.
 _BEAM_SUFFIX = " [while running"
@@ -111,6 +117,7 @@ def run_tasks(
 
     Raises:
         TasksFailedError: tasks are not done, with the innermost cause.
+        UserError: no job service answers at `--job_endpoint`.
     """
     options = options or PipelineOptions(flags=[])
     check_options(options)
@@ -120,6 +127,9 @@ def run_tasks(
         # Keeps the direct runner from downloading Prism. The pipeline has no
         # triggers, so nothing is unsafe.
         options.view_as(TypeOptions).allow_unsafe_triggers = True
+    if endpoint := job_endpoint(options):
+        list_options(endpoint)  # Raises within seconds if nothing answers.
+    remote = options.view_as(StandardOptions).runner not in _DIRECT_RUNNERS
     error, may_retry, runs, undone = None, True, 0, len(tasks)
     while True:
         reports = read_reports(tasks)
@@ -140,9 +150,12 @@ def run_tasks(
                 len(tasks),
                 _cause_of(error),
             )
-        run = _RunTask(work, load, tuple(counters), uuid.uuid4().hex)
-        error, may_retry = _run_pipeline(todo, run, options)
+        run = _RunTask(work, load, tuple(counters), uuid.uuid4().hex, remote)
+        with run.token_beside(todo):
+            error, may_retry = _run_pipeline(todo, run, options)
         runs += 1
+        if NOT_SHARED in str(error):
+            may_retry = False
         failure = run.read_failure(todo)
         if failure is not None:
             raise TasksFailedError(
@@ -261,13 +274,15 @@ class _RunTask(beam.DoFn):
         counters: see `run_tasks`.
         run_id: part of the failure file's name, so that a late worker of an
             earlier run cannot stop this one.
+        remote: whether workers may run where other files are.
     """
 
-    def __init__(self, work, load, counters, run_id):
+    def __init__(self, work, load, counters, run_id, remote):
         self._work = work
         self._load = load
         self._counters = counters
         self._run_id = run_id
+        self._remote = remote
         self._shared = Shared()
         self._loaded = None
 
@@ -289,6 +304,9 @@ class _RunTask(beam.DoFn):
         """Runs one task, unless it is done or another one has failed."""
         path = str(task.report_path)
         failure = self.failure_path(path)
+        if self._remote and not exists(self._token_path(path)):
+            # Raised, since this process cannot see the file of a failure.
+            raise UserError(f"{NOT_SHARED}: {self._token_path(path)}")
         # A repeated bundle finds what the first one has finished.
         if exists(path) or exists(failure):
             return
@@ -316,6 +334,24 @@ class _RunTask(beam.DoFn):
         """Returns the file that holds a failure beside this report."""
         folder, _ = FileSystems.split(report_path)
         return FileSystems.join(folder, f"{_FAILURE_PREFIX}{self._run_id}.json")
+
+    @contextlib.contextmanager
+    def token_beside(self, tasks: Sequence[Task]) -> Iterator[None]:
+        """Writes files that workers must see, one beside the reports."""
+        if not self._remote:
+            yield
+            return
+        paths = sorted({self._token_path(str(x.report_path)) for x in tasks})
+        for path in paths:
+            write_bytes(path, b"")
+        try:
+            yield
+        finally:
+            FileSystems.delete([path for path in paths if exists(path)])
+
+    def _token_path(self, report_path):
+        folder, _ = FileSystems.split(report_path)
+        return FileSystems.join(folder, f"{_TOKEN_PREFIX}{self._run_id}")
 
     def read_failure(self, tasks: Sequence[Task]) -> dict | None:
         """Returns and removes the record of a failure, `None` without one."""

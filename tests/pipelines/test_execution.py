@@ -5,8 +5,10 @@ import json
 import logging
 import os
 import signal
+import socket
 import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,8 +20,10 @@ from apache_beam.portability.api import (
 )
 
 from keras_lpips_cli.errors import UserError
+from pipelines import job_service as job_service_module
 from pipelines.beam_options import parse_beam_options
 from pipelines.execution import TasksFailedError, log_progress, run_tasks
+from pipelines.job_service import list_options
 from tests.support.beam_engines import (
     ONE_PROCESS,
     PROCESSES,
@@ -28,6 +32,7 @@ from tests.support.beam_engines import (
     needs_flink,
     portable,
 )
+from tests.support.ports import free_port
 
 DOUBLES = [{"double": 2 * n} for n in range(5)]
 
@@ -238,6 +243,65 @@ def test_ctrl_c_cancels_the_job_of_a_service_and_a_rerun_finishes_it(
     assert len(list(tmp_path.glob("*.json"))) < len(tasks)
     reports = run_tasks(tasks, double_slowly, options)
     assert reports == [{"double": 2 * n} for n in range(20)]
+
+
+@pytest.mark.slow
+@pytest.mark.distributed
+def test_workers_that_see_other_files_are_one_sentence(
+    tmp_path, job_service, worker_pool, monkeypatch
+):
+    (tmp_path / "driver" / "reports").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "driver")
+    options = parse_beam_options(portable(job_service, worker_pool))
+    with pytest.raises(
+        TasksFailedError,
+        match="A worker does not see the files .* by absolute paths",
+    ):
+        run_tasks(tasks_in("reports"), double, options)
+    assert list((tmp_path / "driver" / "reports").iterdir()) == []
+
+
+class OneOption(beam_job_api_pb2_grpc.JobServiceServicer):
+    """A job service whose engine has an option of its own."""
+
+    def DescribePipelineOptions(self, request, context):
+        return beam_job_api_pb2.DescribePipelineOptionsResponse(
+            options=[beam_job_api_pb2.PipelineOptionDescriptor(name="retries")]
+        )
+
+
+def test_options_that_only_the_job_service_knows_are_passed_on():
+    server = grpc.server(ThreadPoolExecutor(1))
+    beam_job_api_pb2_grpc.add_JobServiceServicer_to_server(OneOption(), server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    try:
+        endpoint = f"--job_endpoint=127.0.0.1:{port}"
+        parse_beam_options([endpoint, "--retries=3"])
+        with pytest.raises(ValueError, match="no option --retrys"):
+            parse_beam_options([endpoint, "--retries=3", "--retrys=3"])
+    finally:
+        server.stop(None)
+
+
+@pytest.mark.parametrize("answers", [False, True])
+def test_what_is_no_job_service_is_named_in_time(answers):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        endpoint = f"127.0.0.1:{server.getsockname()[1]}"
+        if not answers:
+            server.close()
+        with pytest.raises(UserError, match=f"answers at {endpoint}.*1 s"):
+            list_options(endpoint, seconds=1)
+
+
+def test_a_job_is_not_planned_without_a_job_service(tmp_path, monkeypatch):
+    monkeypatch.setattr(job_service_module, "ANSWER_SECONDS", 1.0)
+    options = parse_beam_options(
+        ["--runner=PortableRunner", f"--job_endpoint=127.0.0.1:{free_port()}"]
+    )
+    with pytest.raises(UserError, match="No job service of Beam answers"):
+        run_tasks(tasks_in(tmp_path), double, options)
+    assert list(tmp_path.glob(".*")) == []
 
 
 @pytest.mark.engines
