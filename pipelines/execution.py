@@ -62,6 +62,8 @@ NOT_SHARED = (
 _DIRECT_RUNNERS = (None, "DirectRunner")
 # What Beam appends to the message of a worker's exception.
 _BEAM_SUFFIX = " [while running"
+# What Java's and Spark's messages hold beside their causes.
+_JVM_FRAMES = ("\tat ", "\t... ", "Driver stacktrace:")
 
 _log = logging.getLogger(__name__)
 # Beam logs the traceback of the errors that it also raises. Of a task only an
@@ -434,9 +436,18 @@ def _cause_of(error):
             "the runner reported no failure; a possible cause is that workers "
             "do not see the same files as this process"
         )
-    text = str(error).partition(_BEAM_SUFFIX)[0].strip()
-    lines = text.splitlines() or [type(error).__name__]
-    causes = [line for line in lines if line.startswith("Caused by: ")]
+    text, in_python, _ = str(error).partition(_BEAM_SUFFIX)
+    lines = [
+        line
+        for line in text.splitlines()
+        if line.strip() and not line.startswith(_JVM_FRAMES)
+    ] or [type(error).__name__]
+    # The suffix ends a Python exception, the cause of all Java ones before it.
+    causes = [
+        line
+        for line in lines
+        if line.startswith("Caused by: ") and not in_python
+    ]
     return (causes or lines)[-1].removeprefix("Caused by: ").strip()
 
 

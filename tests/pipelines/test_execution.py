@@ -20,6 +20,7 @@ from apache_beam.portability.api import (
 )
 
 from keras_lpips_cli.errors import UserError
+from pipelines import execution
 from pipelines import job_service as job_service_module
 from pipelines.beam_options import parse_beam_options
 from pipelines.execution import TasksFailedError, log_progress, run_tasks
@@ -322,3 +323,28 @@ def test_progress_is_logged(relative, tmp_path, caplog, monkeypatch):
         with log_progress(tasks, seconds=0.01):
             time.sleep(0.1)
     assert "1 of 5 tasks are done" in caplog.text
+
+
+PYTHON = (
+    "java.lang.RuntimeException: Error received from SDK harness: "
+    "Traceback (most recent call last):\n  File 'x.py', line 3, in process\n"
+    "OSError: no weights [while running 'Run']\n\n\tat org.apache.X(Y.java:1)"
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "cause"),
+    [
+        (f"Job failed.\n\tat a.B(C.java:1)\nCaused by: {PYTHON}", "no weights"),
+        ("Job aborted: lost\n\nDriver stacktrace:", "Job aborted: lost"),
+        ("failed\nCaused by: a\n\tat b\nCaused by: c\n\t... 3 more", "c"),
+    ],
+)
+def test_the_innermost_cause_of_a_java_trace_is_named(
+    tmp_path, monkeypatch, text, cause
+):
+    monkeypatch.setattr(
+        execution, "_run_pipeline", lambda *_: (RuntimeError(text), False)
+    )
+    with pytest.raises(TasksFailedError, match=f"{cause}$"):
+        run_tasks(tasks_in(tmp_path), double)
