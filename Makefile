@@ -46,8 +46,8 @@ parity: $(PARITY_INSTALLED) ## compare with the reference under torch, live
 serving: $(WIRE_INSTALLED) ## test the client with TensorFlow Serving, Ray and KServe
 	$(WIRE_RUN) -m pytest tests/integration/wire
 
-engines: $(INSTALLED) ## run the pipelines on Beam's job services, Flink if given
-	$(RUN) -m pytest -m engines
+engines: $(INSTALLED) ## run the pipelines on Flink (Java, Maven) and Prism (Go)
+	$(RUN) -m pytest tests/integration/engines
 
 packaging: $(INSTALLED) ## build the sdist and the wheel, install and try both
 	$(RUN) -m pytest -m packaging

@@ -1,6 +1,7 @@
 """What tests need from outside the repository, or the reason to skip."""
 
 import functools
+import os
 import signal
 import subprocess
 
@@ -8,8 +9,15 @@ import pytest
 
 from tests.support.paths import REPOSITORY, SHARED_DATA
 
+# Read by FFmpeg when a process first uses it.
+os.environ["OPENCV_FFMPEG_LOGLEVEL"] = "-8"
 # Tests in these folders get the marker of that name.
-MARKED_FOLDERS = {"parity": "parity", "wire": "serving", "matrix": "matrix"}
+MARKED_FOLDERS = {
+    "parity": "parity",
+    "wire": "serving",
+    "matrix": "matrix",
+    "engines": "engines",
+}
 # Exports, trainings and whole pipelines: files and folders that are slow.
 SLOW = {
     "examples",
@@ -47,6 +55,20 @@ def pytest_collection_modifyitems(items):
             item.add_marker("slow")
         if item.path.parent.parent.name == "integration":
             item.add_marker(MARKED_FOLDERS[item.path.parent.name])
+
+
+@pytest.fixture
+def worker_pool(tmp_path):
+    """Address of a pool that starts a Python worker process per worker."""
+    # Imported here, since `make matrix` has no Beam.
+    from tests.support.beam_engines import python_service
+
+    with python_service(
+        "apache_beam.runners.worker.worker_pool_main",
+        tmp_path / "pool.log",
+        "--service_port",
+    ) as address:
+        yield address
 
 
 @pytest.fixture(scope="session")

@@ -268,13 +268,18 @@ def test_real_triplets_have_the_recorded_distances(dists, shared_data):
         rows = list(csv.DictReader(file))
     assert len(rows) == 74
     folder = shared_data / "bapps_sample" / "dataset" / "2afc" / "val"
-    for row in rows:
-        reference, p0, p1 = (
-            open_rgb(
-                folder / row["subset"] / role / f"{row['name']}.png", (64, 64)
-            )[None]
-            for role in ("ref", "p0", "p1")
+    reference, p0, p1 = (
+        np.stack(
+            [
+                open_rgb(
+                    folder / row["subset"] / role / f"{row['name']}.png",
+                    (64, 64),
+                )
+                for row in rows
+            ]
         )
-        for i, distorted in enumerate((p0, p1)):
-            found = dists(reference, distorted)[0]
-            assert_within(found, float(row[f"dists_d{i}"]))
+        for role in ("ref", "p0", "p1")
+    )
+    for i, distorted in enumerate((p0, p1)):
+        expected = [float(row[f"dists_d{i}"]) for row in rows]
+        assert_within(dists(reference, distorted), expected)

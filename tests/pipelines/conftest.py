@@ -1,55 +1,22 @@
 """Photographs as patches, and Beam's services as processes of their own."""
 
-import contextlib
 import csv
-import os
 import signal
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 from skimage import data
 
+from tests.support.beam_engines import python_service
 from tests.support.fake_pairs import SIZES, pixels_of, png, write_list
 from tests.support.paths import REPOSITORY
-from tests.support.ports import free_port, wait_for_port
 
-START_SECONDS = 60
 # Of the patches: rows and columns.
 CENTRES = {
     "astronaut": (140, 230),
     "chelsea": (150, 200),
     "coffee": (200, 300),
 }
-
-
-@contextlib.contextmanager
-def service(module, log, *flags):
-    """Runs a module with its port as last flag; yields "localhost:PORT"."""
-    port = free_port()
-    *flags, port_flag = flags
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            [sys.executable, "-m", module, *flags, f"{port_flag}={port}"],
-            stdout=output,
-            stderr=output,
-            cwd=REPOSITORY,
-            env=worker_environment(),
-        )
-    try:
-        wait_for_port(port, process, log, START_SECONDS)
-        yield f"localhost:{port}"
-    finally:
-        process.terminate()
-        process.wait()
-
-
-def worker_environment():
-    """Beam's pool starts its workers as "python"; it must be this one."""
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    return os.environ | {"PATH": path, "PYTHONPATH": str(REPOSITORY)}
 
 
 @pytest.fixture
@@ -63,20 +30,9 @@ def quiet_workers(monkeypatch):
 
 
 @pytest.fixture
-def worker_pool(tmp_path):
-    """Address of a pool that starts a Python worker process per worker."""
-    with service(
-        "apache_beam.runners.worker.worker_pool_main",
-        tmp_path / "pool.log",
-        "--service_port",
-    ) as address:
-        yield address
-
-
-@pytest.fixture
 def job_service(tmp_path):
     """Address of Beam's portable job service."""
-    with service(
+    with python_service(
         "apache_beam.runners.portability.local_job_service_main",
         tmp_path / "jobs.log",
         f"--staging_dir={tmp_path / 'staging'}",

@@ -28,9 +28,7 @@ from pipelines.job_service import list_options
 from tests.support.beam_engines import (
     ONE_PROCESS,
     PROCESSES,
-    flink,
     interrupted,
-    needs_flink,
     portable,
 )
 from tests.support.ports import free_port
@@ -303,13 +301,6 @@ def test_a_job_is_not_planned_without_a_job_service(tmp_path, monkeypatch):
     with pytest.raises(UserError, match="No job service of Beam answers"):
         run_tasks(tasks_in(tmp_path), double, options)
     assert list(tmp_path.glob(".*")) == []
-
-
-@pytest.mark.engines
-@needs_flink
-def test_an_embedded_flink_runs_tasks(tmp_path, worker_pool):
-    options = parse_beam_options(flink(worker_pool))
-    assert run_tasks(tasks_in(tmp_path), double, options) == DOUBLES
 
 
 @pytest.mark.parametrize("relative", [False, True])

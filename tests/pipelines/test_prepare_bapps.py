@@ -12,8 +12,6 @@ import tfds_bapps
 from pipelines import prepare_bapps
 from tests.support.beam_engines import (
     PROCESSES,
-    flink,
-    needs_flink,
     worker_killed,
 )
 from tests.support.fake_bapps import files, png, write_tar, write_tree
@@ -57,12 +55,6 @@ def test_several_processes_write_the_same_bytes_as_one(tmp_path, source):
     one = run(tmp_path, source, to="one")
     assert len([name for name in one if "array_record" in name]) == 3
     assert run(tmp_path, source, *PROCESSES, to="two") == one
-
-
-@needs_flink
-def test_an_embedded_flink_writes_the_same_bytes(tmp_path, source, worker_pool):
-    here = run(tmp_path, source, to="here")
-    assert run(tmp_path, source, *flink(worker_pool), to="there") == here
 
 
 @pytest.mark.slow

@@ -3,19 +3,20 @@
 import contextlib
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
 
 import psutil
-import pytest
 
+from tests.support.paths import REPOSITORY
+from tests.support.ports import free_port, wait_for_port
+
+START_SECONDS = 60
 ONE_PROCESS = ("--direct_running_mode=multi_processing",)
 PROCESSES = (*ONE_PROCESS, "--direct_num_workers=2")
-FLINK = os.environ.get("FLINK_JOB_SERVER_JAR")
-needs_flink = pytest.mark.skipif(
-    not FLINK, reason="FLINK_JOB_SERVER_JAR names no job server's jar"
-)
 
 
 def portable(job_service, worker_pool):
@@ -28,15 +29,37 @@ def portable(job_service, worker_pool):
     )
 
 
-def flink(worker_pool):
-    """Flags for a Flink inside its job server."""
-    return (
-        "--runner=FlinkRunner",
-        f"--flink_job_server_jar={FLINK}",
-        "--environment_type=EXTERNAL",
-        f"--environment_config={worker_pool}",
-        "--parallelism=2",
-    )
+@contextlib.contextmanager
+def served(command, port, log, environment=None):
+    """Runs a server in a process; yields "localhost:PORT" once it listens."""
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            list(map(str, command)),
+            stdout=output,
+            stderr=output,
+            cwd=REPOSITORY,
+            env=environment,
+        )
+    try:
+        wait_for_port(port, process, log, START_SECONDS)
+        yield f"localhost:{port}"
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def python_service(module, log, *flags):
+    """Runs a module with its port as last flag; see `served`."""
+    port = free_port()
+    *flags, port_flag = flags
+    command = [sys.executable, "-m", module, *flags, f"{port_flag}={port}"]
+    return served(command, port, log, worker_environment())
+
+
+def worker_environment():
+    """Beam's pool starts its workers as "python"; it must be this one."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    return os.environ | {"PATH": path, "PYTHONPATH": str(REPOSITORY)}
 
 
 @contextlib.contextmanager

@@ -32,10 +32,8 @@ def photo_folders(tmp_path):
 
 
 @pytest.fixture
-def make_video(tmp_path, monkeypatch):
+def make_video(tmp_path):
     """A function that writes a small video and returns its path."""
-    # FFmpeg looks it up when it is first used, which is here.
-    monkeypatch.setenv("OPENCV_FFMPEG_LOGLEVEL", "-8")
     import cv2
 
     def make(name, frames, size=(48, 64), rate=25, noise=0):

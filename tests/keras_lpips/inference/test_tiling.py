@@ -29,7 +29,10 @@ def pair():
 
 def test_all_backbones_are_listed():
     variants = [
-        f"{net}@{v}" for net in BACKBONES for v in BACKBONES[net].variants
+        f"{net}@{version}"
+        for net in BACKBONES
+        for version in BACKBONES[net].variants
+        if version != "dists"  # It has no tiles.
     ]
     assert [*BACKBONES, *variants] == list(SMALLEST_TILES)
 
