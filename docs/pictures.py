@@ -40,7 +40,7 @@ LABELS = {
 # Version 0.0 is close to 0.1 and left out.
 CURVES = (
     *("lpips/alex@0.1", "lpips/vgg@0.1", "lpips/squeeze@0.1"),
-    *("lpips/alex@st", "lpips/vgg@st"),
+    *("lpips/alex@st", "lpips/vgg@st", "dists"),
 )
 
 

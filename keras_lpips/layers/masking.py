@@ -38,8 +38,11 @@ def masked_mean(differences, mask, grids):
     # smallest ones do not underflow.
     mask = mask / ops.max(mask, axis=(1, 2), keepdims=True)
     covered = coverage(mask, grids, ops.shape(differences)[1:])
-    # Exactly 1 everywhere for a mask of ones.
-    weights = covered / ops.mean(covered, axis=(1, 2), keepdims=True)
+    total = ops.sum(covered, axis=(1, 2), keepdims=True)
+    positions = ops.sum(ops.ones_like(covered), axis=(1, 2), keepdims=True)
+    # Exactly 1 everywhere for a mask of ones. XLA divides by a constant, such
+    # as that of a mean, by multiplying with its rounded reciprocal.
+    weights = covered * (positions / total)
     return ops.mean(differences * weights, axis=(1, 2))
 
 

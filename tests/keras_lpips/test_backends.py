@@ -30,11 +30,18 @@ found = {
 for net in sys.argv[2:]:
     lpips = LPIPS(net)
     gradient = jax.jit(jax.grad(lambda x: lpips(a, x).sum()))
+    mask = np.zeros(a.shape[:3], np.float32)
+    mask[:, 10:30, 20:] = 1
+    masked = jax.jit(lambda x, m: lpips(a, x, mask=m))
+    inside = jax.grad(lambda x: masked(x, mask).sum())(b)
     found[net] = {
         "distance": lpips(a, b).tolist(),
         "compiled": distance(a, b, net).tolist(),
         "map": float(lpips.spatial_map(a, b).max()),
         "gradient": float(abs(gradient(b)).sum()),
+        "masked": masked(b, mask).tolist(),
+        "empty": bool(np.isnan(masked(b, 0 * mask)).all()),
+        "inside": ((inside != 0).any(-1) == (mask == 1)).all().tolist(),
         "finite": bool(np.isfinite(gradient(a)).all()),
     }
 print(json.dumps(found))
@@ -72,6 +79,11 @@ def test_jax_gives_the_same_numbers(batches, tmp_path, backbone):
         np.testing.assert_allclose(found["distance"], expected, rtol=1e-5)
         np.testing.assert_allclose(found["compiled"], expected, rtol=1e-5)
         np.testing.assert_allclose(distance(a, b, net), expected, rtol=1e-5)
+        mask = np.zeros(a.shape[:3], bool)
+        mask[:, 10:30, 20:] = True
+        expected = np.asarray(LPIPS(net)(a, b, mask=mask))
+        np.testing.assert_allclose(found["masked"], expected, rtol=1e-5)
+        assert found["empty"] and found["inside"]
         heat = np.max(LPIPS(net, spatial=True)(a, b))
         assert found["map"] == pytest.approx(heat, rel=1e-4)
         x = tf.constant(b)

@@ -8,7 +8,14 @@ import keras
 import numpy as np
 import pytest
 
-from keras_lpips import LPIPS, LPIPSLoss, LPIPSMetric, distance
+from keras_lpips import (
+    LPIPS,
+    ImageError,
+    LPIPSLoss,
+    LPIPSMetric,
+    distance,
+    explain,
+)
 from tests.support.golden_values import NETS, PAIRS, golden, within
 from tests.support.images import draw_pair, random_images
 from tests.support.paths import TEST_DATA
@@ -48,6 +55,49 @@ def test_the_layer_gives_the_parts_of_taps(backbone):
     pair = [x[None].astype("float32") / 127.5 - 1 for x in draw_pair(*PAIRS[0])]
     parts = keras.ops.convert_to_numpy(lpips.per_layer(*pair))
     assert within(parts[0], golden("alex")["per_layer"][0])
+
+
+def test_a_mask_compares_inside_only(backbone):
+    lpips = LPIPS(backbone("alex"), value_range=(0, 1))
+    pair = random_images(2, 48, 50)[:, None]
+    mask = np.zeros((1, 48, 50), bool)
+    mask[:, 10:30, 20:] = True
+
+    def compare(distorted, mask):
+        found = lpips(pair[0], distorted, mask=mask)
+        return keras.ops.convert_to_numpy(found)
+
+    whole = keras.ops.convert_to_numpy(lpips(*pair))
+    np.testing.assert_array_equal(compare(pair[1], np.ones_like(mask)), whole)
+    changed = np.where(mask[..., None], pair[1], np.float32(np.nan))
+    expected = compare(pair[1], mask)
+    np.testing.assert_array_equal(compare(changed, mask), expected)
+    assert distance(
+        pair[0, 0], pair[1, 0], value_range=(0, 1), mask=mask[0]
+    ) == pytest.approx(float(expected[0]), rel=1e-5)
+    with pytest.raises(ImageError, match="at least one pixel"):
+        compare(pair[1], mask & False)
+
+
+def test_a_mask_in_fit_lets_pixels_inside_learn(backbone):
+    backbone("alex")
+    target = random_images(4, 32, 32)
+    mask = np.zeros((4, 32, 32), np.float32)
+    mask[:, 8:20, 4:30] = 1
+    layer = keras.layers.EinsumDense(
+        "bhwc,hwc->bhwc", (32, 32, 3), bias_axes="hwc"
+    )
+    model = keras.Sequential([keras.Input((32, 32, 3)), layer])
+    bias = np.full((32, 32, 3), 0.2, np.float32)
+    layer.set_weights([np.zeros((32, 32, 3)), bias])
+    model.compile("sgd", LPIPSLoss("alex", value_range=(0, 1)))
+    model.fit(target, target, sample_weight=mask, verbose=0)
+    moved = keras.ops.convert_to_numpy(layer.bias) != bias
+    np.testing.assert_array_equal(moved.any(axis=-1), mask[0] == 1)
+
+
+def test_a_distance_is_explained():
+    assert str(explain(0.12)[0]).startswith("JPEG at quality")
 
 
 @pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16"])

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from keras_lpips import explain
+from keras_lpips.backbones.registry import BACKBONES
 from keras_lpips.inference.equivalents import (
     Level,
     people_text,
@@ -33,6 +34,16 @@ def test_tables_rise_and_are_of_the_published_weights(name):
         distance = table["distances"]["blur"][1][i]
         found = explain(distance, net, version)[1]
         assert (found.median.value, found.median.side) == (level, "at")
+
+
+def test_every_published_metric_has_a_table():
+    names = {
+        f"lpips/{net}@{version}".replace("lpips/vgg@dists", "dists")
+        for net, backbone in BACKBONES.items()
+        for version in (*backbone.heads, *backbone.variants)
+    }
+    assert set(TABLES["metrics"]) == names
+    assert explain(0.2, version="dists")[0].median.side == "at"
 
 
 def test_strengths_rise_with_the_distance_between_the_quartiles():
