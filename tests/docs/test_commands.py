@@ -88,6 +88,7 @@ FOREIGN = {
     "keras_lpips/weights/download.py",
     "saved_models/serving_config.py",
     "pipelines/execution.py",
+    "pipelines/job_service.py",
     "tfds_bapps/source/download.py",
 }
 
