@@ -44,8 +44,8 @@ class Builder(tfds.core.ShardBasedBuilder):
             downloading.
         subset: parts ("val"), subsets ("cnn") or splits ("val_cnn") to prepare.
             Defaults to all.
-        tolerate: most invalid triplets to skip and record before failing.
-            Defaults to 0.
+        tolerate: most invalid triplets that are skipped and recorded instead
+            of failing. Defaults to 0.
         votes: judgements per triplet: each answer must be a multiple of 1 /
             `votes`; 0 accepts any answer in [0, 1]. Defaults to the numbers of
             BAPPS.
