@@ -4,9 +4,8 @@ import keras
 
 from keras_lpips.images.validation import check_images, split_sample_weight
 from keras_lpips.layers.frozen import (
-    FrozenDistance,
-    SharingDISTS,
-    SharingLPIPS,
+    freeze_dists,
+    freeze_lpips,
     restore_owner,
 )
 
@@ -122,14 +121,8 @@ class LPIPSLoss(_DistanceLoss):
         name="lpips",
         dtype=None,
     ):
-        frozen = FrozenDistance(
-            SharingLPIPS,
-            dtype,
-            net=net,
-            version=version,
-            calibrated=calibrated,
-            value_range=value_range,
-            taps=taps,
+        frozen = freeze_lpips(
+            net, version, calibrated, value_range, taps, dtype
         )
         super().__init__(frozen, reduction, name)
 
@@ -174,5 +167,5 @@ class DISTSLoss(_DistanceLoss):
         name="dists",
         dtype=None,
     ):
-        frozen = FrozenDistance(SharingDISTS, dtype, value_range=value_range)
+        frozen = freeze_dists(value_range, dtype)
         super().__init__(frozen, reduction, name)

@@ -104,7 +104,7 @@ def check_mask(mask, images, dtype: str) -> None:
     mask, images = tuple(mask), tuple(images)
     if len(mask) != 3 or any(
         a != b
-        for a, b in zip(mask, images, strict=False)
+        for a, b in zip(mask, images[:3], strict=True)
         if a is not None and b is not None
     ):
         raise ImageError(

@@ -109,3 +109,23 @@ class SharingLPIPS(_Sharing, LPIPS):
 
 class SharingDISTS(_Sharing, DISTS):
     """A `DISTS` layer for losses and metrics."""
+
+
+def freeze_lpips(
+    net, version, calibrated, value_range, taps, dtype
+) -> FrozenDistance:
+    """Returns the hidden `LPIPS` layer of a loss or metric."""
+    return FrozenDistance(
+        SharingLPIPS,
+        dtype,
+        net=net,
+        version=version,
+        calibrated=calibrated,
+        value_range=value_range,
+        taps=taps,
+    )
+
+
+def freeze_dists(value_range, dtype) -> FrozenDistance:
+    """Returns the hidden `DISTS` layer of a loss or metric."""
+    return FrozenDistance(SharingDISTS, dtype, value_range=value_range)

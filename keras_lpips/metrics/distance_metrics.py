@@ -4,9 +4,8 @@ import keras
 
 from keras_lpips.images.validation import split_sample_weight
 from keras_lpips.layers.frozen import (
-    FrozenDistance,
-    SharingDISTS,
-    SharingLPIPS,
+    freeze_dists,
+    freeze_lpips,
     restore_owner,
 )
 
@@ -96,14 +95,8 @@ class LPIPSMetric(_DistanceMetric):
         name="lpips",
         dtype="float32",
     ):
-        frozen = FrozenDistance(
-            SharingLPIPS,
-            dtype,
-            net=net,
-            version=version,
-            calibrated=calibrated,
-            value_range=value_range,
-            taps=taps,
+        frozen = freeze_lpips(
+            net, version, calibrated, value_range, taps, dtype
         )
         super().__init__(frozen, name)
 
@@ -132,5 +125,5 @@ class DISTSMetric(_DistanceMetric):
     def __init__(
         self, value_range=(-1.0, 1.0), *, name="dists", dtype="float32"
     ):
-        frozen = FrozenDistance(SharingDISTS, dtype, value_range=value_range)
+        frozen = freeze_dists(value_range, dtype)
         super().__init__(frozen, name)
